@@ -1,0 +1,44 @@
+# A short name for each thing that people do; CMake and scripts/ do the work.
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+
+.PHONY: all test tsan bench demo install check fuzz clean help
+all: ## build build/pawl
+	@cmake --preset release
+	@cmake --build --preset release -j$(JOBS)
+
+test: ## build with sanitizers and run every test
+	@if [ -x scripts/setup ]; then scripts/setup --check; fi
+	@cmake --preset asan
+	@cmake --build --preset asan -j$(JOBS)
+	@ctest --preset asan -j$(JOBS)
+
+tsan: ## the same with the thread sanitizer
+	@cmake --preset tsan
+	@cmake --build --preset tsan -j$(JOBS)
+	@ctest --preset tsan -j$(JOBS)
+
+bench: all ## measure, side by side with the peers where they are installed
+	@bench/run
+
+demo: ## from nothing to a certificate
+	@scripts/demo
+
+install: ## install to PREFIX (and DESTDIR)
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@cmake --build --preset release -j$(JOBS)
+	@cmake --install build
+
+check: ## the rules that a compiler does not know: layers and format
+	@scripts/check-layers
+	@scripts/check-format
+
+fuzz: ## build the libFuzzer targets in build/fuzz/fuzz (needs clang)
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz -j$(JOBS)
+
+clean: ## remove what was built, keep build/deps
+	@find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
