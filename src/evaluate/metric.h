@@ -1,0 +1,63 @@
+/*
+ * metric.h - what a good answer is: (input, target, output) to a score in [0,1] and feedback.
+ *
+ * A metric judges; it is chosen by the owner and is never something a candidate wrote. One file
+ * metric_NAME.c per kind, ending in `const struct pawl_metric_kind pawl_metric_NAME`.
+ *
+ * In pawl.yaml: `metric: exact_match`, or `metric: {name: numeric, tolerance: 0.01}`,
+ * `metric: {lua: file.lua}`, `metric: {command: [argv...]}`.
+ */
+#ifndef PAWL_EVALUATE_METRIC_H
+#define PAWL_EVALUATE_METRIC_H
+
+#include "base/arena.h"
+#include "base/option.h"
+
+struct pawl_metric_call {
+    const char *id;
+    const json_t *input, *target, *output; /* output: {field: value} */
+    const json_t *metadata;
+};
+struct pawl_metric_result {
+    bool failed;          /* the metric itself could not judge (late, garbage): a failed case */
+    double score;         /* [0,1] */
+    const char *feedback; /* in the arena; what was expected and what came. NULL: none */
+};
+
+enum pawl_metric_flags { PAWL_METRIC_BINARY = 1u << 0 /* scores are exactly 0 or 1 */ };
+
+struct pawl_metric_kind {
+    int api; /* PAWL_METRIC_API */
+    const char *name, *summary;
+    unsigned flags;
+    const struct pawl_option *options;
+    size_t options_bytes;
+    /* (optional) load a file, start a command ... */
+    enum pawl_status (*open)(const void *options, const char *project_dir, void **state,
+                             struct pawl_error *err);
+    void (*close)(void *state);
+    /* Many threads at once. Fails only with PAWL_EWORLD. */
+    enum pawl_status (*score)(void *state, const void *options, struct pawl_arena *arena,
+                              const struct pawl_metric_call *call,
+                              struct pawl_metric_result *result, struct pawl_error *err);
+};
+enum { PAWL_METRIC_API = 1 };
+extern const struct pawl_metric_kind *const pawl_metrics[]; /* NULL-terminated, generated */
+
+struct pawl_metric;
+PAWL_MUST_CHECK enum pawl_status pawl_metric_open(const json_t *section, const char *project_dir,
+                                                  struct pawl_metric **metric,
+                                                  struct pawl_error *err);
+void pawl_metric_close(struct pawl_metric *metric);
+const char *pawl_metric_name(const struct pawl_metric *metric);
+bool pawl_metric_is_binary(const struct pawl_metric *metric);
+/* Changes when the metric's rule changes (name, options, file contents). */
+struct pawl_hash;
+void pawl_metric_identity(const struct pawl_metric *metric, struct pawl_hash *out);
+PAWL_MUST_CHECK enum pawl_status pawl_metric_score(struct pawl_metric *metric,
+                                                   struct pawl_arena *arena,
+                                                   const struct pawl_metric_call *call,
+                                                   struct pawl_metric_result *result,
+                                                   struct pawl_error *err);
+
+#endif

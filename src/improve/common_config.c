@@ -1,0 +1,178 @@
+#include "improve/config.h"
+
+#include "base/option.h"
+
+struct config_top {
+    const char *name;
+    int64_t seed, concurrency;
+    json_t *program, *data, *metric, *models, *roles, *improve, *gate;
+};
+static const struct pawl_option top_options[] = {
+    {"name", PAWL_OPTION_TEXT, offsetof(struct config_top, name), NULL, 0, 0, NULL,
+     "the project's name", true},
+    PAWL_OPT_INT(struct config_top, seed, "0", 0, 9e15, "seed of sampling and scripted models"),
+    PAWL_OPT_INT(struct config_top, concurrency, "0", 0, 4096,
+                 "requests under way at once (0: what the models can use)"),
+    {"program", PAWL_OPTION_JSON, offsetof(struct config_top, program), NULL, 0, 0, NULL,
+     "what is improved: a signature or a command", true},
+    {"data", PAWL_OPTION_JSON, offsetof(struct config_top, data), NULL, 0, 0, NULL,
+     "the cases", true},
+    {"metric", PAWL_OPTION_JSON, offsetof(struct config_top, metric), NULL, 0, 0, NULL,
+     "what a good answer is", true},
+    PAWL_OPT_JSON(struct config_top, models, "language models by name"),
+    PAWL_OPT_JSON(struct config_top, roles, "which model plays task, reflect and judge"),
+    PAWL_OPT_JSON(struct config_top, improve, "operator and budget"),
+    PAWL_OPT_JSON(struct config_top, gate, "how a change is decided"),
+    {0}};
+
+static const struct pawl_option data_options[] = {
+    PAWL_OPT_TEXT(struct pawl_config_data, file, NULL, "one case file, split into tiers"),
+    PAWL_OPT_TEXT(struct pawl_config_data, train, NULL, "case file of the train tier"),
+    PAWL_OPT_TEXT(struct pawl_config_data, dev, NULL, "case file of the dev tier"),
+    PAWL_OPT_TEXT(struct pawl_config_data, gate, NULL, "case file of the gate tier"),
+    PAWL_OPT_TEXT(struct pawl_config_data, vault, NULL, "case file of the vault tier"),
+    PAWL_OPT_JSON(struct pawl_config_data, columns, "columns of a CSV file"),
+    PAWL_OPT_JSON(struct pawl_config_data, tiers, "shares of train, dev, gate and vault"),
+    {0}};
+
+struct config_improve {
+    const char *operator;
+    bool dev_check;
+    json_t *budget, *options, *texts;
+};
+static const struct pawl_option improve_options[] = {
+    PAWL_OPT_TEXT(struct config_improve, operator, "bootstrap", "what proposes changes"),
+    PAWL_OPT_BOOL(struct config_improve, dev_check, "true",
+                  "choose what to offer on a hidden third of dev"),
+    PAWL_OPT_JSON(struct config_improve, budget, "limits of a run"),
+    PAWL_OPT_JSON(struct config_improve, options, "the operator's settings"),
+    PAWL_OPT_JSON(struct config_improve, texts, "the operator's own texts, by name"),
+    {0}};
+
+static const struct pawl_option budget_options[] = {
+    PAWL_OPT_INT(struct pawl_config_budget, evaluations, "2000", 1, 1e12,
+                 "candidate runs on one case"),
+    PAWL_OPT_REAL(struct pawl_config_budget, usd, "-1", -1, 1e9, "money (-1: no limit)"),
+    PAWL_OPT_REAL(struct pawl_config_budget, minutes, "-1", -1, 1e7, "time (-1: no limit)"),
+    {0}};
+
+static const struct pawl_option gate_options[] = {
+    PAWL_OPT_REAL(struct pawl_config_gate, alpha, "0.05", 1e-6, 0.5,
+                  "chance of a false promotion that is accepted"),
+    PAWL_OPT_CHOICE(struct pawl_config_gate, policy, "e-lond", "e-lond|strict|per-decision",
+                    "how alpha is spent over the life of the sealed set"),
+    PAWL_OPT_CHOICE(struct pawl_config_gate, look, "auto", "auto|sequential|fixed",
+                    "look after every case, or once"),
+    PAWL_OPT_INT(struct pawl_config_gate, samples, "1", 1, 100, "answers per case and arm"),
+    PAWL_OPT_INT(struct pawl_config_gate, max_attempts, "50", 1, 10000,
+                 "attempts over the life of the sealed set"),
+    {0}};
+
+/* A section that may be absent must be a map when it is there. */
+static enum pawl_status section_is_map(const json_t *section, const char *name,
+                                       struct pawl_error *err)
+{
+    if (section == NULL || json_is_object(section)) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "The section \"%s\" is not a map.", name);
+    pawl_hint(err, "Write it as `%s: {key: value, ...}` or as indented lines.", name);
+    return PAWL_ECONFIG;
+}
+
+static enum pawl_status check_data(const struct pawl_config_data *data, struct pawl_error *err)
+{
+    bool tiered = data->train != NULL || data->dev != NULL || data->gate != NULL || data->vault != NULL;
+    if (data->file != NULL && !tiered) return PAWL_OK;
+    if (data->file == NULL && data->train != NULL && data->dev != NULL && data->gate != NULL) {
+        if (data->tiers == NULL) return PAWL_OK;
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data.tiers",
+                     "Shares of tiers make no sense when every tier has a file of its own.");
+        pawl_hint(err, "Remove data.tiers.");
+        return PAWL_ECONFIG;
+    }
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data",
+                 "The section \"data\" names neither one file nor a file for each tier.");
+    pawl_hint(err, "Write `data: {file: cases.jsonl}`, or name train, dev and gate.");
+    return PAWL_ECONFIG;
+}
+
+static enum pawl_status read_sections(struct pawl_arena *arena, const struct config_top *top,
+                                      struct pawl_config *config, struct pawl_error *err)
+{
+    struct config_improve improve;
+    PAWL_TRY(section_is_map(top->program, "program", err));
+    PAWL_TRY(section_is_map(top->data, "data", err));
+    PAWL_TRY(section_is_map(top->models, "models", err));
+    PAWL_TRY(section_is_map(top->roles, "roles", err));
+    PAWL_TRY(section_is_map(top->improve, "improve", err));
+    PAWL_TRY(section_is_map(top->gate, "gate", err));
+    PAWL_TRY(pawl_options_read(data_options, top->data, "data", arena, &config->data, err));
+    PAWL_TRY(check_data(&config->data, err));
+    PAWL_TRY(pawl_options_read(improve_options, top->improve, "improve", arena, &improve, err));
+    PAWL_TRY(section_is_map(improve.budget, "improve.budget", err));
+    PAWL_TRY(section_is_map(improve.options, "improve.options", err));
+    PAWL_TRY(section_is_map(improve.texts, "improve.texts", err));
+    PAWL_TRY(pawl_options_read(budget_options, improve.budget, "improve.budget", arena,
+                               &config->improve.budget, err));
+    PAWL_TRY(pawl_options_read(gate_options, top->gate, "gate", arena, &config->gate, err));
+    config->improve.operator_name = improve.operator;
+    config->improve.dev_check = improve.dev_check;
+    config->improve.options = improve.options;
+    config->improve.texts = improve.texts;
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_config_from_json(json_t *json, struct pawl_arena *arena,
+                                       struct pawl_config *config, struct pawl_error *err)
+{
+    struct config_top top;
+    *config = (struct pawl_config){0};
+    if (!json_is_object(json)) {
+        pawl_fail(err, PAWL_ECONFIG, "The configuration is not a map of sections.");
+        pawl_hint(err, "`pawl init --template sentiment` writes one to start from.");
+        return PAWL_ECONFIG;
+    }
+    PAWL_TRY(pawl_options_read(top_options, json, "", arena, &top, err));
+    PAWL_TRY(read_sections(arena, &top, config, err));
+    config->name = top.name;
+    config->seed = (uint64_t)top.seed;
+    config->concurrency = top.concurrency;
+    config->program = top.program;
+    config->metric = top.metric;
+    config->models = top.models;
+    config->roles = top.roles;
+    config->json = json_incref(json);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_config_parse(struct pawl_str yaml, const char *file, struct pawl_arena *arena,
+                                   struct pawl_config *config, struct pawl_yaml_places **places,
+                                   struct pawl_error *err)
+{
+    json_t *json = NULL;
+    PAWL_TRY(pawl_yaml_parse(yaml, file, &json, places, err));
+    enum pawl_status status = pawl_config_from_json(json, arena, config, err);
+    json_decref(json);
+    if (status != PAWL_OK) {
+        if (err != NULL) pawl_yaml_locate(*places, err);
+        pawl_yaml_places_free(*places);
+        *places = NULL;
+    }
+    return status;
+}
+
+void pawl_config_release(struct pawl_config *config)
+{
+    json_decref(config->json);
+    *config = (struct pawl_config){0};
+}
+
+bool pawl_config_all_scripted(const struct pawl_config *config)
+{
+    const char *name;
+    json_t *model;
+    if (json_object_size(config->models) == 0) return false;
+    json_object_foreach ((json_t *)config->models, name, model) {
+        if (!pawl_str_is(pawl_json_get_str(model, "backend"), "script")) return false;
+    }
+    return true;
+}

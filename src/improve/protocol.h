@@ -1,0 +1,75 @@
+/*
+ * protocol.h - what pawl's processes say to each other. Messages are JSON over io/channel.h.
+ *
+ *                    front (never restricted, runs no operator, alone writes ledger and pointers)
+ *        channel 3  /                     \  channel 3
+ *              engine                      vault ---- channel 4 ---- sealed
+ *   (Landlock: project without        (holds sealed cases, targets,   (Landlock: nothing writable,
+ *    sealed files; store)              key, metric, attempts)          no store; program + models)
+ *
+ * A worker is started as `pawl-worker ROLE`, confines itself after `hello` and before anything else,
+ * and ends when its channel closes. Every request is answered by exactly one {"done":...} or
+ * {"error":...} (io/channel.h); other messages may come before it.
+ *
+ * front -> every worker, first
+ *   {"hello":{"config":{...}, "project_dir":"/abs", "store_dir":"/abs", "sealed_dir":"/abs",
+ *             "vault_home":"/abs", "read":["/abs", ...], "deny":["/abs", ...], "test_seed":N|null}}
+ *     config: the checked pawl.yaml as JSON. read: further files the engine may read. deny: case
+ *     files, which it may not. test_seed: virtual clock and fixed secrets; refused unless every
+ *     model is scripted. The vault alone gets sealed_dir and vault_home.
+ *
+ * front -> engine
+ *   {"op":"validate"}                      check config, files, models' options -> {}
+ *   {"op":"describe"}                      operators, backends, metrics, sandbox, llama -> {...}
+ *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
+ *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
+ *                                          "tokens","wall_s"}],"model"}
+ *   {"op":"evaluate","artifact":{...},"cases":[...]|null,"tier":"dev","limit":N,"samples":K,
+ *    "per_case":bool}                      {"row":{id,sample,score,status,output,feedback}}*
+ *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
+ *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}
+ *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
+ *     dev_check,started_from,forked_from}} {"progress":{...}}*, {"offer":{"candidate":hex,
+ *                                          "behaviour":hex,"pace_us":N}} answered by
+ *                                          {"answer":{"promoted":bool}} or {"error":...}
+ *                                          -> {"state":"finished"|"paused"|"budget","best":hex,
+ *                                              "offered":hex|null,"promoted":bool,...totals}
+ *   {"pause":true}                         at any time; no answer of its own
+ *
+ * front -> vault
+ *   {"op":"seal"}                          first time: read the case files, draw the key, place
+ *                                          clusters -> {"train":[case...],"dev":[case...],
+ *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
+ *                                          "largest_cluster":M,"public_key":hex,"vault":id,
+ *                                          "custody":"..."}
+ *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",
+ *                                          "commitment"}
+ *   {"op":"status"}                        -> {"attempts","promotions","next_threshold","level",
+ *                                          "gate_cases","gate_clusters","largest_cluster","planned",
+ *                                          "attempts_left","epoch_open",...}
+ *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null}
+ *                                          {"progress":{"phase":"gate","release_points_passed":0..4}}*
+ *                                          -> {"statement":{...},"signature":hex,"stored":bool}
+ *                                          fails PAWL_EUNDECIDED when the world failed
+ *   {"op":"audit","attempt":K|null}        -> {"evidence":[...]}; ends the epoch
+ *
+ * vault -> sealed
+ *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...}}}
+ *   {"case":{"n":N,"arm":0|1,"sample":K,"id":"opaque","input":...}}
+ *                                          -> {"n":N,"arm":A,"sample":K,"status":"done"|"failed"|
+ *                                              "missing","output":{...},"measurements":{...}}
+ *     in any order; up to `parallel` cases are under way at once. No target is ever sent.
+ */
+#ifndef PAWL_IMPROVE_PROTOCOL_H
+#define PAWL_IMPROVE_PROTOCOL_H
+
+enum pawl_worker_fd { PAWL_FD_FRONT = 3, PAWL_FD_PEER = 4 };
+
+#define PAWL_ROLE_ENGINE_NAME "engine"
+#define PAWL_ROLE_VAULT_NAME  "vault"
+#define PAWL_ROLE_SEALED_NAME "sealed"
+
+/* The instant at which a virtual clock starts. */
+#define PAWL_TEST_EPOCH_MS 1767225600000 /* 2026-01-01T00:00:00Z */
+
+#endif

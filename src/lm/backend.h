@@ -1,0 +1,60 @@
+/*
+ * backend.h - what a language-model backend is. One file backend_NAME.c per backend, ending in
+ * `const struct pawl_lm_backend pawl_backend_NAME`; the registry is made from the file names.
+ *
+ * How to add one: write backend_NAME.c, fill the table, run the contract tests (they run over every
+ * registered backend). Only lm.c calls the slots.
+ */
+#ifndef PAWL_LM_BACKEND_H
+#define PAWL_LM_BACKEND_H
+
+#include "base/option.h"
+#include "lm/lm.h"
+
+enum pawl_lm_backend_flags {
+    PAWL_BACKEND_CACHED = 1u << 0,   /* answers are worth keeping in the cache */
+    PAWL_BACKEND_SCRIPTED = 1u << 1, /* deterministic stand-in: allows the virtual clock */
+    PAWL_BACKEND_CHOICES = 1u << 2,  /* scores choices by log-probability */
+    PAWL_BACKEND_NETWORK = 1u << 3,  /* prompts leave this machine */
+};
+
+struct pawl_lm_open {
+    const char *model;       /* the name in pawl.yaml */
+    const char *project_dir;
+    uint64_t seed;
+    bool sealed;             /* write nothing */
+};
+
+struct pawl_lm_backend {
+    int api; /* PAWL_LM_BACKEND_API */
+    const char *name, *summary;
+    unsigned flags;
+    const struct pawl_option *options;
+    size_t options_bytes; /* size of the option struct */
+
+    /* Check options and files without loading anything heavy. (optional) */
+    enum pawl_status (*check)(const struct pawl_lm_open *context, const void *options,
+                              struct pawl_error *err);
+    /* Load. *model is the backend's own state; `options` outlives it. */
+    enum pawl_status (*open)(const struct pawl_lm_open *context, const void *options, void **model,
+                             struct pawl_error *err);
+    void (*close)(void *model);
+    /* A text that changes when answers may change. Lives as long as the model. */
+    const char *(*identity)(void *model);
+    /* Answer all; blocks; many threads at once. Reply text lies in `arena`, used by this thread
+     * alone. Fails only as pawl_lm_ask does. */
+    enum pawl_status (*ask)(void *model, struct pawl_arena *arena,
+                            const struct pawl_lm_request *requests, size_t n,
+                            struct pawl_lm_reply *replies, struct pawl_error *err);
+    /* Make waiting and later asks fail with PAWL_EPAUSED. (optional; default: nothing) */
+    void (*cancel)(void *model);
+    /* Useful number of asking threads. (optional; default: number of cores) */
+    int (*parallel)(void *model);
+    /* Upper bound of the price in microusd. (optional; default: no price, -1) */
+    int64_t (*worst_cost)(void *model, const struct pawl_lm_request *request);
+};
+enum { PAWL_LM_BACKEND_API = 1 };
+
+extern const struct pawl_lm_backend *const pawl_lm_backends[]; /* NULL-terminated, generated */
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * program.h - how an artifact turns a case into an outcome.
+ *
+ * A program is opened once from the `program` section of pawl.yaml. It is prepared once per
+ * candidate and run once per (case, sample). Two kinds: a signature with a strategy (predict, cot,
+ * ...; one file each), and any external command (CONTRACTS).
+ *
+ * Invariants
+ *   1. The target never enters a program: a struct pawl_program_case has no room for it.
+ *   2. A failing candidate is data: run returns PAWL_OK with an outcome FAILED and a reason. Only
+ *      the world or our caller can make it fail.
+ *   3. run may be called by many threads at once on one instance, each with its own arena.
+ *
+ *     PAWL_TRY(pawl_program_prepare(program, artifact, 0, &instance, err));
+ *     PAWL_TRY(pawl_program_run(instance, &arena, &c, sample, 0, &outcome, err));
+ *     pawl_program_release(instance);
+ */
+#ifndef PAWL_PROGRAM_PROGRAM_H
+#define PAWL_PROGRAM_PROGRAM_H
+
+#include "artifact/artifact.h"
+#include "lm/lm.h"
+
+struct pawl_program;
+struct pawl_instance;
+
+struct pawl_program_case {
+    const char *id;
+    const json_t *input; /* text or object */
+};
+
+enum pawl_outcome_status {
+    PAWL_OUTCOME_DONE,    /* there is an output to be scored */
+    PAWL_OUTCOME_FAILED,  /* the candidate's fault: score 0 */
+    PAWL_OUTCOME_MISSING, /* the world's fault: no score, never cached, never in a mean */
+};
+enum pawl_run_flags { PAWL_RUN_TRACE = 1u << 0 /* keep messages and raw replies */ };
+
+struct pawl_outcome {
+    enum pawl_outcome_status status;
+    json_t *output; /* {field: value} of the output fields; owned by the outcome */
+    json_t *trace;  /* [{messages, reply, choice_logprobs?}] with PAWL_RUN_TRACE, else NULL */
+    const char *reason; /* a sentence when not DONE; in the arena */
+    struct pawl_usage usage;
+    struct pawl_hash behaviour; /* hash of the output (or of the failure): equal answers, equal hash */
+};
+void pawl_outcome_release(struct pawl_outcome *outcome);
+
+struct pawl_program_settings {
+    const json_t *program; /* the section of pawl.yaml */
+    const char *project_dir;
+    struct pawl_lm *lm;
+    uint64_t seed;  /* sampling seeds are derived from (seed, case, sample) */
+    bool sealed;    /* a fresh process or Lua state for every case; nothing on disk */
+};
+/* Check the section without models. err->field is a path below "program". */
+PAWL_MUST_CHECK enum pawl_status pawl_program_check(const struct pawl_program_settings *settings,
+                                                    struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_program_open(const struct pawl_program_settings *settings,
+                                                   struct pawl_program **program,
+                                                   struct pawl_error *err);
+void pawl_program_close(struct pawl_program *program);
+
+/* The artifact that the project's own files describe: instruction from its file, no
+ * demonstrations, no calibration; or the files a command program names. */
+PAWL_MUST_CHECK enum pawl_status pawl_program_seed(struct pawl_program *program,
+                                                   struct pawl_arena *arena,
+                                                   struct pawl_artifact **seed,
+                                                   struct pawl_error *err);
+/* Names of the input and output fields as JSON {inputs:[...], outputs:[{name,type,choices?}]};
+ * empty lists for a command. New reference. */
+json_t *pawl_program_fields(const struct pawl_program *program);
+/* A case's input (or target) as an object by field: a plain text becomes the only (first) field.
+ * New reference; NULL when it does not fit. Part of how demonstrations are written. */
+json_t *pawl_program_input_object(const struct pawl_program *program, const json_t *input);
+json_t *pawl_program_target_object(const struct pawl_program *program, const json_t *target);
+int pawl_program_parallel(const struct pawl_program *program); /* useful threads */
+
+/* replicate: which of several independent preparations. A candidate whose components do not parse
+ * (demos that are no JSON ...) is prepared all right and fails every case with that reason. */
+PAWL_MUST_CHECK enum pawl_status pawl_program_prepare(struct pawl_program *program,
+                                                      const struct pawl_artifact *artifact,
+                                                      uint32_t replicate,
+                                                      struct pawl_instance **instance,
+                                                      struct pawl_error *err);
+/* Fails PAWL_EBUDGET, PAWL_EPAUSED, PAWL_EWORLD as pawl_lm_ask; otherwise see outcome->status. */
+PAWL_MUST_CHECK enum pawl_status pawl_program_run(struct pawl_instance *instance,
+                                                  struct pawl_arena *arena,
+                                                  const struct pawl_program_case *item,
+                                                  uint32_t sample, unsigned flags,
+                                                  struct pawl_outcome *outcome,
+                                                  struct pawl_error *err);
+void pawl_program_release(struct pawl_instance *instance);
+
+/*
+ * Components of a signature program, by role:
+ *   instruction  free text, the system turn
+ *   demos        JSON list of {field: value} with all input and output fields (reasoning too for
+ *                cot), shown as user/assistant turns in order
+ *   calibration  JSON object {choice: offset} added to the log-probability of each choice of the
+ *                (only) choices field before the best is taken; {} changes nothing
+ */
+#define PAWL_ROLE_INSTRUCTION "instruction"
+#define PAWL_ROLE_DEMOS       "demos"
+#define PAWL_ROLE_CALIBRATION "calibration"
+
+#endif
