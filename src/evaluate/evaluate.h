@@ -19,6 +19,7 @@ struct pawl_evaluation_item {
     struct pawl_instance *instance;
     const struct pawl_case *item;
     uint32_t sample;
+    double temperature; /* 0: the program's own */
 };
 struct pawl_result {
     enum pawl_outcome_status status;

@@ -36,6 +36,8 @@ struct pawl_metric_kind {
     enum pawl_status (*open)(const void *options, const char *project_dir, void **state,
                              struct pawl_error *err);
     void (*close)(void *state);
+    /* (optional) what the rule depends on besides its options: contents of files. New reference. */
+    json_t *(*identity)(void *state);
     /* Many threads at once. Fails only with PAWL_EWORLD. */
     enum pawl_status (*score)(void *state, const void *options, struct pawl_arena *arena,
                               const struct pawl_metric_call *call,

@@ -12,7 +12,9 @@
  *   3. run may be called by many threads at once on one instance, each with its own arena.
  *
  *     PAWL_TRY(pawl_program_prepare(program, artifact, 0, &instance, err));
- *     PAWL_TRY(pawl_program_run(instance, &arena, &c, sample, 0, &outcome, err));
+ *     struct pawl_run_options how = {.sample = 0};
+ *     PAWL_TRY(pawl_program_run(instance, &arena, &c, &how, &outcome, err));
+ *     pawl_outcome_release(&outcome);
  *     pawl_program_release(instance);
  */
 #ifndef PAWL_PROGRAM_PROGRAM_H
@@ -35,6 +37,11 @@ enum pawl_outcome_status {
     PAWL_OUTCOME_MISSING, /* the world's fault: no score, never cached, never in a mean */
 };
 enum pawl_run_flags { PAWL_RUN_TRACE = 1u << 0 /* keep messages and raw replies */ };
+struct pawl_run_options {
+    uint32_t sample;    /* which of several answers to the same prompt */
+    double temperature; /* 0: the program's own */
+    unsigned flags;     /* enum pawl_run_flags */
+};
 
 struct pawl_outcome {
     enum pawl_outcome_status status;
@@ -87,7 +94,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_program_prepare(struct pawl_program *progr
 PAWL_MUST_CHECK enum pawl_status pawl_program_run(struct pawl_instance *instance,
                                                   struct pawl_arena *arena,
                                                   const struct pawl_program_case *item,
-                                                  uint32_t sample, unsigned flags,
+                                                  const struct pawl_run_options *how,
                                                   struct pawl_outcome *outcome,
                                                   struct pawl_error *err);
 void pawl_program_release(struct pawl_instance *instance);
