@@ -33,7 +33,7 @@ check: ## the rules that a compiler does not know: layers and format
 	@scripts/check-layers
 	@scripts/check-format
 
-fuzz: ## build the libFuzzer targets in build/fuzz/fuzz (needs clang)
+fuzz: ## build the libFuzzer targets in build/fuzz/tests (needs clang)
 	@cmake --preset fuzz
 	@cmake --build --preset fuzz -j$(JOBS)
 

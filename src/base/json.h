@@ -5,6 +5,9 @@
  * caller's maximum, and says line and column. Writing is RFC 8785 (keys sorted by UTF-16 code
  * units, shortest numbers), so that equal values are equal bytes and equal hashes.
  *
+ * U+0000 has no place in our texts: reading refuses it, writing turns it into U+FFFD. Integers are
+ * written digit for digit, also beyond 2^53, where RFC 8785 would round them to a double.
+ *
  * Ownership: jansson's. A json_t * returned here is a new reference (json_decref it) unless the
  * name says get, which borrows. Values may be shared by threads once nobody changes them.
  */
@@ -26,7 +29,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_json_parse(struct pawl_str text, size_t li
 void pawl_json_write(const json_t *value, struct pawl_buf *out);
 /* The canonical form as a malloc'd string; free() it. */
 char *pawl_json_text(const json_t *value);
-/* Append one JSON string literal with its quotes. Malformed UTF-8 becomes U+FFFD. */
+/* Append one JSON string literal with its quotes. Malformed UTF-8 and NUL become U+FFFD. */
 void pawl_json_write_string(struct pawl_str text, struct pawl_buf *out);
 /* Append a number in canonical form (RFC 8785 section 3.2.2.3). */
 void pawl_json_write_real(double value, struct pawl_buf *out);
@@ -38,7 +41,7 @@ int64_t pawl_json_get_int(const json_t *object, const char *key, int64_t otherwi
 double pawl_json_get_real(const json_t *object, const char *key, double otherwise);
 bool pawl_json_get_bool(const json_t *object, const char *key, bool otherwise);
 
-/* A JSON string from text that may hold malformed UTF-8 (repaired). New reference. */
+/* A JSON string from text that may hold malformed UTF-8 or NUL (repaired). New reference. */
 json_t *pawl_json_string(struct pawl_str text);
 /* Set a member; takes the reference `value`. NULL value is a bug. */
 void pawl_json_set(json_t *object, const char *key, json_t *value);

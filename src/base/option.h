@@ -41,17 +41,21 @@ struct pawl_option {
     bool required;
 };
 #define PAWL_OPT_INT(S, field, fallback, lo, hi, help)                                             \
-    {#field, PAWL_OPTION_INT, offsetof(S, field), fallback, lo, hi, NULL, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_INT, fallback, lo, hi, NULL, help)
 #define PAWL_OPT_REAL(S, field, fallback, lo, hi, help)                                            \
-    {#field, PAWL_OPTION_REAL, offsetof(S, field), fallback, lo, hi, NULL, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_REAL, fallback, lo, hi, NULL, help)
 #define PAWL_OPT_BOOL(S, field, fallback, help)                                                    \
-    {#field, PAWL_OPTION_BOOL, offsetof(S, field), fallback, 0, 0, NULL, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_BOOL, fallback, 0, 0, NULL, help)
 #define PAWL_OPT_TEXT(S, field, fallback, help)                                                    \
-    {#field, PAWL_OPTION_TEXT, offsetof(S, field), fallback, 0, 0, NULL, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_TEXT, fallback, 0, 0, NULL, help)
 #define PAWL_OPT_CHOICE(S, field, fallback, choices, help)                                         \
-    {#field, PAWL_OPTION_CHOICE, offsetof(S, field), fallback, 0, 0, choices, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_CHOICE, fallback, 0, 0, choices, help)
 #define PAWL_OPT_JSON(S, field, help)                                                              \
-    {#field, PAWL_OPTION_JSON, offsetof(S, field), NULL, 0, 0, NULL, help, false}
+    PAWL_OPT_OF_(S, field, PAWL_OPTION_JSON, NULL, 0, 0, NULL, help)
+/* clang-format off */
+#define PAWL_OPT_OF_(S, field, type, fallback, lo, hi, choices, help)                              \
+    {#field, type, offsetof(S, field), fallback, lo, hi, choices, help, false}
+/* clang-format on */
 
 /*
  * Fill `out` from defaults and from `object` (may be NULL). An unknown key, a wrong type or a value

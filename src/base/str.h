@@ -4,7 +4,8 @@
  * Invariants
  *   1. A view owns nothing. Its bytes need not end in NUL.
  *   2. A buffer never grows past limit_bytes: an append that would do so keeps what fits out,
- *      marks the buffer `overflowed` and changes nothing else. Check once, at the end.
+ *      marks the buffer `overflowed` and changes nothing else; so does every later append until
+ *      the buffer is reset: what it holds is a prefix of what was meant. Check once, at the end.
  *   3. buf.data is NUL-terminated whenever it is not NULL.
  *
  *     struct pawl_buf b = PAWL_BUF(1 << 20);
@@ -38,7 +39,8 @@ bool pawl_str_eq(struct pawl_str a, struct pawl_str b);
 bool pawl_str_is(struct pawl_str a, const char *literal);
 bool pawl_str_starts(struct pawl_str text, const char *prefix);
 struct pawl_str pawl_str_trim(struct pawl_str text); /* ASCII white space at both ends */
-/* The part of *rest before the first `delimiter`; *rest moves past it. False when *rest is used up. */
+/* The part of *rest before the first `delimiter`; *rest moves past it. False when *rest is used up,
+ * so a delimiter at the end closes the last part and opens no other. */
 bool pawl_str_split(struct pawl_str *rest, char delimiter, struct pawl_str *part);
 
 struct pawl_buf {
