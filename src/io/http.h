@@ -22,11 +22,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_http_open(int max_connections, struct pawl
 void pawl_http_close(struct pawl_http *http);
 
 enum pawl_http_outcome {
-    PAWL_HTTP_ANSWERED,   /* status holds the HTTP status */
+    PAWL_HTTP_ANSWERED, /* status holds the HTTP status */
     PAWL_HTTP_TIMED_OUT,
-    PAWL_HTTP_BROKEN,     /* could not connect, TLS failed, connection dropped, bad protocol */
+    PAWL_HTTP_BROKEN, /* could not connect, TLS failed, connection dropped, bad protocol */
     PAWL_HTTP_TOO_BIG,
-    PAWL_HTTP_CANCELED,   /* pawl_http_cancel */
+    PAWL_HTTP_CANCELED, /* pawl_http_cancel */
 };
 struct pawl_http_request {
     const char *url;

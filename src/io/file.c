@@ -1,0 +1,178 @@
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A system call on `path` failed: the sentence, and for the usual causes what to do. */
+static enum pawl_status fail_on(const char *doing, const char *path, int errnum,
+                                struct pawl_error *err)
+{
+    enum pawl_status status = errnum == ENOENT ? PAWL_ENOTFOUND : PAWL_EWORLD;
+    pawl_fail_errno(err, status, errnum, "Could not %s %s", doing, path);
+    if (errnum == ENOSPC || errnum == EDQUOT)
+        pawl_hint(err, "Free some space on that disk, then run the same command again.");
+    else if (errnum == EACCES || errnum == EPERM)
+        pawl_hint(err, "Give this user the right to do so, or work in another folder.");
+    return status;
+}
+
+/* read(2) until `n_bytes` or the end of the file. Gives the number of bytes, or -1. */
+static ssize_t read_up_to(int fd, char *bytes, size_t n_bytes)
+{
+    size_t got = 0;
+    while (got < n_bytes) {
+        ssize_t n = read(fd, bytes + got, n_bytes - got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) break;
+        got += (size_t)n;
+    }
+    return (ssize_t)got;
+}
+
+static enum pawl_status read_open(int fd, const char *path, size_t limit_bytes,
+                                  struct pawl_arena *arena, struct pawl_str *out,
+                                  struct pawl_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) return fail_on("look at", path, errno, err);
+    if (!S_ISREG(st.st_mode)) return pawl_fail(err, PAWL_EWORLD, "%s is not a regular file.", path);
+    size_t size_bytes = (size_t)st.st_size;
+    if (size_bytes > limit_bytes)
+        return pawl_fail(err, PAWL_ETOOBIG, "%s has %zu bytes, more than the %zu allowed.", path,
+                         size_bytes, limit_bytes);
+    char *bytes = pawl_arena_alloc(arena, size_bytes + 1, 1);
+    ssize_t n = read_up_to(fd, bytes, size_bytes);
+    if (n < 0) return fail_on("read", path, errno, err);
+    *out = (struct pawl_str){bytes, (size_t)n};
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_file_read(const char *path, size_t limit_bytes, struct pawl_arena *arena,
+                                struct pawl_str *out, struct pawl_error *err)
+{
+    /* O_NONBLOCK: opening a fifo that nobody writes must not hang; regular files ignore it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return fail_on("open", path, errno, err);
+    enum pawl_status status = read_open(fd, path, limit_bytes, arena, out, err);
+    close(fd);
+    return status;
+}
+
+enum pawl_status pawl_fd_write(int fd, const void *bytes, size_t n_bytes, const char *what,
+                               struct pawl_error *err)
+{
+    const char *next = bytes;
+    while (n_bytes > 0) {
+        ssize_t n = write(fd, next, n_bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_on("write", what, errno, err);
+        next += n;
+        n_bytes -= (size_t)n;
+    }
+    return PAWL_OK;
+}
+
+/* The folder that holds `path`, in `folder`. */
+static void folder_of(const char *path, char folder[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        strcpy(folder, ".");
+    else
+        snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+/* A rename is on disk once its folder is. */
+static enum pawl_status sync_folder_of(const char *path, struct pawl_error *err)
+{
+    char folder[PATH_MAX];
+    folder_of(path, folder);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail_on("open the folder", folder, errno, err);
+    int errnum = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return errnum == 0 ? PAWL_OK : fail_on("write the folder", folder, errnum, err);
+}
+
+static enum pawl_status fill_and_rename(int fd, const char *temporary, const char *path,
+                                        struct pawl_str content, mode_t mode,
+                                        struct pawl_error *err)
+{
+    PAWL_TRY(pawl_fd_write(fd, content.ptr, content.len, path, err));
+    if (fchmod(fd, mode) != 0 || fsync(fd) != 0) return fail_on("write", path, errno, err);
+    if (rename(temporary, path) != 0) return fail_on("replace", path, errno, err);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content, mode_t mode,
+                                        struct pawl_error *err)
+{
+    char temporary[PATH_MAX];
+    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    if (n < 0 || (size_t)n >= sizeof temporary) return fail_on("write", path, ENAMETOOLONG, err);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) return fail_on("make a file beside", path, errno, err);
+    enum pawl_status status = fill_and_rename(fd, temporary, path, content, mode, err);
+    close(fd);
+    if (status != PAWL_OK) {
+        unlink(temporary);
+        return status;
+    }
+    return sync_folder_of(path, err);
+}
+
+static enum pawl_status make_one(const char *path, mode_t mode, struct pawl_error *err)
+{
+    if (mkdir(path, mode) == 0) return PAWL_OK;
+    int errnum = errno;
+    struct stat st;
+    if (stat(path, &st) == 0) { /* there already, whatever mkdir said about making it */
+        if (S_ISDIR(st.st_mode)) return PAWL_OK;
+        errnum = ENOTDIR;
+    }
+    return fail_on("make the folder", path, errnum, err);
+}
+
+enum pawl_status pawl_dir_make(const char *path, mode_t mode, struct pawl_error *err)
+{
+    char prefix[PATH_MAX];
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof prefix)
+        return fail_on("make the folder", path, len == 0 ? EINVAL : ENAMETOOLONG, err);
+    memcpy(prefix, path, len + 1);
+    for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        PAWL_TRY(make_one(prefix, mode, err));
+        *slash = '/';
+    }
+    return make_one(prefix, mode, err);
+}
+
+bool pawl_path_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *pawl_path_join(struct pawl_arena *arena, const char *base, const char *path)
+{
+    if (path[0] == '/') return pawl_arena_strdup(arena, path);
+    size_t len = strlen(base);
+    const char *slash = len > 0 && base[len - 1] == '/' ? "" : "/";
+    return pawl_arena_printf(arena, "%s%s%s", base, slash, path);
+}
+
+char *pawl_path_user(struct pawl_arena *arena, const char *name, const char *fallback)
+{
+    /* The XDG rules: a relative path in these variables counts as not set. */
+    const char *value = getenv(name);
+    if (value && value[0] == '/') return pawl_arena_strdup(arena, value);
+    const char *home = getenv("HOME");
+    if (!home || home[0] != '/') return NULL;
+    return pawl_path_join(arena, home, fallback);
+}
