@@ -45,6 +45,10 @@ if(TARGET pawl)
     endforeach()
 endif()
 
+if(TARGET pawl_room_operators)
+    pawl_test(operators/keep_to_host ${CMAKE_SOURCE_DIR}/scripts/check-operators ${CMAKE_BINARY_DIR})
+endif()
+
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/fuzz_*.c)
 foreach(source IN LISTS fuzz_sources)
     get_filename_component(target ${source} NAME_WE)

@@ -6,7 +6,8 @@
  * units, shortest numbers), so that equal values are equal bytes and equal hashes.
  *
  * U+0000 has no place in our texts: reading refuses it, writing turns it into U+FFFD. Integers are
- * written digit for digit, also beyond 2^53, where RFC 8785 would round them to a double.
+ * written digit for digit, also beyond 2^53, where RFC 8785 would round them to a double; reading
+ * takes one that int64_t cannot hold as a real.
  *
  * Ownership: jansson's. A json_t * returned here is a new reference (json_decref it) unless the
  * name says get, which borrows. Values may be shared by threads once nobody changes them.

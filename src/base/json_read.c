@@ -19,28 +19,74 @@ static struct place place_of(struct pawl_str text, size_t offset)
     return place;
 }
 
-/* The offset of the bracket that nests too deep, or text.len. Runs before the parser, which
- * recurses. Brackets inside strings do not count. */
-static size_t find_too_deep(struct pawl_str text)
+/* True for an integer, written as these `len` characters, that int64_t cannot hold. */
+static bool is_wide_integer(const char *token, size_t len)
 {
-    int depth = 0;
+    const char *most = *token == '-' ? "9223372036854775808" : "9223372036854775807";
+    if (*token == '-') token++, len--;
+    for (size_t i = 0; i < len; i++)
+        if (token[i] < '0' || token[i] > '9') return false;
+    return len > 19 || (len == 19 && memcmp(token, most, 19) > 0);
+}
+
+static size_t number_len(struct pawl_str text)
+{
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] && strchr("+-.eE0123456789", text.ptr[len])) len++;
+    return len;
+}
+
+/*
+ * What must be known before the parser runs, which recurses, and refuses integers over 64 bits
+ * though 3e19 is written without an exponent: `too_deep` is the offset of the bracket that nests
+ * too deep, or text.len; `widened` is empty, or the text with an e0 after each such integer, which
+ * makes it a real. Nothing inside a string counts.
+ */
+struct scan {
+    size_t too_deep;
+    struct pawl_buf widened;
+};
+
+static struct scan scan_text(struct pawl_str text)
+{
+    struct scan scan = {text.len, PAWL_BUF(SIZE_MAX / 2)};
+    size_t depth = 0, copied = 0;
     bool quoted = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (quoted) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                quoted = false;
+            if (c == '\\') i++;
+            if (c == '"') quoted = false;
         } else if (c == '"') {
             quoted = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > PAWL_JSON_DEPTH_MAX) return i;
+            if (++depth > PAWL_JSON_DEPTH_MAX) {
+                scan.too_deep = i;
+                return scan;
+            }
         } else if (c == ']' || c == '}') {
-            depth--;
+            if (depth > 0) depth--;
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            size_t len = number_len((struct pawl_str){text.ptr + i, text.len - i});
+            if (is_wide_integer(text.ptr + i, len)) {
+                pawl_buf_add_bytes(&scan.widened, text.ptr + copied, i + len - copied);
+                pawl_buf_add(&scan.widened, "e0");
+                copied = i + len;
+            }
+            i += len - 1;
         }
     }
-    return text.len;
+    if (copied > 0) pawl_buf_add_bytes(&scan.widened, text.ptr + copied, text.len - copied);
+    return scan;
+}
+
+static enum pawl_status fail_too_deep(struct place place, struct pawl_error *err)
+{
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, place.line, NULL,
+                 "The JSON is nested more than %d levels deep.", PAWL_JSON_DEPTH_MAX);
+    pawl_hint(err, "Make it flatter.");
+    if (err) err->column = place.column;
+    return PAWL_ECONFIG;
 }
 
 static enum pawl_status fail_syntax(const json_error_t *why, struct pawl_error *err)
@@ -72,18 +118,15 @@ enum pawl_status pawl_json_parse(struct pawl_str text, size_t limit_bytes, json_
         pawl_hint(err, "Make it smaller, or split it.");
         return PAWL_ETOOBIG;
     }
-    size_t deep = find_too_deep(text);
-    if (deep < text.len) {
-        struct place place = place_of(text, deep);
-        pawl_fail_at(err, PAWL_ECONFIG, NULL, place.line, NULL,
-                     "The JSON is nested more than %d levels deep.", PAWL_JSON_DEPTH_MAX);
-        pawl_hint(err, "Make it flatter.");
-        if (err) err->column = place.column;
-        return PAWL_ECONFIG;
-    }
+    struct scan scan = scan_text(text);
     json_error_t why;
-    *out = json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                      &why);
+    if (scan.too_deep == text.len) {
+        struct pawl_str input = scan.widened.len > 0 ? pawl_buf_str(&scan.widened) : text;
+        *out = json_loadb(input.ptr ? input.ptr : "", input.len,
+                          JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    }
+    pawl_buf_release(&scan.widened);
+    if (scan.too_deep < text.len) return fail_too_deep(place_of(text, scan.too_deep), err);
     return *out ? PAWL_OK : fail_syntax(&why, err);
 }
 
