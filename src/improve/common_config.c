@@ -15,8 +15,8 @@ static const struct pawl_option top_options[] = {
                  "requests under way at once (0: what the models can use)"),
     {"program", PAWL_OPTION_JSON, offsetof(struct config_top, program), NULL, 0, 0, NULL,
      "what is improved: a signature or a command", true},
-    {"data", PAWL_OPTION_JSON, offsetof(struct config_top, data), NULL, 0, 0, NULL,
-     "the cases", true},
+    {"data", PAWL_OPTION_JSON, offsetof(struct config_top, data), NULL, 0, 0, NULL, "the cases",
+     true},
     {"metric", PAWL_OPTION_JSON, offsetof(struct config_top, metric), NULL, 0, 0, NULL,
      "what a good answer is", true},
     PAWL_OPT_JSON(struct config_top, models, "language models by name"),
@@ -80,7 +80,8 @@ static enum pawl_status section_is_map(const json_t *section, const char *name,
 
 static enum pawl_status check_data(const struct pawl_config_data *data, struct pawl_error *err)
 {
-    bool tiered = data->train != NULL || data->dev != NULL || data->gate != NULL || data->vault != NULL;
+    bool tiered =
+        data->train != NULL || data->dev != NULL || data->gate != NULL || data->vault != NULL;
     if (data->file != NULL && !tiered) return PAWL_OK;
     if (data->file == NULL && data->train != NULL && data->dev != NULL && data->gate != NULL) {
         if (data->tiers == NULL) return PAWL_OK;
@@ -171,7 +172,8 @@ bool pawl_config_all_scripted(const struct pawl_config *config)
     const char *name;
     json_t *model;
     if (json_object_size(config->models) == 0) return false;
-    json_object_foreach ((json_t *)config->models, name, model) {
+    json_object_foreach((json_t *)config->models, name, model)
+    {
         if (!pawl_str_is(pawl_json_get_str(model, "backend"), "script")) return false;
     }
     return true;

@@ -19,10 +19,10 @@
 #include <stdint.h>
 
 struct pawl_config_data {
-    const char *file;                      /* one file, split by keyed hash ... */
+    const char *file;                       /* one file, split by keyed hash ... */
     const char *train, *dev, *gate, *vault; /* ... or a file per tier */
-    const json_t *columns; /* of a CSV file */
-    const json_t *tiers;   /* {train: share, dev: share, gate: share, vault: share} or NULL */
+    const json_t *columns;                  /* of a CSV file */
+    const json_t *tiers; /* {train: share, dev: share, gate: share, vault: share} or NULL */
 };
 struct pawl_config_budget {
     int64_t evaluations; /* logical; -1: no limit */
@@ -45,8 +45,8 @@ struct pawl_config_gate {
 };
 struct pawl_config {
     const char *name;
-    uint64_t seed; /* of sampling and scripted models */
-    int64_t concurrency; /* 0: what the models can use */
+    uint64_t seed;                                   /* of sampling and scripted models */
+    int64_t concurrency;                             /* 0: what the models can use */
     const json_t *program, *metric, *models, *roles; /* sections, checked by their rooms */
     struct pawl_config_data data;
     struct pawl_config_improve improve;

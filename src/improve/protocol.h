@@ -24,7 +24,7 @@
  *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
- *   {"op":"evaluate","artifact":{...},"cases":[...]|null,"tier":"dev","limit":N,"samples":K,
+ *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","limit":N,"samples":K,
  *    "per_case":bool}                      {"row":{id,sample,score,status,output,feedback}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
  *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}

@@ -1,0 +1,61 @@
+/*
+ * cli.h - the command `pawl`, written on the public header alone (and on base, for text and JSON).
+ *
+ * What a command accepts comes from the library's own tables (pawl_call "verbs"); a file
+ * cmd_NAME.c only says how its result reads on a terminal. With --json nothing of it is used.
+ *
+ * Adding a command: add the verb to the library, then cmd_NAME.c with
+ * `const struct pawl_command pawl_cmd_NAME`.
+ */
+#ifndef PAWL_CLI_CLI_H
+#define PAWL_CLI_CLI_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "pawl/pawl.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct pawl_command {
+    const char *name;
+    const char *about; /* a paragraph for --help; may be NULL */
+    void (*render)(const json_t *result, FILE *out);
+};
+extern const struct pawl_command *const pawl_commands[]; /* NULL-terminated, generated */
+
+/* --- arguments (args.c) ------------------------------------------------------------------------ */
+
+struct cli_args {
+    const char *dir, *config; /* -C, --config */
+    bool json, help;
+    const char *verb;    /* NULL: none was named */
+    const json_t *table; /* the verb's entry; borrowed */
+    json_t *values;      /* its arguments as a JSON object */
+};
+/* Fails PAWL_EUSAGE with a hint. `verbs` is the list that pawl_call("verbs") gives. */
+enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cli_args *args,
+                           struct pawl_error *err);
+void cli_print_help(const json_t *verbs, const struct cli_args *args, FILE *out);
+
+/* --- progress (progress.c) ----------------------------------------------------------------------- */
+
+struct cli_progress {
+    bool terminal; /* a bar that is redrawn; else one JSON line per tick */
+    bool drawn;
+};
+void cli_progress_init(struct cli_progress *progress);
+void cli_progress_show(void *progress, const char *json); /* fits struct pawl_watch */
+void cli_progress_end(struct cli_progress *progress);
+
+/* --- words and numbers (render.c) ------------------------------------------------------------------ */
+
+const char *cli_text(const json_t *object, const char *key); /* "-" when absent */
+double cli_real(const json_t *object, const char *key);
+long long cli_int(const json_t *object, const char *key);
+/* The first 12 digits of a hash, in a static ring of 8 texts. */
+const char *cli_id(const json_t *object, const char *key);
+void cli_print_money_and_time(const json_t *result, FILE *out);
+void cli_print_error(const struct pawl_error *error, FILE *out);
+
+#endif

@@ -1,0 +1,22 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    const json_t *ci = json_object_get(result, "ci95");
+    fprintf(out, "%s on %s: %.4f [%.4f, %.4f]  n %lld", cli_text(result, "metric"),
+            cli_text(result, "tier"), cli_real(result, "mean"),
+            json_number_value(json_array_get(ci, 0)), json_number_value(json_array_get(ci, 1)),
+            cli_int(result, "n"));
+    if (cli_int(result, "failed") > 0) fprintf(out, ", %lld failed", cli_int(result, "failed"));
+    if (cli_int(result, "missing") > 0) fprintf(out, ", %lld missing", cli_int(result, "missing"));
+    fprintf(out, "\n  artifact %s, model %s\n", cli_id(result, "artifact"),
+            cli_text(result, "model"));
+    cli_print_money_and_time(result, out);
+}
+
+const struct pawl_command pawl_cmd_eval = {
+    .name = "eval",
+    .about =
+        "The interval is Wilson's for pass/fail scores, else a bootstrap; clusters count whole.",
+    .render = render,
+};

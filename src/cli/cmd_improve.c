@@ -1,0 +1,29 @@
+#include "cli/cli.h"
+
+#include <string.h>
+
+static void render(const json_t *result, FILE *out)
+{
+    const char *verdict = cli_text(result, "verdict");
+    fprintf(out, "run %s (%s, seed %lld): ", cli_text(result, "run"), cli_text(result, "operator"),
+            cli_int(result, "seed"));
+    if (strcmp(verdict, "promote") == 0) {
+        fprintf(out, "promoted\n  %s is in force instead of %s\n", cli_id(result, "best"),
+                cli_id(result, "started_from"));
+        fputs("  see: pawl diff, pawl certificate; undo: pawl rollback --reason WHY\n", out);
+    } else if (strcmp(verdict, "no") == 0) {
+        fprintf(out, "not promoted\n  the gate did not certify %s; %s stays in force\n",
+                cli_id(result, "best"), cli_id(result, "started_from"));
+    } else {
+        fputs("nothing was worth an attempt\n  no candidate beat the one in force on dev\n", out);
+    }
+    cli_print_money_and_time(result, out);
+}
+
+const struct pawl_command pawl_cmd_improve = {
+    .name = "improve",
+    .about = "An operator proposes changes and sees train and dev; the winner is put before the "
+             "gate, which\n"
+             "answers with one bit. Ctrl-C pauses; --resume goes on exactly where the run was.",
+    .render = render,
+};

@@ -1,0 +1,30 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    const json_t *tiers = json_object_get(result, "tiers");
+    double gain = cli_real(result, "smallest_certifiable_gain");
+    fprintf(out, "%s: %lld cases sealed\n", cli_text(result, "project"), cli_int(result, "cases"));
+    fprintf(out,
+            "  train %lld (operators see everything), dev %lld (scores only), gate %lld (one bit)",
+            cli_int(tiers, "train"), cli_int(tiers, "dev"), cli_int(tiers, "gate"));
+    if (cli_int(tiers, "vault") > 0) fprintf(out, ", vault %lld", cli_int(tiers, "vault"));
+    fprintf(out, "\n  commitment %s\n", cli_id(json_object_get(result, "commitment"), "root"));
+    if (gain > 0)
+        fprintf(out, "  smallest gain that the gate can certify with 80 %% power: %.1f points\n",
+                100 * gain);
+    fprintf(out, "  %s\n", cli_text(result, "custody"));
+    if (pawl_json_get_bool(result, "small", false))
+        fputs("  The gate is small; improve will ask for --force. More cases certify smaller "
+              "gains.\n",
+              out);
+    fputs("Next: pawl plan, pawl eval, pawl improve\n", out);
+}
+
+const struct pawl_command pawl_cmd_init = {
+    .name = "init",
+    .about = "Keeps what is there: a second run changes nothing. Cases are placed in train, dev "
+             "and gate by a\n"
+             "keyed hash of their cluster; the gate tier is encrypted and never shown again.",
+    .render = render,
+};

@@ -1,0 +1,24 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    size_t i;
+    json_t *item;
+    fprintf(out, "artifact %s\n", cli_text(result, "artifact"));
+    json_array_foreach(json_object_get(result, "candidates"), i, item)
+    {
+        char *parents = pawl_json_text(json_object_get(item, "parents"));
+        fprintf(out, "  candidate %lld of run %s, parents %s\n", cli_int(item, "candidate"),
+                cli_text(item, "run"), parents);
+        pawl_free(parents);
+    }
+    json_array_foreach(json_object_get(result, "verdicts"), i, item)
+        fprintf(out, "  attempt %lld against %s: %s\n", cli_int(item, "attempt"),
+                cli_id(item, "incumbent"), cli_text(item, "verdict"));
+}
+
+const struct pawl_command pawl_cmd_lineage = {
+    .name = "lineage",
+    .about = NULL,
+    .render = render,
+};

@@ -1,0 +1,20 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    const json_t *wear = json_object_get(result, "wear");
+    const json_t *ledger = json_object_get(result, "ledger");
+    fprintf(out, "incumbent %s, anchor %s\n", cli_id(result, "incumbent"),
+            cli_id(result, "anchor"));
+    fprintf(out, "%lld runs, %lld attempts, %lld left; the next must reach %.1f\n",
+            cli_int(result, "runs"), cli_int(result, "attempts"), cli_int(wear, "attempts_left"),
+            cli_real(wear, "next_threshold"));
+    fprintf(out, "ledger: %lld records, root %s\n", cli_int(ledger, "records"),
+            cli_id(ledger, "root"));
+}
+
+const struct pawl_command pawl_cmd_status = {
+    .name = "status",
+    .about = NULL,
+    .render = render,
+};

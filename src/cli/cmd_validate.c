@@ -1,0 +1,12 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    fprintf(out, "%s: the configuration is in order\n", cli_text(result, "project"));
+}
+
+const struct pawl_command pawl_cmd_validate = {
+    .name = "validate",
+    .about = NULL,
+    .render = render,
+};

@@ -1,0 +1,53 @@
+#include "cli/cli.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *cli_text(const json_t *object, const char *key)
+{
+    return pawl_json_get_text(object, key, "-");
+}
+
+double cli_real(const json_t *object, const char *key)
+{
+    return pawl_json_get_real(object, key, NAN);
+}
+
+long long cli_int(const json_t *object, const char *key)
+{
+    return (long long)pawl_json_get_int(object, key, 0);
+}
+
+const char *cli_id(const json_t *object, const char *key)
+{
+    static char ring[8][13];
+    static unsigned next;
+    char *id = ring[next++ % 8];
+    snprintf(id, sizeof ring[0], "%.12s", cli_text(object, key));
+    return id;
+}
+
+void cli_print_money_and_time(const json_t *result, FILE *out)
+{
+    const json_t *tokens = json_object_get(result, "tokens");
+    fprintf(out, "  %lld evaluations", cli_int(result, "evaluations"));
+    if (tokens != NULL)
+        fprintf(out, ", %lld + %lld tokens", cli_int(tokens, "prompt"),
+                cli_int(tokens, "completion"));
+    if (cli_real(result, "usd") > 0) fprintf(out, ", $%.4f", cli_real(result, "usd"));
+    fprintf(out, ", %.1f s\n", cli_real(result, "wall_s"));
+}
+
+void cli_print_error(const struct pawl_error *error, FILE *out)
+{
+    fputs("pawl: ", out);
+    if (error->file[0] != '\0') {
+        fputs(error->file, out);
+        if (error->line > 0) fprintf(out, ":%d", error->line);
+        if (error->line > 0 && error->column > 0) fprintf(out, ":%d", error->column);
+        fputs(": ", out);
+    }
+    if (error->field[0] != '\0') fprintf(out, "%s: ", error->field);
+    fprintf(out, "%s\n", error->message[0] != '\0' ? error->message : "Something went wrong.");
+    if (error->hint[0] != '\0') fprintf(out, "  %s\n", error->hint);
+}

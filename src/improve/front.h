@@ -1,0 +1,130 @@
+/*
+ * front.h - inside libpawl: the project handle, its workers, its ledger, and the verbs.
+ *
+ * The front is trusted and unrestricted, and therefore does little: it reads the configuration,
+ * starts workers, relays an offer from the engine to the vault, checks the vault's signature, and
+ * is the only one that writes ledger and pointers.
+ *
+ * Adding a verb: write `const struct pawl_verb pawl_verb_NAME` in a front_*.c and name it in the
+ * table in front_call.c; the command, its help and its arguments follow from the table.
+ */
+#ifndef PAWL_IMPROVE_FRONT_H
+#define PAWL_IMPROVE_FRONT_H
+
+#include "artifact/artifact.h"
+#include "base/option.h"
+#include "improve/config.h"
+#include "improve/ledger.h"
+#include "io/channel.h"
+#include "pawl/pawl.h"
+#include "store/store.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+struct pawl_project {
+    struct pawl_arena arena; /* process: as long as the handle */
+    const char *dir;         /* absolute */
+    const char *config_path;
+    struct pawl_config config;
+    struct pawl_yaml_places *places;
+    struct pawl_store *store; /* opened by the first verb that needs it */
+    bool test_mode;
+    uint64_t test_seed;
+    volatile sig_atomic_t canceled;
+};
+
+/* One call of a verb. */
+struct pawl_call {
+    struct pawl_project *project; /* NULL for verbs that need none */
+    struct pawl_arena arena;
+    const struct pawl_watch *watch;
+    json_t *result; /* an object with "schema":1, to be filled */
+};
+struct pawl_verb {
+    const char *name, *summary;
+    const char *positional; /* names of positional arguments: "a b", "artifact", "" */
+    const char *example;
+    bool needs_project, needs_store;
+    const struct pawl_option *options;
+    size_t options_bytes;
+    enum pawl_status (*run)(struct pawl_call *call, const void *options, struct pawl_error *err);
+};
+extern const struct pawl_verb *const pawl_verbs[]; /* NULL-terminated; front_call.c */
+
+PAWL_MUST_CHECK enum pawl_status pawl_front_store(struct pawl_project *project, bool create,
+                                                  struct pawl_error *err);
+void pawl_front_progress(const struct pawl_call *call, const json_t *message);
+/* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
+                                                 char hex[PAWL_HASH_HEX], struct pawl_error *err);
+
+/* --- workers (front_worker.c) ---------------------------------------------------------------- */
+
+struct pawl_front_worker {
+    pid_t pid;
+    struct pawl_channel *channel;
+    bool pausing;
+};
+/* Start a worker; peer_fd -1 or the descriptor it gets as PAWL_FD_PEER. `read` may be NULL. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_start(struct pawl_project *project, const char *role,
+                                                  int peer_fd, json_t *read,
+                                                  struct pawl_front_worker *worker,
+                                                  struct pawl_error *err);
+/* What to do with a message that is not the answer; borrowed. */
+typedef enum pawl_status (*pawl_front_handler)(void *context, struct pawl_front_worker *worker,
+                                               const json_t *message, struct pawl_error *err);
+/* Send a request (taken) and wait for its answer, *done (new reference). Progress goes to the
+ * watch; on cancel the engine is asked to pause, other workers are given up with PAWL_EPAUSED. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_request(struct pawl_call *call,
+                                                    struct pawl_front_worker *worker,
+                                                    json_t *request, pawl_front_handler handler,
+                                                    void *context, json_t **done,
+                                                    struct pawl_error *err);
+void pawl_front_end(struct pawl_front_worker *worker);
+/* Start, ask once, end. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role,
+                                                json_t *request, json_t **done,
+                                                struct pawl_error *err);
+
+/* --- the gate (front_gate.c) ------------------------------------------------------------------- */
+
+struct pawl_offer {
+    const char *candidate; /* hex */
+    const char *behaviour; /* hex of the dev outputs' hash */
+    int64_t pace_us;       /* wall time of one visible evaluation, for the deadline */
+    const char *run;       /* or NULL */
+};
+/*
+ * Put a candidate before the gate and record the verdict; flips the incumbent on a promotion.
+ *
+ * Gives   *statement: the vault's signed statement (new reference).
+ * Fails   PAWL_EUNDECIDED when the world failed, PAWL_EINTEGRITY on a wrong signature or counter,
+ *         PAWL_EPAUSED when canceled (the attempt is spent or resumes, never refunded).
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
+                                                    const struct pawl_offer *offer,
+                                                    json_t **statement, struct pawl_error *err);
+/* What the vault tells anybody: attempts, thresholds, sizes. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
+                                                         struct pawl_error *err);
+
+/* --- helpers shared by verbs (front_util.c) ------------------------------------------------------ */
+
+char *pawl_front_sealed_dir(struct pawl_project *project, struct pawl_arena *arena);
+char *pawl_front_vault_home(struct pawl_arena *arena);
+/* The seal record of the project; PAWL_ENOTFOUND with the hint to run init. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_seal(struct pawl_project *project, json_t **seal,
+                                                 struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_front_pointer(struct pawl_project *project, const char *name,
+                                                    char hex[PAWL_HASH_HEX],
+                                                    struct pawl_error *err);
+/* Absolute paths of the configured case files, as a JSON list. New reference. */
+json_t *pawl_front_case_files(struct pawl_project *project);
+/* Point an error about a field of pawl.yaml at its line. */
+enum pawl_status pawl_front_locate(struct pawl_project *project, enum pawl_status status,
+                                   struct pawl_error *err);
+/* Now, or in test mode the instant after the ledger's last record. */
+int64_t pawl_front_now_ms(struct pawl_project *project, const struct pawl_ledger_head *head);
+
+#endif

@@ -1,0 +1,263 @@
+/* What a person decides: promote, rollback; and what anybody may check: ledger, certificate. */
+#include "improve/front.h"
+
+#include "improve/protocol.h"
+#include "io/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- promote and rollback ---------------------------------------------------------------------- */
+
+/* Move the incumbent by a person's word; the record says so. */
+static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind, const char *to,
+                                       const char *reason, struct pawl_error *err)
+{
+    char previous[PAWL_HASH_HEX];
+    struct pawl_artifact *artifact; /* it must be whole before it is put in force */
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", previous, err));
+    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, to, &artifact, err));
+    if (strcmp(previous, to) == 0)
+        return pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
+    json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "incumbent", to, "previous", previous,
+                             "reason", reason, "gated", 0);
+    struct pawl_ledger_entry entry = {.kind = kind, .body = body, .n_flips = 1};
+    entry.flips[0].pointer = "incumbent";
+    entry.flips[0].expect = previous;
+    entry.flips[0].to = to;
+    enum pawl_status status = pawl_ledger_append(call->project, &entry, err);
+    json_decref(body);
+    pawl_json_set(call->result, "incumbent", json_string(to));
+    pawl_json_set(call->result, "previous", json_string(previous));
+    return status;
+}
+
+struct promote_options {
+    const char *id, *reason;
+};
+static const struct pawl_option promote_options[] = {
+    {"id", PAWL_OPTION_TEXT, offsetof(struct promote_options, id), NULL, 0, 0, NULL,
+     "what to put in force", true},
+    {"reason", PAWL_OPTION_TEXT, offsetof(struct promote_options, reason), NULL, 0, 0, NULL,
+     "why; it is recorded", true},
+    {0}};
+
+static enum pawl_status run_promote(struct pawl_call *call, const void *values,
+                                    struct pawl_error *err)
+{
+    const struct promote_options *options = values;
+    char hex[PAWL_HASH_HEX];
+    PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
+    PAWL_TRY(move_incumbent(call, "promotion", hex, options->reason, err));
+    pawl_json_set(call->result, "gated", json_false());
+    return PAWL_OK;
+}
+
+const struct pawl_verb pawl_verb_promote = {
+    .name = "promote",
+    .summary = "put an artifact in force without the gate; recorded as ungated",
+    .positional = "id",
+    .example = "pawl promote 3f9a2c --reason 'hotfix reviewed by two people'",
+    .needs_project = true,
+    .needs_store = true,
+    .options = promote_options,
+    .options_bytes = sizeof(struct promote_options),
+    .run = run_promote,
+};
+
+struct rollback_options {
+    const char *to, *reason;
+};
+static const struct pawl_option rollback_options[] = {
+    PAWL_OPT_TEXT(struct rollback_options, to, NULL, "an id (default: the incumbent before this)"),
+    {"reason", PAWL_OPTION_TEXT, offsetof(struct rollback_options, reason), NULL, 0, 0, NULL,
+     "why; it is recorded", true},
+    {0}};
+
+/* The incumbent that the newest change replaced. */
+static enum pawl_status previous_incumbent(struct pawl_project *project, char hex[PAWL_HASH_HEX],
+                                           struct pawl_error *err)
+{
+    json_t *records, *record;
+    size_t i;
+    hex[0] = '\0';
+    PAWL_TRY(pawl_ledger_records(project->store, &records, err));
+    json_array_foreach(records, i, record)
+    {
+        const json_t *body = json_object_get(record, "body");
+        const json_t *statement = json_object_get(body, "statement");
+        const char *previous = pawl_json_get_text(body, "previous", NULL);
+        if (pawl_json_get_bool(body, "promoted", false))
+            previous = pawl_json_get_text(statement, "incumbent", NULL);
+        if (previous != NULL) snprintf(hex, PAWL_HASH_HEX, "%s", previous);
+    }
+    json_decref(records);
+    if (hex[0] != '\0') return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "Nothing was promoted yet, so there is nothing to roll back.");
+    pawl_hint(err, "`pawl status` shows what is in force.");
+    return PAWL_EUSAGE;
+}
+
+static enum pawl_status run_rollback(struct pawl_call *call, const void *values,
+                                     struct pawl_error *err)
+{
+    const struct rollback_options *options = values;
+    char hex[PAWL_HASH_HEX];
+    if (options->to != NULL)
+        PAWL_TRY(pawl_front_find(call->project, options->to, hex, err));
+    else
+        PAWL_TRY(previous_incumbent(call->project, hex, err));
+    return move_incumbent(call, "rollback", hex, options->reason, err);
+}
+
+const struct pawl_verb pawl_verb_rollback = {
+    .name = "rollback",
+    .summary = "put an earlier artifact in force again; no attempt is given back",
+    .positional = "",
+    .example = "pawl rollback --reason 'complaints since noon'",
+    .needs_project = true,
+    .needs_store = true,
+    .options = rollback_options,
+    .options_bytes = sizeof(struct rollback_options),
+    .run = run_rollback,
+};
+
+/* --- ledger --------------------------------------------------------------------------------------- */
+
+struct ledger_options {
+    const char *action, *file;
+};
+static const struct pawl_option ledger_options[] = {
+    {"action", PAWL_OPTION_CHOICE, offsetof(struct ledger_options, action), "verify", 0, 0,
+     "verify|export", "what to do", false},
+    PAWL_OPT_TEXT(struct ledger_options, file, NULL, "where export writes"),
+    {0}};
+
+static enum pawl_status add_line(void *context, int64_t seq, const char *kind,
+                                 struct pawl_str record, const char *hash, struct pawl_error *err)
+{
+    (void)seq, (void)kind, (void)hash, (void)err;
+    pawl_buf_add_str(context, record);
+    pawl_buf_add(context, "\n");
+    return PAWL_OK;
+}
+
+enum { LEDGER_BYTES_MAX = 1 << 30 };
+
+/* The records alone: their hashes follow from them (ledger.h). */
+static enum pawl_status export_ledger(struct pawl_call *call, const char *file,
+                                      struct pawl_error *err)
+{
+    struct pawl_buf lines = PAWL_BUF(LEDGER_BYTES_MAX);
+    if (file == NULL)
+        return pawl_fail(err, PAWL_EUSAGE, "`ledger export` needs the name of a file.");
+    enum pawl_status status = pawl_store_ledger_each(call->project->store, add_line, &lines, err);
+    if (status == PAWL_OK && lines.overflowed)
+        status = pawl_fail(err, PAWL_ETOOBIG, "The ledger is over 1 GiB.");
+    if (status == PAWL_OK) status = pawl_file_write_atomic(file, pawl_buf_str(&lines), 0644, err);
+    pawl_buf_release(&lines);
+    return status;
+}
+
+static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
+                                   struct pawl_error *err)
+{
+    const struct ledger_options *options = values;
+    struct pawl_ledger_report report;
+    if (strcmp(options->action, "export") == 0) PAWL_TRY(export_ledger(call, options->file, err));
+    PAWL_TRY(pawl_ledger_verify(call->project->store, &report, err));
+    bool ok = report.first_bad < 0;
+    pawl_json_set(call->result, "ok", json_boolean(ok));
+    pawl_json_set(call->result, "records", json_integer(report.records));
+    pawl_json_set(call->result, "root", json_string(report.root));
+    pawl_json_set(call->result, "first_bad", ok ? json_null() : json_integer(report.first_bad));
+    if (ok) return PAWL_OK;
+    pawl_fail(err, PAWL_EINTEGRITY, "The ledger is damaged at record %lld: %s.",
+              (long long)report.first_bad, report.reason);
+    pawl_hint(err, "Restore .pawl/store from a backup; nothing after that record can be trusted.");
+    return PAWL_EINTEGRITY;
+}
+
+const struct pawl_verb pawl_verb_ledger = {
+    .name = "ledger",
+    .summary = "verify or export the record of what was decided",
+    .positional = "action file",
+    .example = "pawl ledger verify",
+    .needs_project = true,
+    .needs_store = true,
+    .options = ledger_options,
+    .options_bytes = sizeof(struct ledger_options),
+    .run = run_ledger,
+};
+
+/* --- certificate ----------------------------------------------------------------------------------- */
+
+struct certificate_options {
+    const char *id;
+    bool audit;
+};
+static const struct pawl_option certificate_options[] = {
+    PAWL_OPT_TEXT(struct certificate_options, id, "incumbent", "the promoted artifact"),
+    PAWL_OPT_BOOL(struct certificate_options, audit, "false",
+                  "open the evidence; recorded, and ends the life of the sealed set"),
+    {0}};
+
+static bool is_promotion_of(void *context, const json_t *body)
+{
+    return pawl_json_get_bool(body, "promoted", false) &&
+           strcmp(pawl_json_get_text(json_object_get(body, "statement"), "candidate", ""),
+                  context) == 0;
+}
+
+/* The record is written before the evidence is shown, so that nobody looks unseen. */
+static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
+                                      struct pawl_error *err)
+{
+    json_t *done;
+    json_t *body = json_pack("{s:I}", "attempt", (json_int_t)attempt);
+    struct pawl_ledger_entry entry = {.kind = "audit", .body = body};
+    enum pawl_status status = pawl_ledger_append(call->project, &entry, err);
+    json_decref(body);
+    PAWL_TRY(status);
+    json_t *request = json_pack("{s:s, s:I}", "op", "audit", "attempt", (json_int_t)attempt);
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
+    pawl_json_set(call->result, "evidence", json_incref(json_object_get(done, "evidence")));
+    json_decref(done);
+    return PAWL_OK;
+}
+
+static enum pawl_status run_certificate(struct pawl_call *call, const void *values,
+                                        struct pawl_error *err)
+{
+    const struct certificate_options *options = values;
+    char hex[PAWL_HASH_HEX];
+    json_t *body;
+    PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, is_promotion_of, hex, &body, err));
+    if (body == NULL) {
+        pawl_fail(err, PAWL_ENOTFOUND, "The gate has not promoted the artifact %.12s.", hex);
+        pawl_hint(err, "`pawl lineage %.12s` shows what is known of it.", hex);
+        return PAWL_ENOTFOUND;
+    }
+    const json_t *statement = json_object_get(body, "statement");
+    json_object_update(call->result, (json_t *)statement);
+    pawl_json_set(call->result, "signature", json_incref(json_object_get(body, "signature")));
+    pawl_json_set(call->result, "evidence_state", json_string("committed"));
+    enum pawl_status status = PAWL_OK;
+    if (options->audit)
+        status = open_evidence(call, pawl_json_get_int(statement, "attempt", 0), err);
+    json_decref(body);
+    return status;
+}
+
+const struct pawl_verb pawl_verb_certificate = {
+    .name = "certificate",
+    .summary = "the evidence of a promotion",
+    .positional = "id",
+    .example = "pawl certificate incumbent",
+    .needs_project = true,
+    .needs_store = true,
+    .options = certificate_options,
+    .options_bytes = sizeof(struct certificate_options),
+    .run = run_certificate,
+};

@@ -1,0 +1,224 @@
+/*
+ * One attempt at the gate: vault and sealed side are started, the vault decides, the front checks
+ * the signature and records the verdict together with the change of the incumbent.
+ *
+ * Invariant: a verdict is in the ledger before anybody hears of it.
+ */
+#include "improve/front.h"
+
+#include "improve/protocol.h"
+#include "improve/statement.h"
+#include "io/process.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct asked {
+    const char *candidate, *incumbent, *run;
+};
+
+/* The same question was answered before, or this run's offer was recorded just before a crash. */
+static bool answers(void *context, const json_t *body)
+{
+    const struct asked *asked = context;
+    const json_t *statement = json_object_get(body, "statement");
+    if (strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) != 0) return false;
+    const char *run = pawl_json_get_text(statement, "run", NULL);
+    if (asked->run != NULL && run != NULL && strcmp(run, asked->run) == 0) return true;
+    return strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) == 0;
+}
+
+static enum pawl_status start_pair(struct pawl_project *project, struct pawl_front_worker *vault,
+                                   struct pawl_front_worker *sealed, struct pawl_error *err)
+{
+    int pair[2];
+    sealed->channel = NULL;
+    sealed->pid = -1;
+    PAWL_TRY(pawl_socket_pair(pair, err));
+    enum pawl_status status =
+        pawl_front_start(project, PAWL_ROLE_VAULT_NAME, pair[0], NULL, vault, err);
+    close(pair[0]);
+    if (status == PAWL_OK) {
+        status = pawl_front_start(project, PAWL_ROLE_SEALED_NAME, pair[1], NULL, sealed, err);
+        if (status != PAWL_OK) pawl_front_end(vault);
+    }
+    close(pair[1]);
+    return status;
+}
+
+static json_t *attempt_request(const struct pawl_offer *offer,
+                               const struct pawl_artifact *candidate,
+                               const struct pawl_artifact *incumbent)
+{
+    json_t *request = json_pack("{s:s, s:s, s:I}", "op", "attempt", "behaviour", offer->behaviour,
+                                "pace_us", (json_int_t)offer->pace_us);
+    pawl_json_set(request, "candidate", pawl_artifact_json(candidate));
+    pawl_json_set(request, "incumbent", pawl_artifact_json(incumbent));
+    pawl_json_set(request, "run", offer->run != NULL ? json_string(offer->run) : json_null());
+    return request;
+}
+
+static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_t **done,
+                                  struct pawl_error *err)
+{
+    struct pawl_front_worker vault, sealed;
+    enum pawl_status status = start_pair(call->project, &vault, &sealed, err);
+    if (status != PAWL_OK) {
+        json_decref(request);
+        return status;
+    }
+    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
+    pawl_front_end(&vault);
+    pawl_front_end(&sealed);
+    return status;
+}
+
+/* The vault's answer must be signed by the vault that sealed this project. */
+static enum pawl_status check_answer(struct pawl_project *project, const json_t *done,
+                                     const struct asked *asked, struct pawl_error *err)
+{
+    json_t *seal;
+    const json_t *statement = json_object_get(done, "statement");
+    PAWL_TRY(pawl_front_seal(project, &seal, err));
+    bool own_key = strcmp(pawl_json_get_text(statement, "public_key", ""),
+                          pawl_json_get_text(seal, "public_key", "-")) == 0;
+    json_decref(seal);
+    if (!own_key) return pawl_fail(err, PAWL_EINTEGRITY, "The verdict is signed by another vault.");
+    PAWL_TRY(pawl_statement_verify(statement, pawl_json_get_text(done, "signature", ""), err));
+    if (strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) != 0)
+        return pawl_fail(err, PAWL_EINTEGRITY, "The verdict answers another question.");
+    return PAWL_OK;
+}
+
+/* A stored answer for a text with the same dev outputs names the candidate that was tested; it
+ * does not promote another text. */
+static enum pawl_status record_verdict(struct pawl_project *project, const json_t *done,
+                                       const struct asked *asked, struct pawl_error *err)
+{
+    json_t *statement = json_object_get(done, "statement");
+    bool same_text = strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) == 0;
+    bool promotes = strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
+    if (!same_text) return PAWL_OK;
+    json_t *body = json_pack("{s:O, s:s, s:b}", "statement", statement, "signature",
+                             pawl_json_get_text(done, "signature", ""), "promoted", promotes);
+    struct pawl_ledger_entry entry = {.kind = "verdict", .body = body};
+    if (promotes) {
+        entry.flips[0].pointer = "incumbent";
+        entry.flips[0].expect = asked->incumbent;
+        entry.flips[0].to = asked->candidate;
+        entry.n_flips = 1;
+    }
+    enum pawl_status status = pawl_ledger_append(project, &entry, err);
+    json_decref(body);
+    return status;
+}
+
+static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_offer *offer,
+                                    const struct asked *asked, json_t **statement,
+                                    struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    struct pawl_artifact *candidate, *incumbent;
+    json_t *done = NULL;
+    if (strcmp(asked->candidate, asked->incumbent) == 0) {
+        pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
+        pawl_hint(err, "`pawl log` lists the candidates of earlier runs.");
+        return PAWL_EUSAGE;
+    }
+    PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->candidate, &candidate, err));
+    PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
+    PAWL_TRY(ask_vault(call, attempt_request(offer, candidate, incumbent), &done, err));
+    enum pawl_status status = check_answer(project, done, asked, err);
+    if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
+    if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));
+    json_decref(done);
+    return status;
+}
+
+enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_offer *offer,
+                                    json_t **statement, struct pawl_error *err)
+{
+    char incumbent[PAWL_HASH_HEX];
+    json_t *body;
+    *statement = NULL;
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
+    struct asked asked = {offer->candidate, incumbent, offer->run};
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, answers, &asked, &body, err));
+    if (body == NULL) return new_attempt(call, offer, &asked, statement, err);
+    *statement = json_incref(json_object_get(body, "statement"));
+    json_decref(body);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
+                                         struct pawl_error *err)
+{
+    return pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "status"), status,
+                          err);
+}
+
+/* --- the verb ---------------------------------------------------------------------------------- */
+
+struct gate_options {
+    const char *artifact;
+};
+static const struct pawl_option gate_options[] = {
+    {"artifact", PAWL_OPTION_TEXT, offsetof(struct gate_options, artifact), NULL, 0, 0, NULL,
+     "the candidate: a hash prefix or RUN/best", true},
+    {0}};
+
+/* The dev outputs name the candidate's behaviour; their pace sets the attempt's deadline. */
+static enum pawl_status measure_on_dev(struct pawl_call *call, const char *hex, json_t **measured,
+                                       struct pawl_error *err)
+{
+    struct pawl_artifact *artifact;
+    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &artifact, err));
+    json_t *request = json_pack("{s:s, s:s}", "op", "evaluate", "tier", "dev");
+    pawl_json_set(request, "artifact", pawl_artifact_json(artifact));
+    return pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, request, measured, err);
+}
+
+static enum pawl_status run_gate(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct gate_options *options = values;
+    char candidate[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
+    json_t *measured, *statement, *vault;
+    PAWL_TRY(pawl_front_find(call->project, options->artifact, candidate, err));
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
+    PAWL_TRY(measure_on_dev(call, candidate, &measured, err));
+    struct pawl_offer offer = {.candidate = candidate,
+                               .behaviour = pawl_json_get_text(measured, "behaviour", ""),
+                               .pace_us = pawl_json_get_int(measured, "pace_us", 1000)};
+    enum pawl_status status = pawl_front_attempt(call, &offer, &statement, err);
+    json_decref(measured);
+    PAWL_TRY(status);
+    status = pawl_front_vault_status(call, &vault, err);
+    if (status == PAWL_OK) {
+        const char *verdict = pawl_json_get_text(statement, "verdict", "no");
+        pawl_json_set(call->result, "artifact", json_string(candidate));
+        pawl_json_set(call->result, "incumbent", json_string(incumbent));
+        pawl_json_set(call->result, "verdict", json_string(verdict));
+        pawl_json_set(call->result, "attempt",
+                      json_integer(pawl_json_get_int(statement, "attempt", 0)));
+        pawl_json_set(call->result, "attempts_left",
+                      json_integer(pawl_json_get_int(vault, "attempts_left", 0)));
+        bool promoted = strcmp(verdict, "promote") == 0;
+        pawl_json_set(call->result, "certificate", promoted ? json_string(candidate) : json_null());
+        if (!promoted) status = PAWL_ENOTPROMOTED;
+        json_decref(vault);
+    }
+    json_decref(statement);
+    return status;
+}
+
+const struct pawl_verb pawl_verb_gate = {
+    .name = "gate",
+    .summary = "put an artifact before the gate: one attempt, one bit",
+    .positional = "artifact",
+    .example = "pawl gate 3f9a2c",
+    .needs_project = true,
+    .needs_store = true,
+    .options = gate_options,
+    .options_bytes = sizeof(struct gate_options),
+    .run = run_gate,
+};

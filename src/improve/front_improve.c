@@ -1,0 +1,384 @@
+/* improve: start or resume a run in the engine, relay its offer to the gate, record the end. */
+#include "improve/front.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "improve/protocol.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct improve_options {
+    const char *operator, * budget, *resume, *fork;
+    json_t *set;
+    int64_t seed;
+    bool force;
+};
+static const struct pawl_option improve_options[] = {
+    PAWL_OPT_TEXT(struct improve_options, operator, NULL, "what proposes changes"),
+    PAWL_OPT_JSON(struct improve_options, set, "a setting of the operator, KEY=VALUE (repeatable)"),
+    PAWL_OPT_TEXT(struct improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
+    PAWL_OPT_INT(struct improve_options, seed, "0", 0, 9e15, "seed of the run"),
+    PAWL_OPT_TEXT(struct improve_options, resume, NULL, "go on with a paused run (RUN or last)"),
+    PAWL_OPT_TEXT(struct improve_options, fork, NULL,
+                  "a new run that inherits another's candidates and paid answers"),
+    PAWL_OPT_BOOL(struct improve_options, force, "false",
+                  "run although the gate has too few cases to certify much"),
+    {0}};
+
+enum { GATE_CLUSTERS_MIN = 40 };
+
+/* --- arguments ------------------------------------------------------------------------------- */
+
+static enum pawl_status bad_pair(const char *what, const char *text, struct pawl_error *err)
+{
+    pawl_fail(err, PAWL_EUSAGE, "\"%s\" is not %s.", text, what);
+    pawl_hint(err, "For example: --budget evaluations=500,minutes=10 --set minibatch=3.");
+    return PAWL_EUSAGE;
+}
+
+static enum pawl_status parse_budget(const char *text, struct pawl_config_budget *budget,
+                                     struct pawl_error *err)
+{
+    struct pawl_str rest = pawl_str_of(text), part;
+    while (pawl_str_split(&rest, ',', &part)) {
+        char name[32], end;
+        double value;
+        char item[64];
+        if (part.len >= sizeof item) return bad_pair("a budget", text, err);
+        memcpy(item, part.ptr, part.len);
+        item[part.len] = '\0';
+        if (sscanf(item, "%31[a-z]=%lf%c", name, &value, &end) != 2 || !(value >= 0) ||
+            value > 1e12)
+            return bad_pair("a budget", text, err);
+        if (strcmp(name, "evaluations") == 0)
+            budget->evaluations = (int64_t)value;
+        else if (strcmp(name, "usd") == 0)
+            budget->usd = value;
+        else if (strcmp(name, "minutes") == 0)
+            budget->minutes = value;
+        else
+            return bad_pair("a budget of evaluations, usd or minutes", text, err);
+    }
+    return PAWL_OK;
+}
+
+/* "key=value" items over the configured options; an object is taken as it is. */
+static enum pawl_status merge_settings(json_t *options, const json_t *set, struct pawl_error *err)
+{
+    size_t i;
+    json_t *item;
+    if (json_is_object(set)) {
+        json_object_update(options, (json_t *)set);
+        return PAWL_OK;
+    }
+    json_array_foreach(set, i, item)
+    {
+        const char *text = json_string_value(item);
+        const char *equals = text != NULL ? strchr(text, '=') : NULL;
+        if (equals == NULL || equals == text)
+            return bad_pair("a setting KEY=VALUE", text != NULL ? text : "", err);
+        json_object_setn_new(options, text, (size_t)(equals - text), json_string(equals + 1));
+    }
+    return PAWL_OK;
+}
+
+/* --- the run's row ------------------------------------------------------------------------------ */
+
+static enum pawl_status take_head(void *context, const struct pawl_ledger_head *head,
+                                  struct pawl_ledger_append *append, struct pawl_error *err)
+{
+    (void)err;
+    append->record = NULL;
+    *(struct pawl_ledger_head *)context = *head;
+    return PAWL_OK;
+}
+
+/* Ids sort by age; in test mode they follow from the ledger, so that a repeated test is equal. */
+static enum pawl_status new_run_id(struct pawl_project *project, char id[32], int64_t *now_ms,
+                                   struct pawl_error *err)
+{
+    struct pawl_ledger_head head;
+    unsigned char random[2];
+    PAWL_TRY(pawl_store_ledger_append(project->store, take_head, &head, err));
+    *now_ms = pawl_front_now_ms(project, &head);
+    pawl_secret_bytes(random, sizeof random);
+    if (project->test_mode)
+        snprintf(id, 32, "%011llx%.4s", (unsigned long long)*now_ms, head.hash);
+    else
+        snprintf(id, 32, "%011llx%02x%02x", (unsigned long long)*now_ms, random[0], random[1]);
+    return PAWL_OK;
+}
+
+static json_t *budget_json(const struct pawl_config_budget *budget)
+{
+    return json_pack("{s:I, s:f, s:f}", "evaluations", (json_int_t)budget->evaluations, "usd",
+                     budget->usd, "minutes", budget->minutes);
+}
+
+/* Everything that the engine needs to run it, and to run it again. */
+static enum pawl_status describe_run(struct pawl_call *call, const struct improve_options *options,
+                                     json_t **out, struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    const struct pawl_config_improve *config = &project->config.improve;
+    struct pawl_config_budget budget = config->budget;
+    char id[32], incumbent[PAWL_HASH_HEX];
+    int64_t now_ms;
+    if (options->budget != NULL) PAWL_TRY(parse_budget(options->budget, &budget, err));
+    PAWL_TRY(pawl_front_pointer(project, "incumbent", incumbent, err));
+    PAWL_TRY(new_run_id(project, id, &now_ms, err));
+    const char *name = options->operator!= NULL ? options->operator: config->operator_name;
+    /* Settings in pawl.yaml are for the operator named there. */
+    bool configured = strcmp(name, config->operator_name) == 0;
+    json_t *settings =
+        configured && config->options != NULL ? json_deep_copy(config->options) : json_object();
+    enum pawl_status status = merge_settings(settings, options->set, err);
+    if (status != PAWL_OK) {
+        json_decref(settings);
+        return status;
+    }
+    json_t *run =
+        json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options",
+                  settings, "seed", (json_int_t)options->seed, "budget", budget_json(&budget),
+                  "dev_check", config->dev_check, "started_from", incumbent);
+    pawl_json_set(run, "texts",
+                  configured && config->texts != NULL ? json_incref((json_t *)config->texts)
+                                                      : json_object());
+    pawl_json_set(run, "forked_from",
+                  options->fork != NULL ? json_string(options->fork) : json_null());
+    *out = json_pack("{s:s, s:s, s:I, s:o}", "id", id, "state", "running", "started_ms",
+                     (json_int_t)now_ms, "run", run);
+    return PAWL_OK;
+}
+
+static enum pawl_status record_start(struct pawl_project *project, json_t *row,
+                                     struct pawl_error *err)
+{
+    const json_t *run = json_object_get(row, "run");
+    const char *id = pawl_json_get_text(row, "id", "");
+    json_t *body = json_pack("{s:s, s:O, s:O, s:O, s:O}", "run", id, "operator",
+                             json_object_get(run, "operator"), "seed", json_object_get(run, "seed"),
+                             "budget", json_object_get(run, "budget"), "started_from",
+                             json_object_get(run, "started_from"));
+    struct pawl_ledger_entry entry = {.kind = "run", .body = body};
+    enum pawl_status status = pawl_store_run_put(project->store, id, row, err);
+    if (status == PAWL_OK) status = pawl_ledger_append(project, &entry, err);
+    json_decref(body);
+    return status;
+}
+
+static enum pawl_status find_row(struct pawl_project *project, const char *name, json_t **row,
+                                 struct pawl_error *err)
+{
+    char id[PAWL_HASH_HEX];
+    PAWL_TRY(pawl_store_run_find(project->store, name, id, err));
+    return pawl_store_run_get(project->store, id, row, err);
+}
+
+/* Resolve --fork before a run is described, so that a wrong name costs nothing. */
+static enum pawl_status open_row(struct pawl_call *call, struct improve_options *options,
+                                 json_t **row, struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    if (options->resume != NULL) return find_row(project, options->resume, row, err);
+    if (options->fork != NULL) {
+        char id[PAWL_HASH_HEX];
+        PAWL_TRY(pawl_store_run_find(project->store, options->fork, id, err));
+        options->fork = pawl_arena_strdup(&call->arena, id);
+    }
+    PAWL_TRY(describe_run(call, options, row, err));
+    return record_start(project, *row, err);
+}
+
+/* --- the offer -------------------------------------------------------------------------------- */
+
+struct offers {
+    struct pawl_call *call;
+    const char *run;
+    json_t *statement; /* of the last attempt; NULL: none was made */
+};
+
+static enum pawl_status answer_offer(void *context, struct pawl_front_worker *worker,
+                                     const json_t *message, struct pawl_error *err)
+{
+    struct offers *offers = context;
+    const json_t *offered = json_object_get(message, "offer");
+    if (offered == NULL)
+        return pawl_fail(err, PAWL_EWORLD, "The engine said something unexpected.");
+    struct pawl_offer offer = {.candidate = pawl_json_get_text(offered, "candidate", ""),
+                               .behaviour = pawl_json_get_text(offered, "behaviour", ""),
+                               .pace_us = pawl_json_get_int(offered, "pace_us", 1000),
+                               .run = offers->run};
+    json_t *statement;
+    PAWL_TRY(pawl_front_attempt(offers->call, &offer, &statement, err));
+    json_decref(offers->statement);
+    offers->statement = statement;
+    bool promoted = strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0;
+    json_t *answer = json_pack("{s:{s:b}}", "answer", "promoted", promoted);
+    enum pawl_status status = pawl_channel_send(worker->channel, answer, err);
+    json_decref(answer);
+    return status;
+}
+
+/* --- the end ------------------------------------------------------------------------------------ */
+
+/* On resume the journal may answer the offer, so the statement is looked up in the ledger. */
+static bool is_of_run(void *context, const json_t *body)
+{
+    const char *run = pawl_json_get_text(json_object_get(body, "statement"), "run", "");
+    return strcmp(run, context) == 0;
+}
+
+static const char *verdict_of(const json_t *done, const json_t *statement)
+{
+    if (statement == NULL) return "none";
+    (void)done;
+    return strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0 ? "promote"
+                                                                                  : "no";
+}
+
+static void fill_result(struct pawl_call *call, const json_t *row, const json_t *done,
+                        const json_t *statement)
+{
+    static const char *const totals[] = {"best",   "evaluations", "tokens",        "usd",
+                                         "wall_s", "candidates",  "resumed_steps", "dev"};
+    const json_t *run = json_object_get(row, "run");
+    json_t *result = call->result;
+    const char *verdict = verdict_of(done, statement);
+    pawl_json_set(result, "run", json_incref(json_object_get(row, "id")));
+    pawl_json_set(result, "operator", json_incref(json_object_get(run, "operator")));
+    pawl_json_set(result, "seed", json_incref(json_object_get(run, "seed")));
+    pawl_json_set(result, "started_from", json_incref(json_object_get(run, "started_from")));
+    pawl_json_set(result, "state", json_incref(json_object_get(done, "state")));
+    pawl_json_set(result, "verdict", json_string(verdict));
+    pawl_json_set(result, "attempts", json_integer(statement != NULL ? 1 : 0));
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) {
+        json_t *value = json_object_get(done, totals[i]);
+        if (value != NULL) pawl_json_set(result, totals[i], json_incref(value));
+    }
+    bool promoted = strcmp(verdict, "promote") == 0;
+    pawl_json_set(result, "certificate",
+                  promoted ? json_incref(json_object_get(statement, "candidate")) : json_null());
+}
+
+static enum pawl_status record_end(struct pawl_call *call, json_t *row, const json_t *done,
+                                   struct pawl_error *err)
+{
+    bool paused = strcmp(pawl_json_get_text(done, "state", ""), "paused") == 0;
+    pawl_json_set(row, "state", json_string(paused ? "paused" : "finished"));
+    pawl_json_set(row, "result", json_deep_copy(call->result));
+    return pawl_store_run_put(call->project->store, pawl_json_get_text(row, "id", ""), row, err);
+}
+
+/* promote 0; no 1; nothing to offer 1, or 3 when the budget was the reason; paused 130 or 6. */
+static enum pawl_status status_of_end(const json_t *done, const char *verdict, const char *run,
+                                      struct pawl_error *err)
+{
+    const char *state = pawl_json_get_text(done, "state", "");
+    if (strcmp(state, "paused") == 0) {
+        json_t *reason = json_object_get(done, "error");
+        enum pawl_status status = PAWL_EPAUSED;
+        if (json_is_object(reason))
+            status = pawl_error_from_json(done, err);
+        else
+            pawl_fail(err, PAWL_EPAUSED, "The run %s is paused.", run);
+        pawl_hint(err, "Go on with: pawl improve --resume %s", run);
+        return status;
+    }
+    if (strcmp(verdict, "promote") == 0) return PAWL_OK;
+    if (strcmp(verdict, "none") == 0 && strcmp(state, "budget") == 0) {
+        pawl_fail(err, PAWL_EBUDGET, "The budget was too small to make an offer.");
+        pawl_hint(err, "Give more with --budget evaluations=N, or a smaller search.");
+        return PAWL_EBUDGET;
+    }
+    return PAWL_ENOTPROMOTED;
+}
+
+/* --- the verb ------------------------------------------------------------------------------------ */
+
+static enum pawl_status refuse_hopeless(struct pawl_call *call, bool force, struct pawl_error *err)
+{
+    json_t *seal;
+    PAWL_TRY(pawl_front_seal(call->project, &seal, err));
+    int64_t clusters = pawl_json_get_int(json_object_get(seal, "clusters"), "gate", 0);
+    json_decref(seal);
+    if (force || clusters >= GATE_CLUSTERS_MIN) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE,
+              "The gate has only %lld clusters of cases; it can certify hardly "
+              "any gain.",
+              (long long)clusters);
+    pawl_hint(err, "`pawl plan` says what it can certify; add cases, or run with --force.");
+    return PAWL_EUSAGE;
+}
+
+static enum pawl_status run_in_engine(struct pawl_call *call, json_t *row, struct offers *offers,
+                                      json_t **done, struct pawl_error *err)
+{
+    struct pawl_front_worker engine;
+    json_t *request = json_pack("{s:s, s:O}", "op", "improve", "run", json_object_get(row, "run"));
+    enum pawl_status status =
+        pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, -1, NULL, &engine, err);
+    if (status != PAWL_OK) {
+        json_decref(request);
+        return status;
+    }
+    status = pawl_front_request(call, &engine, request, answer_offer, offers, done, err);
+    pawl_front_end(&engine);
+    return status;
+}
+
+static enum pawl_status improve_row(struct pawl_call *call, json_t *row, struct pawl_error *err)
+{
+    json_t *done = NULL;
+    struct offers offers = {.call = call, .run = pawl_json_get_text(row, "id", "")};
+    pawl_json_set(call->result, "run", json_incref(json_object_get(row, "id")));
+    enum pawl_status status = run_in_engine(call, row, &offers, &done, err);
+    if (status == PAWL_OK && offers.statement == NULL) {
+        json_t *body;
+        status = pawl_ledger_find_verdict(call->project->store, is_of_run, (void *)offers.run,
+                                          &body, err);
+        if (status == PAWL_OK && body != NULL)
+            offers.statement = json_incref(json_object_get(body, "statement"));
+        json_decref(body);
+    }
+    if (status == PAWL_OK) {
+        fill_result(call, row, done, offers.statement);
+        status = record_end(call, row, done, err);
+    } else if (status == PAWL_EUNDECIDED) {
+        pawl_json_set(call->result, "verdict", json_string("undecided"));
+    }
+    if (status == PAWL_OK)
+        status = status_of_end(done, verdict_of(done, offers.statement), offers.run, err);
+    else if (err != NULL && err->hint[0] == '\0')
+        pawl_hint(err, "Go on with: pawl improve --resume %s", offers.run);
+    json_decref(done);
+    json_decref(offers.statement);
+    return status;
+}
+
+static enum pawl_status run_improve(struct pawl_call *call, const void *values,
+                                    struct pawl_error *err)
+{
+    struct improve_options options = *(const struct improve_options *)values;
+    json_t *row = NULL;
+    PAWL_TRY(refuse_hopeless(call, options.force, err));
+    enum pawl_status status = open_row(call, &options, &row, err);
+    if (status == PAWL_OK) status = improve_row(call, row, err);
+    json_decref(row);
+    return status;
+}
+
+const struct pawl_verb pawl_verb_improve = {
+    .name = "improve",
+    .summary = "run an operator; a better candidate rolls forward if the gate says so",
+    .positional = "",
+    .example = "pawl improve --operator gepa --budget evaluations=3000,usd=2",
+    .needs_project = true,
+    .needs_store = true,
+    .options = improve_options,
+    .options_bytes = sizeof(struct improve_options),
+    .run = run_improve,
+};

@@ -1,0 +1,250 @@
+/* init: make what is missing, keep what is there, seal the tiers. `data add`: grow them. */
+#include "improve/front.h"
+
+#include "improve/protocol.h"
+#include "improve/templates.h"
+#include "io/file.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- template ------------------------------------------------------------------------------- */
+
+enum { TEMPLATE_BYTES_MAX = 1 << 20 };
+
+static enum pawl_status write_template_file(const char *path, const struct pawl_template_file *file,
+                                            struct pawl_error *err)
+{
+    struct pawl_buf made = PAWL_BUF(TEMPLATE_BYTES_MAX);
+    if (file->write != NULL)
+        file->write(&made);
+    else
+        pawl_buf_add(&made, file->text);
+    enum pawl_status status = pawl_file_write_atomic(path, pawl_buf_str(&made), 0644, err);
+    pawl_buf_release(&made);
+    return status;
+}
+
+static enum pawl_status write_template(const char *dir, const char *name, struct pawl_arena *arena,
+                                       struct pawl_error *err)
+{
+    const struct pawl_template *template = pawl_template_find(name);
+    if (template == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "There is no template called \"%s\".", name);
+        pawl_hint(err, "Known templates: %s.", pawl_template_names());
+        return PAWL_EUSAGE;
+    }
+    for (const struct pawl_template_file *file = template->files; file->path != NULL; file++) {
+        char *path = pawl_path_join(arena, dir, file->path);
+        if (pawl_path_exists(path)) continue;
+        char *slash = strrchr(path, '/');
+        *slash = '\0';
+        PAWL_TRY(pawl_dir_make(path, 0777, err));
+        *slash = '/';
+        PAWL_TRY(write_template_file(path, file, err));
+    }
+    return PAWL_OK;
+}
+
+/* --- sealing -------------------------------------------------------------------------------- */
+
+static enum pawl_status store_cases(struct pawl_project *project, const json_t *sealed,
+                                    struct pawl_error *err)
+{
+    PAWL_TRY(pawl_store_cases_add(project->store, json_object_get(sealed, "train"), err));
+    return pawl_store_cases_add(project->store, json_object_get(sealed, "dev"), err);
+}
+
+static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH_HEX],
+                                      struct pawl_error *err)
+{
+    json_t *done;
+    struct pawl_artifact *seed;
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "seed"), &done, err));
+    enum pawl_status status =
+        pawl_artifact_from_json(&call->arena, json_object_get(done, "artifact"), &seed, err);
+    if (status == PAWL_OK) status = pawl_artifact_put(call->project->store, seed, err);
+    if (status == PAWL_OK) snprintf(hex, PAWL_HASH_HEX, "%s", seed->hex);
+    json_decref(done);
+    return status;
+}
+
+/* What the seal record says for ever; the cases themselves are not in it. */
+static json_t *seal_record(struct pawl_project *project, const json_t *sealed, const char *seed)
+{
+    static const char *const kept[] = {"tiers",      "clusters", "commitment", "largest_cluster",
+                                       "public_key", "vault",    "custody"};
+    json_t *record = json_pack("{s:s, s:s}", "project", project->config.name, "seed", seed);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        json_t *value = json_object_get(sealed, kept[i]);
+        if (value != NULL) pawl_json_set(record, kept[i], json_incref(value));
+    }
+    return record;
+}
+
+static enum pawl_status append_seal(struct pawl_project *project, json_t *record, const char *seed,
+                                    struct pawl_error *err)
+{
+    struct pawl_ledger_entry entry = {.kind = "seal", .body = record};
+    static const char *const names[] = {"incumbent", "anchor", "seed"};
+    for (size_t i = 0; i < 3; i++) {
+        entry.flips[i].pointer = names[i];
+        entry.flips[i].expect = "";
+        entry.flips[i].to = seed;
+    }
+    entry.n_flips = 3;
+    return pawl_ledger_append(project, &entry, err);
+}
+
+/*
+ * Order matters for a crash in between: the vault is sealed first and answers the same again, the
+ * cases replace whatever an unfinished init left, and `meta seal` is written last.
+ */
+static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    char seed[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
+    json_t *sealed, *done;
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
+                            &done, err));
+    json_decref(done);
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
+    enum pawl_status status = pawl_front_store(project, true, err);
+    if (status == PAWL_OK) status = seed_artifact(call, seed, err);
+    if (status == PAWL_OK) status = store_cases(project, sealed, err);
+    json_t *record = seal_record(project, sealed, seed);
+    if (status == PAWL_OK)
+        status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);
+    if (status == PAWL_OK && incumbent[0] == '\0') status = append_seal(project, record, seed, err);
+    if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", record, err);
+    json_decref(record);
+    json_decref(sealed);
+    return status;
+}
+
+static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *seal, *vault;
+    PAWL_TRY(pawl_front_seal(call->project, &seal, err));
+    enum pawl_status status = pawl_front_vault_status(call, &vault, err);
+    if (status == PAWL_OK) {
+        const json_t *tiers = json_object_get(seal, "tiers");
+        int64_t cases = 0;
+        const char *tier;
+        json_t *n;
+        json_object_foreach((json_t *)tiers, tier, n) cases += json_integer_value(n);
+        pawl_json_set(call->result, "project", json_string(call->project->config.name));
+        pawl_json_set(call->result, "cases", json_integer(cases));
+        pawl_json_set(call->result, "tiers", json_incref((json_t *)tiers));
+        pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
+        pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
+        pawl_json_set(call->result, "smallest_certifiable_gain",
+                      json_incref(json_object_get(vault, "smallest_certifiable_gain")));
+        pawl_json_set(call->result, "small",
+                      json_boolean(pawl_json_get_int(vault, "gate_clusters", 0) < 40));
+        json_decref(vault);
+    }
+    json_decref(seal);
+    return status;
+}
+
+struct init_options {
+    const char *dir, *template, *config;
+};
+static const struct pawl_option init_options[] = {
+    PAWL_OPT_TEXT(struct init_options, dir, ".", "the project folder"),
+    PAWL_OPT_TEXT(struct init_options, template, NULL, "write a project to start from"),
+    PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
+    {0}};
+
+static enum pawl_status run_init(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct init_options *options = values;
+    json_t *seal = NULL;
+    if (options->template != NULL)
+        PAWL_TRY(write_template(options->dir, options->template, &call->arena, err));
+    PAWL_TRY(pawl_project_open(options->dir, options->config, &call->project, err));
+    enum pawl_status status = PAWL_OK;
+    const char *store = pawl_path_join(&call->arena, call->project->dir, ".pawl/store/pawl.db");
+    if (pawl_path_exists(store)) {
+        status = pawl_front_store(call->project, false, err);
+        if (status == PAWL_OK)
+            status = pawl_store_meta_get(call->project->store, "seal", &seal, err);
+    }
+    if (status == PAWL_OK && seal == NULL) status = seal_project(call, err);
+    if (status == PAWL_OK) status = init_result(call, err);
+    json_decref(seal);
+    pawl_project_close(call->project);
+    call->project = NULL;
+    return status;
+}
+
+const struct pawl_verb pawl_verb_init = {
+    .name = "init",
+    .summary = "make what is missing in a folder and seal the tiers",
+    .positional = "",
+    .example = "pawl init --template sentiment",
+    .options = init_options,
+    .options_bytes = sizeof(struct init_options),
+    .run = run_init,
+};
+
+/* --- data add ------------------------------------------------------------------------------- */
+
+struct data_options {
+    const char *action, *file;
+};
+static const struct pawl_option data_options[] = {
+    {"action", PAWL_OPTION_CHOICE, offsetof(struct data_options, action), NULL, 0, 0, "add",
+     "what to do", true},
+    {"file", PAWL_OPTION_TEXT, offsetof(struct data_options, file), NULL, 0, 0, NULL,
+     "a file of new cases", true},
+    {0}};
+
+static enum pawl_status record_added(struct pawl_project *project, const json_t *done,
+                                     struct pawl_error *err)
+{
+    json_t *seal;
+    PAWL_TRY(pawl_front_seal(project, &seal, err));
+    pawl_json_set(seal, "tiers", json_incref(json_object_get(done, "tiers")));
+    pawl_json_set(seal, "commitment", json_incref(json_object_get(done, "commitment")));
+    json_t *body = json_pack("{s:O, s:O, s:O}", "added", json_object_get(done, "added"), "tiers",
+                             json_object_get(done, "tiers"), "commitment",
+                             json_object_get(done, "commitment"));
+    struct pawl_ledger_entry entry = {.kind = "data", .body = body};
+    enum pawl_status status = pawl_ledger_append(project, &entry, err);
+    if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", seal, err);
+    json_decref(body);
+    json_decref(seal);
+    return status;
+}
+
+static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct data_options *options = values;
+    json_t *done;
+    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", options->file);
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
+    enum pawl_status status = store_cases(call->project, done, err);
+    if (status == PAWL_OK && pawl_json_get_int(done, "added", 0) > 0)
+        status = record_added(call->project, done, err);
+    static const char *const shown[] = {"added", "refused", "tiers"};
+    for (size_t i = 0; i < 3; i++)
+        pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));
+    json_decref(done);
+    return status;
+}
+
+const struct pawl_verb pawl_verb_data = {
+    .name = "data",
+    .summary = "append cases; new clusters are placed, no case ever moves",
+    .positional = "action file",
+    .example = "pawl data add new-cases.jsonl",
+    .needs_project = true,
+    .needs_store = true,
+    .options = data_options,
+    .options_bytes = sizeof(struct data_options),
+    .run = run_data,
+};

@@ -1,0 +1,203 @@
+/* The ledger's records: appending, reading, verifying. The format is drawn in ledger.h. */
+#include "improve/front.h"
+
+#include "improve/statement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void chain_hash(const char *prev, const char *record, size_t len, char hex[PAWL_HASH_HEX])
+{
+    struct pawl_hasher hasher;
+    pawl_hasher_init(&hasher);
+    pawl_hasher_add(&hasher, prev, PAWL_HASH_HEX - 1);
+    pawl_hasher_add(&hasher, "\n", 1);
+    pawl_hasher_add(&hasher, record, len);
+    struct pawl_hash hash = pawl_hasher_final(&hasher);
+    pawl_hash_hex(&hash, hex);
+}
+
+struct append_context {
+    struct pawl_project *project;
+    const struct pawl_ledger_entry *entry;
+};
+
+static enum pawl_status make_record(void *context, const struct pawl_ledger_head *head,
+                                    struct pawl_ledger_append *append, struct pawl_error *err)
+{
+    (void)err;
+    const struct append_context *c = context;
+    json_t *record =
+        json_pack("{s:i, s:I, s:I, s:s, s:s, s:s, s:O}", "v", 1, "seq", (json_int_t)(head->seq + 1),
+                  "ts", (json_int_t)pawl_front_now_ms(c->project, head), "kind", c->entry->kind,
+                  "actor", "owner", "prev", head->hash, "body", c->entry->body);
+    append->record = pawl_json_text(record);
+    append->kind = c->entry->kind;
+    chain_hash(head->hash, append->record, strlen(append->record), append->hash);
+    for (size_t i = 0; i < c->entry->n_flips; i++) {
+        append->flips[i].name = c->entry->flips[i].pointer;
+        append->flips[i].expect = c->entry->flips[i].expect;
+        append->flips[i].to = c->entry->flips[i].to;
+    }
+    append->n_flips = c->entry->n_flips;
+    json_decref(record);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_ledger_append(struct pawl_project *project,
+                                    const struct pawl_ledger_entry *entry, struct pawl_error *err)
+{
+    struct append_context context = {project, entry};
+    return pawl_store_ledger_append(project->store, make_record, &context, err);
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static enum pawl_status collect(void *context, int64_t seq, const char *kind, struct pawl_str text,
+                                const char *hash, struct pawl_error *err)
+{
+    json_t *record;
+    (void)seq, (void)kind;
+    PAWL_TRY(pawl_json_parse(text, text.len, &record, err));
+    pawl_json_set(record, "hash", json_string(hash));
+    json_array_append_new(context, record);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_ledger_records(struct pawl_store *store, json_t **records,
+                                     struct pawl_error *err)
+{
+    *records = json_array();
+    enum pawl_status status = pawl_store_ledger_each(store, collect, *records, err);
+    if (status != PAWL_OK) {
+        json_decref(*records);
+        *records = NULL;
+    }
+    return status;
+}
+
+struct find_context {
+    bool (*fits)(void *context, const json_t *body);
+    void *context;
+    json_t *found;
+};
+
+static enum pawl_status find_one(void *context, int64_t seq, const char *kind, struct pawl_str text,
+                                 const char *hash, struct pawl_error *err)
+{
+    struct find_context *find = context;
+    json_t *record;
+    (void)seq, (void)hash;
+    if (strcmp(kind, "verdict") != 0) return PAWL_OK;
+    PAWL_TRY(pawl_json_parse(text, text.len, &record, err));
+    json_t *body = json_object_get(record, "body");
+    if (find->fits(find->context, body)) {
+        json_decref(find->found);
+        find->found = json_incref(body);
+    }
+    json_decref(record);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_ledger_find_verdict(struct pawl_store *store,
+                                          bool (*fits)(void *context, const json_t *body),
+                                          void *context, json_t **body, struct pawl_error *err)
+{
+    struct find_context find = {fits, context, NULL};
+    enum pawl_status status = pawl_store_ledger_each(store, find_one, &find, err);
+    if (status != PAWL_OK) json_decref(find.found);
+    *body = status == PAWL_OK ? find.found : NULL;
+    return status;
+}
+
+/* --- verifying ------------------------------------------------------------------------------- */
+
+struct verify_context {
+    struct pawl_ledger_report *report;
+    char public_key[PAWL_HASH_HEX]; /* of the vault, from the seal record */
+};
+
+static void mark_bad(struct pawl_ledger_report *report, int64_t seq, const char *reason)
+{
+    if (report->first_bad >= 0) return;
+    report->first_bad = seq;
+    snprintf(report->reason, sizeof report->reason, "%s", reason);
+}
+
+/* What a record does to the incumbent, or why it may not do it. */
+static const char *fold(struct verify_context *context, const char *kind, const json_t *body)
+{
+    struct pawl_ledger_report *report = context->report;
+    if (strcmp(kind, "seal") == 0) {
+        snprintf(report->incumbent, sizeof report->incumbent, "%s",
+                 pawl_json_get_text(body, "seed", ""));
+        snprintf(context->public_key, sizeof context->public_key, "%s",
+                 pawl_json_get_text(body, "public_key", ""));
+        return NULL;
+    }
+    if (strcmp(kind, "promotion") == 0 || strcmp(kind, "rollback") == 0) {
+        if (strcmp(pawl_json_get_text(body, "previous", ""), report->incumbent) != 0)
+            return "the record replaces an incumbent that was not in force";
+        snprintf(report->incumbent, sizeof report->incumbent, "%s",
+                 pawl_json_get_text(body, "incumbent", ""));
+        return NULL;
+    }
+    if (strcmp(kind, "verdict") != 0) return NULL;
+    const json_t *statement = json_object_get(body, "statement");
+    struct pawl_error error = {0};
+    if (strcmp(pawl_json_get_text(statement, "public_key", ""), context->public_key) != 0)
+        return "the verdict is signed with another vault's key";
+    if (pawl_statement_verify(statement, pawl_json_get_text(body, "signature", ""), &error) !=
+        PAWL_OK)
+        return "the verdict's signature is wrong";
+    if (!pawl_json_get_bool(body, "promoted", false)) return NULL;
+    if (strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") != 0)
+        return "a promotion is recorded on a verdict that is not promote";
+    if (strcmp(pawl_json_get_text(statement, "incumbent", ""), report->incumbent) != 0)
+        return "the verdict compares with an incumbent that was not in force";
+    snprintf(report->incumbent, sizeof report->incumbent, "%s",
+             pawl_json_get_text(statement, "candidate", ""));
+    return NULL;
+}
+
+static enum pawl_status verify_one(void *context, int64_t seq, const char *kind,
+                                   struct pawl_str text, const char *hash, struct pawl_error *err)
+{
+    struct verify_context *verify = context;
+    struct pawl_ledger_report *report = verify->report;
+    char expected[PAWL_HASH_HEX];
+    json_t *record = NULL;
+    (void)err;
+    chain_hash(report->root, text.ptr, text.len, expected);
+    if (seq != report->records) mark_bad(report, report->records, "a record is absent");
+    if (strcmp(expected, hash) != 0) mark_bad(report, seq, "the hash does not fit the record");
+    if (pawl_json_parse(text, text.len, &record, NULL) != PAWL_OK) {
+        mark_bad(report, seq, "the record is no JSON");
+    } else {
+        const char *own_kind = pawl_json_get_text(record, "kind", "");
+        if (strcmp(pawl_json_get_text(record, "prev", ""), report->root) != 0)
+            mark_bad(report, seq, "the record does not follow the one before it");
+        if (pawl_json_get_int(record, "seq", -1) != seq || strcmp(own_kind, kind) != 0)
+            mark_bad(report, seq, "the record's number or kind was changed");
+        const char *reason = fold(verify, own_kind, json_object_get(record, "body"));
+        if (reason != NULL) mark_bad(report, seq, reason);
+    }
+    json_decref(record);
+    report->records++;
+    snprintf(report->root, sizeof report->root, "%s", hash);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_ledger_verify(struct pawl_store *store, struct pawl_ledger_report *report,
+                                    struct pawl_error *err)
+{
+    struct verify_context context = {.report = report};
+    char incumbent[PAWL_HASH_HEX];
+    *report = (struct pawl_ledger_report){.first_bad = -1};
+    memset(report->root, '0', PAWL_HASH_HEX - 1);
+    PAWL_TRY(pawl_store_ledger_each(store, verify_one, &context, err));
+    PAWL_TRY(pawl_store_pointer_get(store, "incumbent", incumbent, err));
+    if (strcmp(incumbent, report->incumbent) != 0)
+        mark_bad(report, report->records, "the incumbent in force is not the ledger's");
+    return PAWL_OK;
+}

@@ -1,0 +1,200 @@
+/* plan and compare: statistics that need no model. */
+#include "improve/front.h"
+
+#include "gate/compare.h"
+#include "gate/levels.h"
+#include "gate/plan.h"
+#include "io/file.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- plan ------------------------------------------------------------------------------------- */
+
+struct plan_options {
+    double discordance;
+};
+static const struct pawl_option plan_options[] = {
+    PAWL_OPT_REAL(struct plan_options, discordance, "0.25", 0.01, 1,
+                  "share of cases on which candidate and incumbent differ"),
+    {0}};
+
+static double rounded(double value)
+{
+    return round(value * 1e4) / 1e4;
+}
+
+/* What one attempt will take, from what was measured on visible cases; null while unknown. */
+static enum pawl_status cost_of_attempt(struct pawl_call *call, int64_t evaluations,
+                                        struct pawl_error *err)
+{
+    json_t *pace;
+    PAWL_TRY(pawl_store_meta_get(call->project->store, "pace", &pace, err));
+    double us = pawl_json_get_real(pace, "us_per_evaluation", NAN);
+    double usd = pawl_json_get_real(pace, "usd_per_evaluation", NAN);
+    json_decref(pace);
+    pawl_json_set(call->result, "evaluations", json_integer(evaluations));
+    pawl_json_set(call->result, "usd",
+                  isnan(usd) ? json_null() : json_real(usd * (double)evaluations));
+    pawl_json_set(call->result, "minutes",
+                  isnan(us) ? json_null() : json_real(us * (double)evaluations / 60e6));
+    return PAWL_OK;
+}
+
+static void power_table(struct pawl_call *call, const struct pawl_plan *plan)
+{
+    static const struct {
+        const char *name;
+        double gain;
+    } rows[] = {{"0.05", 0.05}, {"0.08", 0.08}, {"0.10", 0.10}, {"0.15", 0.15}, {"0.20", 0.20}};
+    json_t *power = json_object();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double p = pawl_plan_power(plan, rows[i].gain, &call->arena);
+        pawl_json_set(power, rows[i].name, json_real(rounded(p)));
+    }
+    pawl_json_set(call->result, "power", power);
+}
+
+static enum pawl_status run_plan(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct plan_options *options = values;
+    json_t *vault;
+    PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    const char *look = pawl_json_get_text(vault, "look", "sequential");
+    struct pawl_plan plan = {.look = strcmp(look, "fixed") == 0 ? PAWL_LOOK_FIXED
+                                                                : PAWL_LOOK_SEQUENTIAL,
+                             .level = pawl_json_get_real(vault, "level", 0.05),
+                             .n = (size_t)pawl_json_get_int(vault, "gate_clusters", 0),
+                             .discordance = options->discordance};
+    double gain = pawl_plan_smallest_gain(&plan, 0.80, &call->arena);
+    uint64_t wins = pawl_plan_smallest_wins(plan.look, plan.level);
+    int64_t cases = pawl_json_get_int(vault, "gate_cases", 0);
+    json_t *result = call->result;
+    pawl_json_set(result, "gate_cases", json_integer(cases));
+    pawl_json_set(result, "gate_clusters", json_integer((json_int_t)plan.n));
+    pawl_json_set(result, "look", json_string(look));
+    pawl_json_set(result, "discordance", json_real(options->discordance));
+    pawl_json_set(result, "smallest_certifiable_gain",
+                  isnan(gain) ? json_null() : json_real(rounded(gain)));
+    power_table(call, &plan);
+    pawl_json_set(result, "next_threshold", json_real(rounded(1 / plan.level)));
+    pawl_json_set(result, "next_attempt_needs", json_sprintf("%llu:0", (unsigned long long)wins));
+    pawl_json_set(result, "attempts", json_incref(json_object_get(vault, "attempts")));
+    pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));
+    int64_t evaluations = 2 * cases * call->project->config.gate.samples;
+    json_decref(vault);
+    return cost_of_attempt(call, evaluations, err);
+}
+
+const struct pawl_verb pawl_verb_plan = {
+    .name = "plan",
+    .summary = "what gain the sealed cases can certify, before anything is spent",
+    .positional = "",
+    .example = "pawl plan --discordance 0.2",
+    .needs_project = true,
+    .needs_store = true,
+    .options = plan_options,
+    .options_bytes = sizeof(struct plan_options),
+    .run = run_plan,
+};
+
+/* --- compare ---------------------------------------------------------------------------------- */
+
+struct compare_options {
+    json_t *scores;
+    double alpha;
+    const char *cluster;
+};
+static const struct pawl_option compare_options[] = {
+    {"scores", PAWL_OPTION_JSON, offsetof(struct compare_options, scores), NULL, 0, 0, NULL,
+     "two per-case files, old and new: {\"id\",\"score\"} a line", true},
+    PAWL_OPT_REAL(struct compare_options, alpha, "0.05", 1e-9, 0.5, "level of the one comparison"),
+    PAWL_OPT_TEXT(struct compare_options, cluster, NULL, "the field that names a case's cluster"),
+    {0}};
+
+enum { SCORE_FILE_MAX = 1 << 30, SCORE_LINE_MAX = 1 << 20 };
+
+struct scores {
+    struct pawl_case_score *items;
+    size_t n;
+};
+
+static enum pawl_status score_line(const char *file, int line, const json_t *row,
+                                   const char *cluster, struct pawl_arena *arena,
+                                   struct pawl_case_score *out, struct pawl_error *err)
+{
+    const json_t *score = json_object_get(row, "score");
+    struct pawl_str id = pawl_json_get_str(row, "id");
+    if (id.ptr == NULL)
+        return pawl_fail_at(err, PAWL_ECONFIG, file, line, "id", "The row has no text \"id\".");
+    if (!json_is_number(score) && !json_is_boolean(score))
+        return pawl_fail_at(err, PAWL_ECONFIG, file, line, "score",
+                            "The row has no number \"score\".");
+    out->id = pawl_arena_copy(arena, id);
+    out->score = json_is_boolean(score) ? json_is_true(score) : json_number_value(score);
+    out->cluster = (struct pawl_str){"", 0};
+    if (cluster == NULL) return PAWL_OK;
+    struct pawl_str name = pawl_json_get_str(row, cluster);
+    if (name.ptr == NULL)
+        return pawl_fail_at(err, PAWL_ECONFIG, file, line, cluster,
+                            "The row has no text \"%s\" to name its cluster.", cluster);
+    out->cluster = pawl_arena_copy(arena, name);
+    return PAWL_OK;
+}
+
+static enum pawl_status read_scores(const char *file, const char *cluster, struct pawl_arena *arena,
+                                    struct scores *scores, struct pawl_error *err)
+{
+    struct pawl_str rest, text;
+    int line = 0;
+    size_t n_lines = 1;
+    PAWL_TRY(pawl_file_read(file, SCORE_FILE_MAX, arena, &rest, err));
+    for (size_t i = 0; i < rest.len; i++) n_lines += rest.ptr[i] == '\n';
+    scores->items = PAWL_NEW_N(arena, struct pawl_case_score, n_lines);
+    while (pawl_str_split(&rest, '\n', &text)) {
+        json_t *row;
+        line++;
+        if (pawl_str_trim(text).len == 0) continue;
+        enum pawl_status status = pawl_json_parse(text, SCORE_LINE_MAX, &row, err);
+        if (status != PAWL_OK)
+            return pawl_fail_at(err, PAWL_ECONFIG, file, line, NULL, "The line is not JSON.");
+        status = score_line(file, line, row, cluster, arena, &scores->items[scores->n], err);
+        json_decref(row);
+        PAWL_TRY(status);
+        scores->n++;
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_status run_compare(struct pawl_call *call, const void *values,
+                                    struct pawl_error *err)
+{
+    const struct compare_options *options = values;
+    struct scores a = {0}, b = {0};
+    struct pawl_compare compared;
+    const char *file_a = json_string_value(json_array_get(options->scores, 0));
+    const char *file_b = json_string_value(json_array_get(options->scores, 1));
+    if (json_array_size(options->scores) != 2 || file_a == NULL || file_b == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "compare takes two per-case files, the old scores first.");
+        pawl_hint(err, "For example: pawl compare --scores old.jsonl new.jsonl");
+        return PAWL_EUSAGE;
+    }
+    PAWL_TRY(read_scores(file_a, options->cluster, &call->arena, &a, err));
+    PAWL_TRY(read_scores(file_b, options->cluster, &call->arena, &b, err));
+    struct pawl_compare_plan plan = {.alpha = options->alpha, .seed = 1};
+    PAWL_TRY(pawl_compare(a.items, a.n, b.items, b.n, &plan, &call->arena, &compared, err));
+    json_t *json = pawl_compare_json(&compared);
+    json_object_update(call->result, json);
+    json_decref(json);
+    return PAWL_OK;
+}
+
+const struct pawl_verb pawl_verb_compare = {
+    .name = "compare",
+    .summary = "one planned comparison of two tools' per-case scores; not a gate",
+    .positional = "",
+    .example = "pawl compare --scores old.jsonl new.jsonl --cluster user",
+    .options = compare_options,
+    .options_bytes = sizeof(struct compare_options),
+    .run = run_compare,
+};

@@ -1,0 +1,91 @@
+/* The projects that init can write. Small enough to read, whole enough to run. */
+#include "improve/templates.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct pawl_template_file sentiment_files[] = {
+    {"pawl.yaml",
+     "name: sentiment\n"
+     "program:\n"
+     "  signature: \"review -> sentiment: positive | negative\"\n"
+     "  instruction: prompts/sentiment.md\n"
+     "data: {file: data/reviews.jsonl}     # one {\"id\",\"input\",\"target\"} a line; bring your "
+     "own\n"
+     "metric: exact_match\n"
+     "models:\n"
+     "  small: {backend: llama, model: smollm2-135m}   # pawl model pull smollm2-135m\n"
+     "roles: {task: small}\n"
+     "improve: {operator: bootstrap, budget: {evaluations: 3000, minutes: 20}}\n"
+     "gate: {alpha: 0.05}\n",
+     NULL},
+    {"prompts/sentiment.md", "Decide whether the review of a product is positive or negative.\n",
+     NULL},
+    {0}};
+
+/* 800 questions; the cluster of a case is the case. */
+static void write_questions(struct pawl_buf *out)
+{
+    pawl_buf_add(out, "id,question,answer\n");
+    for (unsigned i = 0; i < 800; i++) {
+        unsigned number = i * 7919u % 10007u;
+        pawl_buf_printf(out, "q%u,Is %u even?,%s\n", i, number, number % 2 == 0 ? "yes" : "no");
+    }
+}
+
+/* A model in Lua answers better when it is asked better, so that everything can be tried without
+ * weights: run it, kill it, resume it, roll it back. */
+static const struct pawl_template_file scripted_files[] = {
+    {"pawl.yaml",
+     "name: scripted\n"
+     "program:\n"
+     "  signature: \"question -> answer: yes | no\"\n"
+     "  instruction: prompts/answer.md\n"
+     "data: {file: data/cases.csv, columns: {id: id, input: {question: question}, target: "
+     "answer}}\n"
+     "metric: exact_match\n"
+     "models:\n"
+     "  toy: {backend: script, file: model.lua}\n"
+     "roles: {task: toy}\n"
+     "improve: {operator: gepa, budget: {evaluations: 2000}}\n"
+     "gate: {alpha: 0.05}\n",
+     NULL},
+    {"prompts/answer.md", "Answer the question.\n", NULL},
+    {"model.lua",
+     "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks "
+     "for\n"
+     "-- care. When asked to reflect, it proposes just that.\n"
+     "function complete(request)\n"
+     "  local last = request.messages[#request.messages].content\n"
+     "  if request.role == \"reflect\" then\n"
+     "    return \"```\\nAnswer the question. Take care: check the number before "
+     "answering.\\n```\"\n"
+     "  end\n"
+     "  local system = request.messages[1].content\n"
+     "  local skill = system:find(\"Take care\", 1, true) and 0.85 or 0.60\n"
+     "  local n = tonumber(last:match(\"%d+\")) or 0\n"
+     "  local right = n % 2 == 0 and \"yes\" or \"no\"\n"
+     "  local wrong = n % 2 == 0 and \"no\" or \"yes\"\n"
+     "  return random(request) < skill and right or wrong\n"
+     "end\n",
+     NULL},
+    {"data/cases.csv", NULL, write_questions},
+    {0}};
+
+static const struct pawl_template templates[] = {
+    {"sentiment", "a review classifier on a small local model", sentiment_files},
+    {"scripted", "a project without weights, to try everything", scripted_files},
+};
+
+const struct pawl_template *pawl_template_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
+        if (strcmp(templates[i].name, name) == 0) return &templates[i];
+    }
+    return NULL;
+}
+
+const char *pawl_template_names(void)
+{
+    return "sentiment, scripted";
+}

@@ -1,0 +1,56 @@
+/*
+ * ledger.h - the record of what was decided: append-only and hash-chained.
+ *
+ *     record_i = {"actor","body","kind","prev","seq","ts","v":1}   canonical JSON
+ *     hash_i   = SHA-256( hash_{i-1} as 64 hex digits || 0x0A || record_i )      hash_-1 = 64 zeros
+ *
+ * kinds: seal, data, run, verdict (a gate attempt, with the vault's signed statement), promotion
+ * (by a person, ungated), rollback, audit. The root of the ledger is the hash of its last record.
+ *
+ * Invariants
+ *   1. Only the front appends. A record and the pointer it flips are one transaction.
+ *   2. The incumbent at any time follows from the ledger alone; verify recomputes both.
+ *   3. A verdict is appended once, however often it is asked for.
+ */
+#ifndef PAWL_IMPROVE_LEDGER_H
+#define PAWL_IMPROVE_LEDGER_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "store/store.h"
+
+struct pawl_project;
+
+struct pawl_ledger_entry {
+    const char *kind;
+    json_t *body; /* borrowed */
+    /* Move `pointer` from `expect` (NULL: anything, "": unset) to `to`; pointer NULL: no flip. */
+    struct {
+        const char *pointer, *expect, *to;
+    } flips[3];
+    size_t n_flips;
+};
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_append(struct pawl_project *project,
+                                                    const struct pawl_ledger_entry *entry,
+                                                    struct pawl_error *err);
+
+struct pawl_ledger_report {
+    int64_t records;
+    int64_t first_bad; /* -1: none */
+    char root[PAWL_HASH_HEX];
+    char incumbent[PAWL_HASH_HEX]; /* as the records say */
+    char reason[256];
+};
+/* Recompute chain, signatures and incumbent. PAWL_OK also when something is bad: see first_bad. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_verify(struct pawl_store *store,
+                                                    struct pawl_ledger_report *report,
+                                                    struct pawl_error *err);
+/* The newest verdict record for which `fits` holds, as its body (new reference), or NULL. */
+PAWL_MUST_CHECK enum pawl_status
+pawl_ledger_find_verdict(struct pawl_store *store, bool (*fits)(void *context, const json_t *body),
+                         void *context, json_t **body, struct pawl_error *err);
+/* All records, parsed: [{seq,kind,ts,body,hash}]. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_records(struct pawl_store *store, json_t **records,
+                                                     struct pawl_error *err);
+
+#endif
