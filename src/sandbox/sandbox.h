@@ -54,8 +54,14 @@ struct pawl_command {
     bool network;
     struct pawl_sandbox_limits limits;
 };
-/* A command that speaks one JSON object a line on its stdin and stdout. stderr is bounded and kept
- * for error texts. */
+/*
+ * A command that speaks one line at a time on its stdin and stdout. stderr is bounded and kept for
+ * error texts. Beside what the spec lists it may read and execute the system's programs and
+ * libraries (/usr and the like) and those beside argv[0]; it sees no /proc. Where we are root, it
+ * is another user, and its write folders are given to that user.
+ *
+ * One thread may write while another reads; a timeout counts real time, also on a virtual clock.
+ */
 struct pawl_child;
 PAWL_MUST_CHECK enum pawl_status pawl_child_start(const struct pawl_command *command,
                                                   struct pawl_child **child,

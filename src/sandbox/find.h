@@ -1,0 +1,16 @@
+/*
+ * find.h - which file a command name means, and what of the system a child may read.
+ */
+#ifndef PAWL_SANDBOX_FIND_H
+#define PAWL_SANDBOX_FIND_H
+
+#include "sandbox/sandbox.h"
+
+/* An executable file for argv[0] below PATH. `python...` passes over wrapper scripts that stand for
+ * an interpreter elsewhere. */
+PAWL_MUST_CHECK enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name,
+                                                   const char **path, struct pawl_error *err);
+/* Programs and libraries of the system, and what this one program needs beside them. */
+const char *const *pawl_runtime_paths(struct pawl_arena *arena, const char *program, bool network);
+
+#endif
