@@ -13,7 +13,7 @@
  * Invariants
  *   1. Nothing changes an artifact; an edit makes another one.
  *   2. Components are sorted by name; names match [a-z][a-z0-9_.]{0,63}, at most 64 of them.
- *   3. Text is valid UTF-8 of at most PAWL_COMPONENT_MAX bytes.
+ *   3. Text is valid UTF-8 without NUL, of at most PAWL_COMPONENT_MAX bytes.
  */
 #ifndef PAWL_ARTIFACT_ARTIFACT_H
 #define PAWL_ARTIFACT_ARTIFACT_H

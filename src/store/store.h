@@ -10,14 +10,16 @@
  *     case_(ordinal, id, tier, cluster, body) train and dev only; body is the case as JSON
  *     run(id, ordinal, body)                  body: JSON with operator, state, result
  *     candidate(run, ordinal, artifact, body) parents, step, dev mean
- *     ledger(seq, kind, record, hash)         record: canonical JSON, chained (ledger in improve)
+ *     ledger(seq, kind, ts_ms, record, hash)  record: canonical JSON, chained (ledger in improve)
  *     pointer(name, artifact)                 incumbent, anchor, seed
  *     answer(key, body)                       the model cache
  *     meta(key, value)
  *
  * Invariants
- *   1. One writer thread holds the only writing connection. A waiting write returns when it is
- *      durable; a lazy write (the cache) is durable within 100 ms or at the next waiting write.
+ *   1. One writer thread holds the only writing connection and keeps the order of writes. A durable
+ *      write returns when it is on the disk; a manifest when it survives kill -9; a lazy write
+ *      (cache, candidates) at once. All are on the disk within 100 ms, or with the next durable
+ *      one.
  *   2. A ledger record and the pointer it flips are one transaction that reads the head.
  *   3. Several processes may have one store open; nothing is lost by killing any of them.
  *   4. A database from a newer schema is refused; an older one is migrated in one transaction.
@@ -39,23 +41,21 @@ struct pawl_store;
 /* Open `dir` (.../.pawl/store). create: make it when missing, else PAWL_ENOTFOUND with the hint
  * to run init. */
 PAWL_MUST_CHECK enum pawl_status pawl_store_open(const char *dir, bool create,
-                                                 struct pawl_store **store,
-                                                 struct pawl_error *err);
+                                                 struct pawl_store **store, struct pawl_error *err);
 void pawl_store_close(struct pawl_store *store); /* everything durable first */
 const char *pawl_store_dir(const struct pawl_store *store);
-/* Wait until every write so far is durable. */
+/* Wait until every write so far is durable. Fails if a lazy one was lost since the last flush. */
 PAWL_MUST_CHECK enum pawl_status pawl_store_flush(struct pawl_store *store, struct pawl_error *err);
 
-/* Objects. put waits only if `durable`. get fails PAWL_ENOTFOUND, PAWL_EINTEGRITY. */
+/* Objects. put waits only if `durable`; get finds it at once in any case. get fails
+ * PAWL_ENOTFOUND, PAWL_EINTEGRITY. */
 PAWL_MUST_CHECK enum pawl_status pawl_store_object_put(struct pawl_store *store,
                                                        struct pawl_str body, bool durable,
                                                        struct pawl_hash *hash,
                                                        struct pawl_error *err);
-PAWL_MUST_CHECK enum pawl_status pawl_store_object_get(struct pawl_store *store,
-                                                       struct pawl_arena *arena,
-                                                       const struct pawl_hash *hash,
-                                                       struct pawl_str *body,
-                                                       struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl_store_object_get(struct pawl_store *store, struct pawl_arena *arena,
+                      const struct pawl_hash *hash, struct pawl_str *body, struct pawl_error *err);
 
 /* Manifests of artifacts. find resolves a hex prefix of >= 6 characters, or a pointer's name
  * (incumbent, anchor, seed), to the full hex; PAWL_ENOTFOUND says whether none or several fit. */
@@ -63,21 +63,20 @@ PAWL_MUST_CHECK enum pawl_status pawl_store_manifest_put(struct pawl_store *stor
                                                          const json_t *manifest,
                                                          struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_manifest_get(struct pawl_store *store, const char *hex,
-                                                         json_t **manifest,
-                                                         struct pawl_error *err);
+                                                         json_t **manifest, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_artifact_find(struct pawl_store *store,
-                                                          const char *name,
-                                                          char hex[PAWL_HASH_HEX],
+                                                          const char *name, char hex[PAWL_HASH_HEX],
                                                           struct pawl_error *err);
 
-/* Cases of the visible tiers, appended in order; read back in order. Each is the JSON
- * {id,input,target,cluster,metadata,tier}. tier "train" or "dev". */
-PAWL_MUST_CHECK enum pawl_status pawl_store_cases_add(struct pawl_store *store,
-                                                      const json_t *cases, struct pawl_error *err);
+/* Cases of the visible tiers, appended in order, all or none; read back in order. Each is the JSON
+ * {id,input,target,cluster,metadata,tier}. tier "train" or "dev". An id that is there already fails
+ * PAWL_ECONFIG. */
+PAWL_MUST_CHECK enum pawl_status pawl_store_cases_add(struct pawl_store *store, const json_t *cases,
+                                                      struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_cases_get(struct pawl_store *store, const char *tier,
                                                       json_t **cases, struct pawl_error *err);
 
-/* Runs: a row per run, its body replaced whole. ids sort by age. find accepts a prefix or "last". */
+/* Runs: a row per run, its body replaced whole. find accepts a prefix or "last". */
 PAWL_MUST_CHECK enum pawl_status pawl_store_run_put(struct pawl_store *store, const char *run,
                                                     const json_t *body, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_run_get(struct pawl_store *store, const char *run,
@@ -99,8 +98,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_store_candidates_of(struct pawl_store *sto
                                                           struct pawl_error *err);
 
 /*
- * Append a ledger record in one transaction. `make` is called inside it with the head (seq -1 and
- * 64 zeros when empty) and returns the record, its hash, and the pointers to flip.
+ * Append a ledger record in one transaction. `make` is called inside it, on the writer's thread,
+ * with the head (seq -1 and 64 zeros when empty) and returns the record, its hash, and the pointers
+ * to flip. It may read the store and must not write to it.
  */
 struct pawl_ledger_head {
     int64_t seq;
@@ -111,13 +111,13 @@ struct pawl_ledger_append {
     char *record; /* canonical JSON, malloc'd; NULL: append nothing (already there) */
     char hash[PAWL_HASH_HEX];
     const char *kind;
+    int64_t ts_ms; /* the record's time, for the next head */
     /* Compare-and-swap: pointer `name` from `expect` ("" = absent, NULL = anything) to `to`. */
     struct {
         const char *name, *expect, *to;
     } flips[3];
     size_t n_flips;
 };
-/* get reads a pointer inside the transaction. */
 typedef enum pawl_status (*pawl_ledger_make)(void *context, const struct pawl_ledger_head *head,
                                              struct pawl_ledger_append *append,
                                              struct pawl_error *err);
@@ -138,11 +138,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_store_pointer_get(struct pawl_store *store
                                                         struct pawl_error *err);
 
 /* The model cache. get gives ptr NULL on a miss; put is lazy. Hot: called from many threads. */
-PAWL_MUST_CHECK enum pawl_status pawl_store_answer_get(struct pawl_store *store,
-                                                       struct pawl_arena *arena,
-                                                       const struct pawl_hash *key,
-                                                       struct pawl_str *body,
-                                                       struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl_store_answer_get(struct pawl_store *store, struct pawl_arena *arena,
+                      const struct pawl_hash *key, struct pawl_str *body, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_answer_put(struct pawl_store *store,
                                                        const struct pawl_hash *key,
                                                        struct pawl_str body,
