@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Larger sets are planned as this many units: gains below half a point are certifiable there. */
+/* Larger sets are planned as this many units: gains below one point are certifiable there. */
 enum { PAWL_PLAN_MAX = 100000 };
 struct pawl_plan {
     enum pawl_gate_look look;
