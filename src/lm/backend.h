@@ -19,10 +19,11 @@ enum pawl_lm_backend_flags {
 };
 
 struct pawl_lm_open {
-    const char *model;       /* the name in pawl.yaml */
+    const char *model; /* the name in pawl.yaml */
     const char *project_dir;
     uint64_t seed;
-    bool sealed;             /* write nothing */
+    bool sealed;        /* write nothing */
+    struct pawl_lm *lm; /* for a backend that stands in front of another model; outlives it */
 };
 
 struct pawl_lm_backend {
@@ -48,7 +49,8 @@ struct pawl_lm_backend {
                             struct pawl_lm_reply *replies, struct pawl_error *err);
     /* Make waiting and later asks fail with PAWL_EPAUSED. (optional; default: nothing) */
     void (*cancel)(void *model);
-    /* Useful number of asking threads. (optional; default: number of cores) */
+    /* Useful number of asking threads. (optional; default: number of cores)
+     * An option called `concurrency`, when not 0, bounds the requests that are here at a time. */
     int (*parallel)(void *model);
     /* Upper bound of the price in microusd. (optional; default: no price, -1) */
     int64_t (*worst_cost)(void *model, const struct pawl_lm_request *request);
@@ -56,5 +58,17 @@ struct pawl_lm_backend {
 enum { PAWL_LM_BACKEND_API = 1 };
 
 extern const struct pawl_lm_backend *const pawl_lm_backends[]; /* NULL-terminated, generated */
+
+/* For a backend that stands in front of another model. find gives NULL for an unknown name. */
+const struct pawl_lm_backend *pawl_lm_find_backend(const struct pawl_lm *lm, const char *model);
+/* pawl_lm_ask of one model by name, whatever the requests' roles. */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_ask_model(struct pawl_lm *lm, const char *model,
+                                                   struct pawl_arena *arena,
+                                                   const struct pawl_lm_request *requests, size_t n,
+                                                   struct pawl_lm_reply *replies,
+                                                   struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_lm_model_identity(struct pawl_lm *lm, const char *model,
+                                                        const char **identity,
+                                                        struct pawl_error *err);
 
 #endif

@@ -71,7 +71,7 @@ struct pawl_lm_reply {
     struct pawl_usage usage;
     const char *reason; /* a sentence when not OK; never holds a key */
 };
-enum { PAWL_REPLY_MAX = 4 << 20 };
+enum { PAWL_REPLY_MAX = 4 << 20, PAWL_PROMPT_MAX = 16 << 20 }; /* a longer prompt is FAILED */
 
 /* Money. Calls come from any thread. A limit of -1 means there is none. */
 struct pawl_lm_purse {
@@ -84,13 +84,13 @@ struct pawl_lm_purse {
 struct pawl_store;
 struct pawl_lm;
 struct pawl_lm_settings {
-    const json_t *models;      /* {name: {backend, ...options}}, from pawl.yaml */
-    const json_t *roles;       /* {task: name, ...}; a role not named uses task's model */
-    const char *project_dir;   /* relative file names start here */
-    struct pawl_store *cache;  /* NULL: no cache (sealed side) */
-    uint64_t seed;             /* of the scripted model's random() */
+    const json_t *models;              /* {name: {backend, ...options}}, from pawl.yaml */
+    const json_t *roles;               /* {task: name, ...}; a role not named uses task's model */
+    const char *project_dir;           /* relative file names start here */
+    struct pawl_store *cache;          /* NULL: no cache (sealed side) */
+    uint64_t seed;                     /* of the scripted model's random() */
     const struct pawl_lm_purse *purse; /* NULL: unmetered */
-    bool sealed;               /* no file of any kind is written */
+    bool sealed;                       /* no file of any kind is written */
 };
 
 /* Check names, options and files of models and roles; nothing is loaded. err->field is a path. */
@@ -106,7 +106,8 @@ void pawl_lm_close(struct pawl_lm *lm);
  *
  * Gives   replies[0..n) in order; their text lies in `arena`.
  * Fails   PAWL_EBUDGET when the purse refuses, PAWL_EPAUSED after pawl_lm_cancel, PAWL_EWORLD when a
- *         model cannot be loaded. Everything else is in the replies.
+ *         model cannot be loaded or refuses our key, PAWL_ENOTFOUND when a recording lacks the
+ *         request. Everything else is in the replies.
  * Blocks  yes. Any thread, many at a time; each with its own arena.
  */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,

@@ -1,0 +1,53 @@
+/*
+ * model.h - a configured model of an lm: its backend, loaded when first asked, and its slots.
+ *
+ * Invariants
+ *   1. One thread loads; the others wait for it. A failed load is tried again by the next ask.
+ *   2. in_use <= concurrency whenever concurrency is not 0.
+ */
+#ifndef PAWL_LM_MODEL_H
+#define PAWL_LM_MODEL_H
+
+#include "lm/backend.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct pawl_lm_model {
+    const char *name;
+    const struct pawl_lm_backend *backend;
+    json_t *given; /* the options as configured; text and JSON options point into it */
+    void *options;
+
+    pthread_mutex_t load_lock;
+    _Atomic(void *) state; /* the backend's; NULL until loaded */
+
+    pthread_mutex_t slot_lock;
+    pthread_cond_t slot_free;
+    int64_t concurrency, in_use;
+};
+
+struct pawl_lm {
+    struct pawl_arena arena;
+    struct pawl_lm_model *models;
+    size_t n_models;
+    struct pawl_lm_model *roles[PAWL_N_ROLES];
+    const char *project_dir;
+    struct pawl_store *cache;
+    struct pawl_lm_purse purse;
+    bool metered, sealed;
+    uint64_t seed;
+    atomic_bool canceled;
+};
+
+PAWL_MUST_CHECK enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model,
+                                              void **state, struct pawl_error *err);
+/* Ask one model: cache, purse and slots. */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_model_ask(struct pawl_lm *lm, struct pawl_lm_model *model,
+                                                   struct pawl_arena *arena,
+                                                   const struct pawl_lm_request *requests, size_t n,
+                                                   struct pawl_lm_reply *replies,
+                                                   struct pawl_error *err);
+enum pawl_status pawl_lm_fail_canceled(struct pawl_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+#include "lm/price.h"
+
+#include "lm/request.h"
+
+#include <math.h>
+
+enum { MESSAGE_TOKENS = 16 }; /* role, separators; once more for the start of the answer */
+
+static bool has_price(const struct pawl_lm_price *price)
+{
+    return price->price_prompt >= 0 || price->price_completion >= 0;
+}
+
+static double at_least_0(double price)
+{
+    return price > 0 ? price : 0;
+}
+
+static int64_t round_up(double microusd)
+{
+    return microusd < 9e15 ? (int64_t)ceil(microusd) : (int64_t)9e15;
+}
+
+int64_t pawl_lm_price_worst(const struct pawl_lm_price *price,
+                            const struct pawl_lm_request *request)
+{
+    if (!has_price(price)) return -1;
+    double prompt =
+        (double)pawl_lm_request_bytes(request) + (double)(request->n_messages + 1) * MESSAGE_TOKENS;
+    double dearest = fmax(at_least_0(price->price_prompt), price->price_cached);
+    return round_up(prompt * dearest + request->max_tokens * at_least_0(price->price_completion));
+}
+
+int64_t pawl_lm_price_of(const struct pawl_lm_price *price, const struct pawl_usage *usage)
+{
+    if (!has_price(price)) return 0;
+    double prompt = at_least_0(price->price_prompt);
+    double cached = price->price_cached >= 0 ? price->price_cached : prompt;
+    return round_up((double)(usage->prompt_tokens - usage->cached_tokens) * prompt +
+                    (double)usage->cached_tokens * cached +
+                    (double)usage->completion_tokens * at_least_0(price->price_completion));
+}
