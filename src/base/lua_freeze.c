@@ -129,7 +129,7 @@ static void freeze_value(struct walk *walk)
     }
 }
 
-/* Fill the metatable of the proxy of the table at `real`: its own metamethods, and ours over them. */
+/* Give the proxy of the table at `real` its metatable: its own metamethods, ours over them. */
 static void make_proxy(struct walk *walk, int real)
 {
     lua_State *L = walk->L;

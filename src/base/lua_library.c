@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- pairs in order ---------------------------------------------------------------------------- */
+/* --- pairs in order --------------------------------------------------------------------------- */
 
 enum key_rank { KEY_NUMBER, KEY_STRING, KEY_BOOLEAN, KEY_OTHER };
 struct key {
@@ -119,7 +119,7 @@ static int lib_next(lua_State *L)
     return lua_gettop(L) - 1;
 }
 
-/* --- replaced functions ------------------------------------------------------------------------ */
+/* --- replaced functions ----------------------------------------------------------------------- */
 
 static int lib_print(lua_State *L)
 {
@@ -227,7 +227,7 @@ bool pawl_lua_library_owns(lua_State *L, int index)
     return lua_tocfunction(L, index) == lib_table_function;
 }
 
-/* --- what is opened ---------------------------------------------------------------------------- */
+/* --- what is opened --------------------------------------------------------------------------- */
 
 static void remove_fields(lua_State *L, const char *const *names)
 {

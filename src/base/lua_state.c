@@ -17,7 +17,7 @@ struct pawl_lua {
     struct pawl_lua_state *idle;
 };
 
-/* --- limits ------------------------------------------------------------------------------------ */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void *allocate(void *context, void *old, size_t old_bytes, size_t new_bytes)
 {
@@ -80,7 +80,7 @@ static void start_limits(struct pawl_lua_state *state, const struct pawl_lua_lim
     lua_sethook(state->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 /* The global table stays below; the chunk runs with it as environment, then it is frozen. */
 static int load_script(lua_State *L)
@@ -210,7 +210,7 @@ void pawl_lua_close(struct pawl_lua *lua)
     free(lua);
 }
 
-/* --- calling ----------------------------------------------------------------------------------- */
+/* --- calling ---------------------------------------------------------------------------------- */
 
 static struct pawl_lua_state *checkout(struct pawl_lua *lua, char *reason, size_t room)
 {

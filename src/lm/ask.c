@@ -29,7 +29,7 @@ static struct pawl_lm_reply failed(const char *reason)
         .status = PAWL_REPLY_FAILED, .reason = reason, .usage.n_requests = 1};
 }
 
-/* --- the backend, bounded and paid -------------------------------------------------------------- */
+/* --- the backend, bounded and paid ------------------------------------------------------------ */
 
 /* Wait for a free slot; take up to `want` of them. */
 static enum pawl_status take_slots(struct pawl_lm *lm, struct pawl_lm_model *model, size_t want,
@@ -142,7 +142,7 @@ static enum pawl_status ask_paid(struct pawl_lm *lm, struct pawl_lm_model *model
     return status;
 }
 
-/* --- the cache, and equal requests in a batch -------------------------------------------------- */
+/* --- the cache, and equal requests in a batch ------------------------------------------------- */
 
 struct batch {
     struct pawl_arena scratch;

@@ -80,7 +80,7 @@ struct openai_model {
     struct pawl_random jitter;
 };
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static const char *base_url_of(const struct openai_options *options)
 {
@@ -124,7 +124,7 @@ static bool is_reasoning(const struct openai_options *options)
     return false;
 }
 
-/* --- the key ----------------------------------------------------------------------------------- */
+/* --- the key ---------------------------------------------------------------------------------- */
 
 /* A local server needs no key: one is wanted when it was named, or at OpenAI. */
 static enum pawl_status read_key(struct openai_model *model, struct pawl_error *err)
@@ -173,7 +173,7 @@ static const char *reason_of(const struct openai_model *model, struct pawl_arena
     return pawl_lm_reason(arena, before, copy);
 }
 
-/* --- one round --------------------------------------------------------------------------------- */
+/* --- one round -------------------------------------------------------------------------------- */
 
 enum verdict { ANSWERED, TRY_AGAIN, REFUSED_KEY, CANCELED };
 
@@ -253,7 +253,7 @@ static enum verdict read_answer(const struct openai_model *model,
     return read_status(model, answer, arena, reply);
 }
 
-/* --- rounds until all are answered ------------------------------------------------------------- */
+/* --- rounds until all are answered ------------------------------------------------------------ */
 
 struct
 try {
@@ -369,7 +369,7 @@ static enum pawl_status openai_ask(void *state, struct pawl_arena *arena,
     return status;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static void openai_close(void *state)
 {

@@ -65,7 +65,7 @@ static bool is_recording(const struct replay_options *options)
     return strcmp(options->mode, "record") == 0;
 }
 
-/* --- the recording ----------------------------------------------------------------------------- */
+/* --- the recording ---------------------------------------------------------------------------- */
 
 /* Takes the record; an equal request keeps its first reply. */
 static void keep_record(struct replay_model *model, const struct pawl_hash *key, json_t *record)
@@ -168,7 +168,7 @@ static enum pawl_status record(struct replay_model *model, const struct pawl_lm_
     return status;
 }
 
-/* --- what is not recorded ---------------------------------------------------------------------- */
+/* --- what is not recorded --------------------------------------------------------------------- */
 
 struct nearness {
     size_t n_different; /* fields of the request */
@@ -243,7 +243,7 @@ static enum pawl_status fail_not_recorded(struct replay_model *model,
     return PAWL_ENOTFOUND;
 }
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static bool replay_one(struct replay_model *model, struct pawl_arena *arena,
                        const struct pawl_lm_request *request, struct pawl_lm_reply *reply)
@@ -292,7 +292,7 @@ static enum pawl_status replay_ask(void *state, struct pawl_arena *arena,
     return status;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static enum pawl_status replay_check(const struct pawl_lm_open *context, const void *given,
                                      struct pawl_error *err)

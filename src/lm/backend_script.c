@@ -68,7 +68,7 @@ struct script_ask {
     struct pawl_hash key; /* of the request, for random() */
 };
 
-/* --- the request as a Lua table ---------------------------------------------------------------- */
+/* --- the request as a Lua table --------------------------------------------------------------- */
 
 static void push_str(lua_State *L, struct pawl_str text)
 {
@@ -142,7 +142,7 @@ static int script_random(lua_State *L)
     return 1;
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void fail_reply(struct script_ask *ask, const char *before, const char *text)
 {
@@ -269,7 +269,7 @@ static int64_t ask_one(struct script_model *model, struct pawl_arena *arena,
     return ask.delay_ms;
 }
 
-/* --- the backend ------------------------------------------------------------------------------- */
+/* --- the backend ------------------------------------------------------------------------------ */
 
 static void script_close(void *state)
 {

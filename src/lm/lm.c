@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- names ------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static const char *const role_names[PAWL_N_ROLES] = {
     [PAWL_ROLE_TASK] = "task", [PAWL_ROLE_REFLECT] = "reflect", [PAWL_ROLE_JUDGE] = "judge"};
@@ -69,7 +69,7 @@ static enum pawl_status fail_backend(struct pawl_error *err, const char *field, 
     return fail_word(err, field, "backend", word, known, n);
 }
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 static struct pawl_lm_open context_of(struct pawl_lm *lm, const struct pawl_lm_model *model)
 {
@@ -246,7 +246,7 @@ void pawl_lm_close(struct pawl_lm *lm)
     free(lm);
 }
 
-/* --- loading and questions about a model ------------------------------------------------------- */
+/* --- loading and questions about a model ------------------------------------------------------ */
 
 enum pawl_status pawl_lm_fail_canceled(struct pawl_error *err)
 {
@@ -378,7 +378,7 @@ json_t *pawl_lm_describe(void)
     return all;
 }
 
-/* --- for backends that stand in front of another model ----------------------------------------- */
+/* --- for backends that stand in front of another model ---------------------------------------- */
 
 const struct pawl_lm_backend *pawl_lm_find_backend(const struct pawl_lm *lm, const char *name)
 {

@@ -105,8 +105,8 @@ void pawl_lm_close(struct pawl_lm *lm);
  * Ask n requests as one batch and wait for all.
  *
  * Gives   replies[0..n) in order; their text lies in `arena`.
- * Fails   PAWL_EBUDGET when the purse refuses, PAWL_EPAUSED after pawl_lm_cancel, PAWL_EWORLD when a
- *         model cannot be loaded or refuses our key, PAWL_ENOTFOUND when a recording lacks the
+ * Fails   PAWL_EBUDGET when the purse refuses, PAWL_EPAUSED after pawl_lm_cancel, PAWL_EWORLD when
+ *         a model cannot be loaded or refuses our key, PAWL_ENOTFOUND when a recording lacks the
  *         request. Everything else is in the replies.
  * Blocks  yes. Any thread, many at a time; each with its own arena.
  */

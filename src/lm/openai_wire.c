@@ -6,7 +6,7 @@
 
 enum { BODY_MAX = 16 << 20, COUNT_MAX = 1000000000 };
 
-/* Samples of one prompt must not all draw the same numbers. 31 bits: not every server takes more. */
+/* Samples of one prompt must not all draw the same numbers. Not every server takes over 31 bits. */
 static int32_t seed_of(const struct pawl_lm_request *request)
 {
     uint64_t mixed = request->seed + (uint64_t)request->sample * 0x9e3779b97f4a7c15u;
@@ -45,7 +45,7 @@ void pawl_openai_write(const struct pawl_openai_style *style, const struct pawl_
     pawl_buf_add(out, "}");
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* A provider may cut a character in two; that is no reason to lose the answer. NULL: no JSON. */
 static json_t *parse(struct pawl_str body)

@@ -94,7 +94,7 @@ void pawl_lm_sleep_ms(int64_t ms, const atomic_bool *canceled)
         pawl_clock_sleep_ms(ms < LOOK_EVERY_MS ? ms : LOOK_EVERY_MS);
 }
 
-/* --- replies ----------------------------------------------------------------------------------- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 static const char *const status_words[] = {
     [PAWL_REPLY_OK] = "ok", [PAWL_REPLY_FAILED] = "failed", [PAWL_REPLY_MISSING] = "missing"};

@@ -1,4 +1,4 @@
-/* What every backend owes, configuration and its errors, recordings, and money under concurrency. */
+/* What every backend owes; configuration and its errors; recordings; money under concurrency. */
 #include "base/clock.h"
 #include "lm/backend.h"
 #include "lm/request.h"
@@ -11,7 +11,7 @@ static const char echo[] = "function complete(r) if r.messages[1].content == 'go
                            "return r.messages[1].content .. '!' .. random(r) end";
 static const char one_script[] = "{\"m\":{\"backend\":\"script\",\"file\":\"m.lua\"}}";
 
-/* --- the contract of a backend, over all that are registered ------------------------------------ */
+/* --- the contract of a backend, over all that are registered ---------------------------------- */
 
 static void test_every_table_is_whole(void **unused)
 {
@@ -98,7 +98,7 @@ static void test_local_backends_keep_the_contract(void **unused)
     }
 }
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration ---------------------------------------------------------------------------- */
 
 static void test_configuration_errors(void **unused)
 {
@@ -196,7 +196,7 @@ static void test_all_scripted(void **unused)
     }
 }
 
-/* --- keys -------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void test_every_field_changes_the_key(void **unused)
 {
@@ -243,7 +243,7 @@ static void test_a_request_is_canonical_json(void **unused)
     pawl_buf_release(&canonical);
 }
 
-/* --- recordings -------------------------------------------------------------------------------- */
+/* --- recordings ------------------------------------------------------------------------------- */
 
 static const char tape[] = "{\"t\":{\"backend\":\"replay\",\"file\":\"tape.jsonl\"}}";
 
@@ -344,7 +344,7 @@ static void test_the_sealed_side_records_nothing(void **unused)
     assert_int_not_equal(access(path_of("tape.jsonl"), F_OK), 0);
 }
 
-/* --- money ------------------------------------------------------------------------------------- */
+/* --- money ------------------------------------------------------------------------------------ */
 
 struct purse {
     pthread_mutex_t lock;

@@ -15,14 +15,16 @@
 
 #define KEY "sk-test-0123456789abcdef"
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
+enum { REQUEST_MAX = 1 << 16 };
 static struct {
     int fd, port;
     atomic_int n_requests, n_inside, most_inside;
     atomic_bool saw_key;
-    char last_body[1 << 16];
-} server;
+    pthread_mutex_t lock;
+    char last_body[REQUEST_MAX];
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char completion[] =
     "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"%s\"}],"
@@ -150,15 +152,15 @@ static bool read_request(int fd, char *text, size_t room)
 static void *serve_one(void *argument)
 {
     int fd = (int)(intptr_t)argument;
-    static char text_of[64][1 << 16];
-    static atomic_int next;
     static atomic_int n_passing;
-    char *text = text_of[atomic_fetch_add(&next, 1) % 64];
-    if (read_request(fd, text, 1 << 16)) {
+    char *text = malloc(REQUEST_MAX);
+    if (read_request(fd, text, REQUEST_MAX)) {
         atomic_fetch_add(&server.n_requests, 1);
         if (strstr(text, "Authorization: Bearer " KEY)) atomic_store(&server.saw_key, true);
         const char *body = strstr(text, "\r\n\r\n") + 4;
+        pthread_mutex_lock(&server.lock);
         snprintf(server.last_body, sizeof server.last_body, "%s", body);
+        pthread_mutex_unlock(&server.lock);
         json_t *request = json_loads(body, 0, NULL);
         const json_t *message = json_array_get(json_object_get(request, "messages"), 0);
         const char *prompt = json_string_value(json_object_get(message, "content"));
@@ -170,6 +172,7 @@ static void *serve_one(void *argument)
     char rest[256];
     while (recv(fd, rest, sizeof rest, 0) > 0) {}
     close(fd);
+    free(text);
     return NULL;
 }
 
@@ -199,7 +202,7 @@ static void start_server(void)
     pthread_detach(thread);
 }
 
-/* --- asking it ---------------------------------------------------------------------------------- */
+/* --- asking it -------------------------------------------------------------------------------- */
 
 static const char *models_of(const char *options)
 {
@@ -247,7 +250,9 @@ static void test_a_good_answer(void **unused)
     assert_int_equal(reply.usage.cached_tokens, 4);
     assert_int_equal(reply.usage.cost_microusd, 8 * 10 + 4 * 1 + 3 * 100);
     assert_true(server.saw_key);
+    pthread_mutex_lock(&server.lock);
     json_t *body = json_of(server.last_body);
+    pthread_mutex_unlock(&server.lock);
     assert_int_equal(json_object_size(body), 8);
     assert_string_equal(pawl_json_get_text(body, "model", ""), "tiny");
     assert_int_equal(pawl_json_get_int(body, "max_tokens", 0), 64);
@@ -429,7 +434,7 @@ static void test_cancel_ends_waiting(void **unused)
     pawl_lm_close(lm);
 }
 
-/* --- the cache --------------------------------------------------------------------------------- */
+/* --- the cache -------------------------------------------------------------------------------- */
 
 static void test_the_cache(void **unused)
 {

@@ -124,7 +124,7 @@ static void test_nothing_leaks_between_requests(void **unused)
     pawl_lm_close(lm);
 }
 
-/* --- random(request) --------------------------------------------------------------------------- */
+/* --- random(request) -------------------------------------------------------------------------- */
 
 static const char draws[] =
     "function complete(r) return string.format('%.17g %.17g', random(r), random(r, 'b')) end";
@@ -185,7 +185,7 @@ static void test_random_is_pinned(void **unused)
     assert_string_equal(draw(1, "m", request_of("a")), "0.8007572559242675 0.34357244250065377");
 }
 
-/* --- threads, time, batches -------------------------------------------------------------------- */
+/* --- threads, time, batches ------------------------------------------------------------------- */
 
 static void *ask_many(void *lm)
 {
