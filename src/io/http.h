@@ -3,8 +3,9 @@
  *
  * Invariants
  *   1. One thread talks to libcurl; connections are kept and shared by all callers.
+ *      At most max_connections transfers run; the others wait their turn.
  *   2. A body over limit_bytes ends the transfer (PAWL_HTTP_TOO_BIG); a transfer over timeout_ms,
- *      counted over the whole answer, ends too. No request waits for ever.
+ *      counted from its turn over the whole answer, ends too. No request waits for ever.
  *   3. Header values given as secret never appear in an error text or a log.
  */
 #ifndef PAWL_IO_HTTP_H
@@ -32,7 +33,7 @@ struct pawl_http_request {
     const char *url;
     const char *const *headers; /* "Name: value" lines, NULL-terminated */
     struct pawl_str body;       /* POST when ptr is not NULL, else GET */
-    int64_t timeout_ms;
+    int64_t timeout_ms;         /* more than 0 */
     size_t limit_bytes;
 };
 struct pawl_http_reply {
