@@ -67,7 +67,8 @@ void pawl_artifact_diff(const struct pawl_artifact *before, const struct pawl_ar
                         struct pawl_buf *out);
 
 struct pawl_store;
-/* Store and load by id. A stored artifact whose texts do not hash to its id fails PAWL_EINTEGRITY. */
+/* Store and load by id. A stored artifact whose texts do not hash to its id fails
+ * PAWL_EINTEGRITY. */
 PAWL_MUST_CHECK enum pawl_status pawl_artifact_put(struct pawl_store *store,
                                                    const struct pawl_artifact *artifact,
                                                    struct pawl_error *err);

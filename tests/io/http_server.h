@@ -18,6 +18,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -155,6 +156,7 @@ static inline void *server_main(void *context)
     for (;;) {
         int fd = accept(server->fd, NULL, NULL);
         if (fd < 0) return NULL;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         int i = atomic_load(&server->n_connections);
         if (i == HTTP_SERVER_CONNECTIONS_MAX) abort();
         struct http_connection *connection = malloc(sizeof *connection);
