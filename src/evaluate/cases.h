@@ -16,7 +16,7 @@
 #include "base/json.h"
 
 enum {
-    PAWL_CASE_BYTES_MAX = 1 << 20,  /* one case */
+    PAWL_CASE_BYTES_MAX = 1 << 20, /* one case */
     PAWL_CASES_MAX = 1000000,
     PAWL_CASE_FILE_MAX = 1 << 30,
 };
@@ -26,9 +26,10 @@ struct pawl_case {
     const char *cluster; /* the id when none was given */
     const json_t *input; /* text, object, or {messages:[...]} */
     const json_t *target;
-    const json_t *metadata;     /* NULL when absent */
-    struct pawl_hash content;   /* of input and target: near-copies are found by it */
-    bool check;                 /* dev only: belongs to dev-check, hidden from operators */
+    const json_t *metadata;   /* NULL when absent */
+    struct pawl_hash content; /* of input and target */
+    bool check;               /* dev only: belongs to dev-check, hidden from operators */
+    int line;                 /* where it starts in its file; 0: not known */
 };
 struct pawl_cases {
     struct pawl_case *items;
@@ -36,19 +37,24 @@ struct pawl_cases {
     json_t *keep; /* owns the JSON values */
 };
 
-/* JSON Lines, or CSV (by name ending in .csv) with a header and a column mapping
- * {input: column | {field: column}, target: ..., id?: column, cluster?: column}. inspect_ai sample
- * names and promptfoo tests (vars, assert equals) are also understood. */
+/*
+ * JSON Lines; a JSON or YAML list; CSV (.csv, .tsv) with a header and a column mapping
+ * {input: column | {field: column}, target: ..., id?: column, cluster?: column}. Also understood:
+ * inspect_ai samples (input as a list of messages, choices, a list of targets that all count) and
+ * promptfoo tests (vars, assert equals; __expected in CSV). A case without an id is named by its
+ * content; keys that are not ours go to its metadata. What was read has passed pawl_cases_check.
+ */
 PAWL_MUST_CHECK enum pawl_status pawl_cases_read(const char *path, const json_t *columns,
-                                                 struct pawl_arena *arena,
-                                                 struct pawl_cases *cases, struct pawl_error *err);
+                                                 struct pawl_arena *arena, struct pawl_cases *cases,
+                                                 struct pawl_error *err);
 /* From and to a JSON list of {id,input,target,cluster,metadata,check}. */
 PAWL_MUST_CHECK enum pawl_status pawl_cases_from_json(const json_t *list, struct pawl_arena *arena,
                                                       struct pawl_cases *cases,
                                                       struct pawl_error *err);
 json_t *pawl_case_json(const struct pawl_case *item, const char *tier); /* new reference */
 void pawl_cases_release(struct pawl_cases *cases);
-/* Duplicate ids and (within one tier boundary) duplicate contents in different clusters: PAWL_ECONFIG. */
+/* Equal ids, and equal inputs in different clusters (which could land on both sides of a tier's
+ * wall), fail PAWL_ECONFIG with both lines. */
 PAWL_MUST_CHECK enum pawl_status pawl_cases_check(const struct pawl_cases *cases, const char *path,
                                                   struct pawl_error *err);
 

@@ -25,7 +25,7 @@ struct pawl_result {
     enum pawl_outcome_status status;
     double score; /* NAN when missing, 0 when failed */
     struct pawl_hash behaviour;
-    const json_t *output;  /* below: only with PAWL_EVALUATE_OUTPUT / _TRACE; owned by the batch */
+    const json_t *output; /* below: only with PAWL_EVALUATE_OUTPUT / _TRACE; owned by the batch */
     const json_t *trace;
     const char *feedback, *reason;
 };

@@ -45,11 +45,12 @@ struct pawl_run_options {
 
 struct pawl_outcome {
     enum pawl_outcome_status status;
-    json_t *output; /* {field: value} of the output fields; owned by the outcome */
-    json_t *trace;  /* [{messages, reply, choice_logprobs?}] with PAWL_RUN_TRACE, else NULL */
+    json_t *output;     /* {field: value} of the output fields; owned by the outcome */
+    json_t *trace;      /* [{messages, reply, choice_logprobs?}] with PAWL_RUN_TRACE, else NULL */
     const char *reason; /* a sentence when not DONE; in the arena */
     struct pawl_usage usage;
-    struct pawl_hash behaviour; /* hash of the output (or of the failure): equal answers, equal hash */
+    struct pawl_hash
+        behaviour; /* hash of the output (or of the failure): equal answers, equal hash */
 };
 void pawl_outcome_release(struct pawl_outcome *outcome);
 
@@ -57,8 +58,8 @@ struct pawl_program_settings {
     const json_t *program; /* the section of pawl.yaml */
     const char *project_dir;
     struct pawl_lm *lm;
-    uint64_t seed;  /* sampling seeds are derived from (seed, case, sample) */
-    bool sealed;    /* a fresh process or Lua state for every case; nothing on disk */
+    uint64_t seed; /* sampling seeds are derived from (seed, case, sample) */
+    bool sealed;   /* a fresh process or Lua state for every case; nothing on disk */
 };
 /* Check the section without models. err->field is a path below "program". */
 PAWL_MUST_CHECK enum pawl_status pawl_program_check(const struct pawl_program_settings *settings,
@@ -85,18 +86,14 @@ int pawl_program_parallel(const struct pawl_program *program); /* useful threads
 
 /* replicate: which of several independent preparations. A candidate whose components do not parse
  * (demos that are no JSON ...) is prepared all right and fails every case with that reason. */
-PAWL_MUST_CHECK enum pawl_status pawl_program_prepare(struct pawl_program *program,
-                                                      const struct pawl_artifact *artifact,
-                                                      uint32_t replicate,
-                                                      struct pawl_instance **instance,
-                                                      struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl_program_prepare(struct pawl_program *program, const struct pawl_artifact *artifact,
+                     uint32_t replicate, struct pawl_instance **instance, struct pawl_error *err);
 /* Fails PAWL_EBUDGET, PAWL_EPAUSED, PAWL_EWORLD as pawl_lm_ask; otherwise see outcome->status. */
-PAWL_MUST_CHECK enum pawl_status pawl_program_run(struct pawl_instance *instance,
-                                                  struct pawl_arena *arena,
-                                                  const struct pawl_program_case *item,
-                                                  const struct pawl_run_options *how,
-                                                  struct pawl_outcome *outcome,
-                                                  struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl_program_run(struct pawl_instance *instance, struct pawl_arena *arena,
+                 const struct pawl_program_case *item, const struct pawl_run_options *how,
+                 struct pawl_outcome *outcome, struct pawl_error *err);
 void pawl_program_release(struct pawl_instance *instance);
 
 /*

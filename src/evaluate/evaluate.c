@@ -1,0 +1,335 @@
+/*
+ * evaluate.c - a pool of threads that take items from the batches at hand, one by one.
+ *
+ * Threads mostly wait for a model, so there are as many as it can answer at once; each has an arena
+ * that is reset after every case, so memory does not grow with the number of cases. Several
+ * threads may evaluate at once (branches of an operator): their batches share the pool.
+ */
+#include "evaluate/evaluate.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { THREADS_MAX = 256, STACK_BYTES = 1 << 20 /* a Lua call wants half of it */ };
+enum { MISSING_ALWAYS_ALLOWED = 2, MISSING_PER_CENT = 2 };
+
+struct pawl_batch {
+    int n_arenas;
+    struct pawl_arena arenas[THREADS_MAX]; /* texts kept by each thread */
+    json_t *keep;                          /* outputs and traces */
+    pthread_mutex_t lock;                  /* of keep */
+};
+
+/* One call of pawl_evaluate. */
+struct job {
+    const struct pawl_evaluation_item *items;
+    struct pawl_result *results;
+    size_t n;
+    unsigned flags;
+    struct pawl_batch *batch; /* NULL: keep nothing */
+    atomic_size_t next, n_done;
+    atomic_bool stopped;
+
+    struct job *after; /* below: under the evaluator's lock */
+    int n_workers;     /* that look at it */
+    struct pawl_usage usage;
+    enum pawl_status status; /* of the first item that could not be run */
+    struct pawl_error error;
+};
+
+struct pawl_evaluator {
+    struct pawl_evaluator_settings settings;
+    struct pawl_program *program;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    struct job *jobs; /* with items left, oldest first */
+    bool closing;
+    atomic_bool canceled;
+    pthread_t threads[THREADS_MAX];
+    int n_threads;
+};
+struct worker {
+    struct pawl_evaluator *evaluator;
+    int index;
+};
+
+/* --- one item ------------------------------------------------------------------------------------------ */
+
+static const char *keep_text(struct job *job, int worker, const char *text)
+{
+    return text ? pawl_arena_strdup(&job->batch->arenas[worker], text) : NULL;
+}
+
+static const json_t *keep_json(struct job *job, json_t *value)
+{
+    if (!value) return NULL;
+    pthread_mutex_lock(&job->batch->lock);
+    json_array_append(job->batch->keep, value);
+    pthread_mutex_unlock(&job->batch->lock);
+    return value;
+}
+
+static enum pawl_status score(struct pawl_evaluator *evaluator, struct pawl_arena *arena,
+                              const struct pawl_case *item, const struct pawl_outcome *outcome,
+                              struct pawl_result *result, const char **feedback,
+                              struct pawl_error *err)
+{
+    json_t *target = pawl_program_target_object(evaluator->program, item->target);
+    const struct pawl_metric_call call = {.id = item->id,
+                                          .input = item->input,
+                                          .target = target ? target : item->target,
+                                          .output = outcome->output,
+                                          .metadata = item->metadata};
+    struct pawl_metric_result judged = {0};
+    enum pawl_status status =
+        pawl_metric_score(evaluator->settings.metric, arena, &call, &judged, err);
+    json_decref(target);
+    if (status != PAWL_OK) return status;
+    result->score = judged.score;
+    if (judged.failed) result->status = PAWL_OUTCOME_FAILED;
+    *feedback = judged.feedback;
+    return PAWL_OK;
+}
+
+static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct job *job,
+                                      size_t index, int worker, struct pawl_arena *arena,
+                                      struct pawl_usage *usage, struct pawl_error *err)
+{
+    const struct pawl_evaluation_item *item = &job->items[index];
+    struct pawl_result *result = &job->results[index];
+    const struct pawl_program_case shown = {item->item->id, item->item->input};
+    const struct pawl_run_options how = {
+        .sample = item->sample,
+        .temperature = item->temperature,
+        .flags = job->flags & PAWL_EVALUATE_TRACE ? (unsigned)PAWL_RUN_TRACE : 0};
+    struct pawl_outcome outcome;
+    const char *feedback = NULL;
+    PAWL_TRY(pawl_program_run(item->instance, arena, &shown, &how, &outcome, err));
+    pawl_usage_add(usage, &outcome.usage);
+    enum pawl_status status = PAWL_OK;
+    *result = (struct pawl_result){.status = outcome.status, .behaviour = outcome.behaviour};
+    result->score = outcome.status == PAWL_OUTCOME_FAILED ? 0 : NAN;
+    if (outcome.status == PAWL_OUTCOME_DONE && evaluator->settings.metric)
+        status = score(evaluator, arena, item->item, &outcome, result, &feedback, err);
+    if (job->batch) {
+        if (outcome.status == PAWL_OUTCOME_FAILED) feedback = outcome.reason;
+        result->output = keep_json(job, outcome.output);
+        result->trace = keep_json(job, outcome.trace);
+        result->feedback = keep_text(job, worker, feedback);
+        result->reason = keep_text(job, worker, outcome.reason);
+    }
+    pawl_outcome_release(&outcome);
+    return status;
+}
+
+/* --- the pool --------------------------------------------------------------------------------------------- */
+
+static void note_failure(struct pawl_evaluator *evaluator, struct job *job, enum pawl_status status,
+                         const struct pawl_error *error)
+{
+    atomic_store(&job->stopped, true);
+    pthread_mutex_lock(&evaluator->lock);
+    if (job->status == PAWL_OK) {
+        job->status = status;
+        job->error = *error;
+    }
+    pthread_mutex_unlock(&evaluator->lock);
+}
+
+/* Take items until there are none. */
+static void work_on(struct pawl_evaluator *evaluator, struct job *job, int worker,
+                    struct pawl_arena *arena, struct pawl_usage *usage)
+{
+    size_t index;
+    while (!atomic_load(&job->stopped) && !atomic_load(&evaluator->canceled) &&
+           (index = atomic_fetch_add(&job->next, 1)) < job->n) {
+        struct pawl_error error = {0};
+        enum pawl_status status =
+            evaluate_item(evaluator, job, index, worker, arena, usage, &error);
+        pawl_arena_reset(arena);
+        if (status != PAWL_OK) {
+            note_failure(evaluator, job, status, &error);
+            return;
+        }
+        size_t n_done = atomic_fetch_add(&job->n_done, 1) + 1;
+        if (evaluator->settings.progress)
+            evaluator->settings.progress(evaluator->settings.context, n_done, job->n);
+    }
+}
+
+/* Under the lock. */
+static void take_off(struct pawl_evaluator *evaluator, const struct job *job)
+{
+    struct job **link = &evaluator->jobs;
+    while (*link && *link != job) link = &(*link)->after;
+    if (*link) *link = job->after;
+}
+
+static void *work(void *context)
+{
+    struct worker worker = *(struct worker *)context;
+    struct pawl_evaluator *evaluator = worker.evaluator;
+    struct pawl_arena arena = {0};
+    free(context);
+    pthread_mutex_lock(&evaluator->lock);
+    for (;;) {
+        while (!evaluator->jobs && !evaluator->closing)
+            pthread_cond_wait(&evaluator->work, &evaluator->lock);
+        struct job *job = evaluator->jobs;
+        if (!job) break;
+        struct pawl_usage usage = {0};
+        job->n_workers++;
+        pthread_mutex_unlock(&evaluator->lock);
+        work_on(evaluator, job, worker.index, &arena, &usage);
+        pthread_mutex_lock(&evaluator->lock);
+        take_off(evaluator, job); /* it has no item left that anybody should take */
+        pawl_usage_add(&job->usage, &usage);
+        if (--job->n_workers == 0) pthread_cond_broadcast(&evaluator->done);
+    }
+    pthread_mutex_unlock(&evaluator->lock);
+    pawl_arena_release(&arena);
+    return NULL;
+}
+
+/* No signal is delivered to them: Ctrl-C belongs to whoever can pause the run. */
+static int start_threads(struct pawl_evaluator *evaluator, int n)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    for (; evaluator->n_threads < n; evaluator->n_threads++) {
+        struct worker *worker = pawl_xmalloc(sizeof *worker);
+        *worker = (struct worker){evaluator, evaluator->n_threads};
+        if (pthread_create(&evaluator->threads[evaluator->n_threads], &attributes, work, worker) ==
+            0)
+            continue;
+        free(worker);
+        break;
+    }
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return evaluator->n_threads;
+}
+
+enum pawl_status pawl_evaluator_open(const struct pawl_evaluator_settings *settings,
+                                     struct pawl_program *program,
+                                     struct pawl_evaluator **evaluator, struct pawl_error *err)
+{
+    struct pawl_evaluator *e = pawl_xcalloc(1, sizeof *e);
+    e->settings = *settings;
+    e->program = program;
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->work, NULL);
+    pthread_cond_init(&e->done, NULL);
+    int n = settings->threads > 0 ? settings->threads : pawl_program_parallel(program);
+    if (start_threads(e, n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n) == 0) {
+        pawl_evaluator_close(e);
+        return pawl_fail(err, PAWL_EWORLD, "No thread for evaluating could be started.");
+    }
+    *evaluator = e;
+    return PAWL_OK;
+}
+
+void pawl_evaluator_close(struct pawl_evaluator *evaluator)
+{
+    if (!evaluator) return;
+    pthread_mutex_lock(&evaluator->lock);
+    evaluator->closing = true;
+    pthread_cond_broadcast(&evaluator->work);
+    pthread_mutex_unlock(&evaluator->lock);
+    for (int i = 0; i < evaluator->n_threads; i++) pthread_join(evaluator->threads[i], NULL);
+    pthread_mutex_destroy(&evaluator->lock);
+    pthread_cond_destroy(&evaluator->work);
+    pthread_cond_destroy(&evaluator->done);
+    free(evaluator);
+}
+
+void pawl_evaluator_cancel(struct pawl_evaluator *evaluator)
+{
+    atomic_store(&evaluator->canceled, true);
+}
+
+/* --- a batch ------------------------------------------------------------------------------------------------ */
+
+static struct pawl_batch *new_batch(int n_arenas)
+{
+    struct pawl_batch *batch = pawl_xcalloc(1, sizeof *batch);
+    batch->n_arenas = n_arenas;
+    batch->keep = json_array();
+    pthread_mutex_init(&batch->lock, NULL);
+    return batch;
+}
+
+void pawl_batch_free(struct pawl_batch *batch)
+{
+    if (!batch) return;
+    for (int i = 0; i < batch->n_arenas; i++) pawl_arena_release(&batch->arenas[i]);
+    pthread_mutex_destroy(&batch->lock);
+    json_decref(batch->keep);
+    free(batch);
+}
+
+/* Put the job last, wait until nobody looks at it. */
+static void run_job(struct pawl_evaluator *evaluator, struct job *job)
+{
+    pthread_mutex_lock(&evaluator->lock);
+    struct job **link = &evaluator->jobs;
+    while (*link) link = &(*link)->after;
+    *link = job;
+    if (job->n == 1)
+        pthread_cond_signal(&evaluator->work);
+    else
+        pthread_cond_broadcast(&evaluator->work);
+    for (;;) {
+        bool listed = false;
+        for (const struct job *j = evaluator->jobs; j; j = j->after) listed = listed || j == job;
+        if (!listed && job->n_workers == 0) break;
+        pthread_cond_wait(&evaluator->done, &evaluator->lock);
+    }
+    pthread_mutex_unlock(&evaluator->lock);
+}
+
+static enum pawl_status verdict_on(const struct pawl_evaluator *evaluator, const struct job *job,
+                                   struct pawl_error *err)
+{
+    if (job->status != PAWL_OK) {
+        if (err) *err = job->error;
+        return job->status;
+    }
+    if (atomic_load(&evaluator->canceled))
+        return pawl_fail(err, PAWL_EPAUSED, "The evaluation was stopped.");
+    size_t n_missing = 0;
+    for (size_t i = 0; i < job->n; i++) n_missing += job->results[i].status == PAWL_OUTCOME_MISSING;
+    if (n_missing <= MISSING_ALWAYS_ALLOWED || n_missing * 100 <= job->n * MISSING_PER_CENT)
+        return PAWL_OK;
+    pawl_fail(err, PAWL_EWORLD, "%zu of %zu cases got no answer from the world.", n_missing,
+              job->n);
+    pawl_hint(err, "See whether the model is up and its rate limit, then resume.");
+    return PAWL_EWORLD;
+}
+
+enum pawl_status pawl_evaluate(struct pawl_evaluator *evaluator,
+                               const struct pawl_evaluation_item *items, size_t n, unsigned flags,
+                               struct pawl_result *results, struct pawl_usage *usage,
+                               struct pawl_batch **batch, struct pawl_error *err)
+{
+    bool keep = batch && (flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE));
+    struct job job = {.items = items, .results = results, .n = n};
+    if (batch) *batch = NULL;
+    if (keep) {
+        job.flags = flags;
+        job.batch = new_batch(evaluator->n_threads);
+        *batch = job.batch;
+    }
+    for (size_t i = 0; i < n; i++)
+        results[i] = (struct pawl_result){.status = PAWL_OUTCOME_MISSING, .score = NAN};
+    if (n > 0) run_job(evaluator, &job);
+    pawl_usage_add(usage, &job.usage);
+    return verdict_on(evaluator, &job, err);
+}

@@ -1,0 +1,194 @@
+/*
+ * A metric that the owner wrote in Lua:
+ *
+ *     function score(call)        -- call: id, input, target, output {field = value}, metadata
+ *         if call.output.answer == call.target then return 1 end
+ *         return {score = 0, feedback = "expected " .. call.target}
+ *     end
+ *
+ * Lists become tables from 1, null becomes nil. What a script may do: base/lua_state.h.
+ */
+#include "base/hash.h"
+#include "base/lua_state.h"
+#include "evaluate/metric.h"
+#include "program/project_file.h"
+
+#include <stdlib.h>
+
+enum { SCRIPT_BYTES_MAX = 1 << 20 };
+
+struct options {
+    const char *lua;
+};
+static const struct pawl_option options_table[] = {{"lua", PAWL_OPTION_TEXT,
+                                                    offsetof(struct options, lua), NULL, 0, 0, NULL,
+                                                    "the file that defines score(call)", true},
+                                                   {0}};
+
+struct lua_metric {
+    struct pawl_lua *lua;
+    struct pawl_hash content;
+};
+struct lua_score {
+    const struct pawl_metric_call *call;
+    struct pawl_arena *arena;
+    struct pawl_metric_result *result;
+};
+
+/* Depth is bounded by the JSON reader. */
+static void push_json(lua_State *L, const json_t *value)
+{
+    const char *key;
+    size_t i;
+    json_t *item;
+    luaL_checkstack(L, 4, "the case is nested too deeply");
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        lua_pushlstring(L, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        lua_pushinteger(L, (lua_Integer)json_integer_value(value));
+        break;
+    case JSON_REAL:
+        lua_pushnumber(L, json_real_value(value));
+        break;
+    case JSON_TRUE:
+        lua_pushboolean(L, 1);
+        break;
+    case JSON_FALSE:
+        lua_pushboolean(L, 0);
+        break;
+    case JSON_NULL:
+        lua_pushnil(L);
+        break;
+    case JSON_ARRAY:
+        lua_createtable(L, (int)json_array_size(value), 0);
+        json_array_foreach((json_t *)(uintptr_t)value, i, item)
+        {
+            push_json(L, item);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        break;
+    case JSON_OBJECT:
+        lua_createtable(L, 0, (int)json_object_size(value));
+        json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        {
+            push_json(L, item);
+            lua_setfield(L, -2, key);
+        }
+        break;
+    }
+}
+
+static void set_member(lua_State *L, const char *name, const json_t *value)
+{
+    if (!value) return;
+    push_json(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static int push_call(lua_State *L, void *context)
+{
+    const struct pawl_metric_call *call = ((struct lua_score *)context)->call;
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, call->id);
+    lua_setfield(L, -2, "id");
+    set_member(L, "input", call->input);
+    set_member(L, "target", call->target);
+    set_member(L, "output", call->output);
+    set_member(L, "metadata", call->metadata);
+    return 1;
+}
+
+static void take_score(lua_State *L, void *context)
+{
+    struct lua_score *score = context;
+    if (lua_type(L, -1) == LUA_TTABLE) {
+        lua_getfield(L, -1, "feedback");
+        size_t n;
+        const char *text = lua_tolstring(L, -1, &n);
+        if (text) {
+            struct pawl_buf repaired = PAWL_BUF(64 << 10);
+            pawl_utf8_repair((struct pawl_str){text, n < 8192 ? n : 8192}, &repaired);
+            score->result->feedback = pawl_arena_copy(score->arena, pawl_buf_str(&repaired)).ptr;
+            pawl_buf_release(&repaired);
+        }
+        lua_pop(L, 1);
+        lua_getfield(L, -1, "score");
+    }
+    if (lua_type(L, -1) == LUA_TBOOLEAN) {
+        score->result->score = lua_toboolean(L, -1);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+        score->result->score = lua_tonumber(L, -1);
+    } else {
+        luaL_error(L, "score(call) gave neither a number nor {score = ..., feedback = ...}");
+    }
+}
+
+static enum pawl_status open_lua(const void *options, const char *project_dir, void **state,
+                                 struct pawl_error *err)
+{
+    const struct options *o = options;
+    struct pawl_arena file = {0};
+    struct pawl_str text;
+    struct pawl_lua *lua = NULL;
+    enum pawl_status status =
+        pawl_project_file(project_dir, o->lua, "metric.lua", SCRIPT_BYTES_MAX, &file, &text, err);
+    if (status == PAWL_OK) {
+        const struct pawl_lua_script script = {
+            .name = o->lua, .source = text, .entry = "score", .limits = PAWL_LUA_LIMITS};
+        status = pawl_lua_open(&script, &lua, err);
+    }
+    if (status == PAWL_OK) {
+        struct lua_metric *metric = pawl_xcalloc(1, sizeof *metric);
+        *metric = (struct lua_metric){lua, pawl_hash_str(text)};
+        *state = metric;
+    }
+    pawl_arena_release(&file);
+    return status;
+}
+
+static void close_lua(void *state)
+{
+    struct lua_metric *metric = state;
+    pawl_lua_close(metric->lua);
+    free(metric);
+}
+
+static json_t *identity(void *state)
+{
+    char hex[PAWL_HASH_HEX];
+    pawl_hash_hex(&((struct lua_metric *)state)->content, hex);
+    return json_string(hex);
+}
+
+static enum pawl_status score(void *state, const void *options, struct pawl_arena *arena,
+                              const struct pawl_metric_call *call,
+                              struct pawl_metric_result *result, struct pawl_error *err)
+{
+    (void)options, (void)err;
+    struct lua_metric *metric = state;
+    struct lua_score score = {call, arena, result};
+    struct pawl_lua_call run = {.push = push_call, .take = take_score, .context = &score};
+    if (pawl_lua_call(metric->lua, &run)) return PAWL_OK;
+    struct pawl_buf reason = PAWL_BUF(4 * sizeof run.reason);
+    pawl_utf8_repair(pawl_str_of(run.reason), &reason);
+    *result =
+        (struct pawl_metric_result){.failed = true,
+                                    .feedback = pawl_arena_printf(arena, "The metric failed: %s",
+                                                                  reason.data ? reason.data : "")};
+    pawl_buf_release(&reason);
+    return PAWL_OK;
+}
+
+const struct pawl_metric_kind pawl_metric_lua = {
+    .api = PAWL_METRIC_API,
+    .name = "lua",
+    .summary = "a function score(call) in Lua",
+    .options = options_table,
+    .options_bytes = sizeof(struct options),
+    .open = open_lua,
+    .close = close_lua,
+    .identity = identity,
+    .score = score,
+};

@@ -1,0 +1,167 @@
+#include "program/signature_call.h"
+#include "program/answer.h"
+#include "program/render.h"
+
+#include <math.h>
+
+void pawl_call_say(struct pawl_strategy_call *call, const char *role, struct pawl_str content)
+{
+    PAWL_ASSERT(call->n_messages < call->instance->n_shared + PAWL_TURNS_MAX);
+    call->messages[call->n_messages++] = (struct pawl_message){role, content};
+}
+
+static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
+                      size_t n_choices)
+{
+    json_t *messages = json_array();
+    for (size_t i = 0; i < call->n_messages; i++) {
+        json_t *message = json_object();
+        pawl_json_set(message, "role", json_string(call->messages[i].role));
+        pawl_json_set(message, "content", pawl_json_string(call->messages[i].content));
+        json_array_append_new(messages, message);
+    }
+    json_t *step = json_object();
+    pawl_json_set(step, "messages", messages);
+    pawl_json_set(step, "reply", pawl_json_string(reply->text.ptr ? reply->text : PAWL_STR("")));
+    if (reply->choice_logprobs && n_choices > 0) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < n_choices; i++) {
+            double value = reply->choice_logprobs[i];
+            json_array_append_new(list, isfinite(value) ? json_real(value) : json_null());
+        }
+        pawl_json_set(step, "choice_logprobs", list);
+    }
+    json_array_append_new(call->trace, step);
+}
+
+static void set_stops(const struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
+                      struct pawl_lm_request *request)
+{
+    const struct pawl_signature_program *program = call->program;
+    request->stops = program->stops;
+    request->n_stops = program->n_stops;
+    if (ask->n_stops == 0) return;
+    struct pawl_str *all =
+        PAWL_NEW_N(call->arena, struct pawl_str, program->n_stops + ask->n_stops);
+    if (program->n_stops) memcpy(all, program->stops, program->n_stops * sizeof *all);
+    memcpy(all + program->n_stops, ask->stops, ask->n_stops * sizeof *all);
+    request->stops = all;
+    request->n_stops += ask->n_stops;
+}
+
+enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
+                               struct pawl_lm_reply *reply, struct pawl_error *err)
+{
+    const struct pawl_signature_program *program = call->program;
+    double temperature = call->how->temperature > 0 ? call->how->temperature : program->temperature;
+    struct pawl_lm_request request = {.role = PAWL_ROLE_TASK,
+                                      .messages = call->messages,
+                                      .n_messages = call->n_messages,
+                                      .n_shared = call->instance->n_shared,
+                                      .max_tokens = program->max_tokens,
+                                      .temperature = temperature,
+                                      .top_p = program->top_p,
+                                      .sample = call->how->sample};
+    /* A greedy answer depends on the prompt alone: equal prompts are equal requests. */
+    if (temperature > 0) request.seed = call->seed;
+    if (ask->choices) {
+        request.choices = ask->choices->choices;
+        request.n_choices = ask->choices->n_choices;
+    }
+    set_stops(call, ask, &request);
+    *reply = (struct pawl_lm_reply){0};
+    PAWL_TRY(pawl_lm_ask(program->lm, call->arena, &request, 1, reply, err));
+    pawl_usage_add(call->usage, &reply->usage);
+    if (call->trace) add_trace(call, reply, request.n_choices);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
+                                      struct pawl_outcome *outcome)
+{
+    bool missing = reply->status == PAWL_REPLY_MISSING;
+    return pawl_outcome_fail(outcome, missing ? PAWL_OUTCOME_MISSING : PAWL_OUTCOME_FAILED,
+                             reply->reason);
+}
+
+bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
+                           struct pawl_str *choice)
+{
+    const struct pawl_field *held = call->program->held;
+    if (!reply->choice_logprobs || !held) return false;
+    const double *offsets = call->instance->offsets;
+    double best = -INFINITY;
+    size_t found = held->n_choices;
+    for (size_t i = 0; i < held->n_choices; i++) {
+        double score = reply->choice_logprobs[i] + (offsets ? offsets[i] : 0);
+        if (!(score > best)) continue;
+        best = score;
+        found = i;
+    }
+    if (found == held->n_choices) return false;
+    *choice = held->choices[found];
+    return true;
+}
+
+/* The signature's own fields alone: two ways of reasoning to one answer behave equally. */
+static struct pawl_hash behaviour_of(const struct pawl_signature_program *program,
+                                     const json_t *output)
+{
+    if (json_object_size(output) == program->n_own) return pawl_hash_json(output);
+    json_t *own = json_object();
+    for (size_t i = 0; i < program->n_own; i++) {
+        json_t *value = json_object_get(output, program->own[i].name);
+        if (value) pawl_json_set(own, program->own[i].name, json_incref(value));
+    }
+    struct pawl_hash hash = pawl_hash_json(own);
+    json_decref(own);
+    return hash;
+}
+
+enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *output,
+                                struct pawl_outcome *outcome)
+{
+    outcome->status = PAWL_OUTCOME_DONE;
+    outcome->output = output;
+    outcome->behaviour = behaviour_of(call->program, output);
+    return PAWL_OK;
+}
+
+static void say_fault(struct pawl_strategy_call *call, struct pawl_str reply, const char *fault)
+{
+    const struct pawl_signature *signature = &call->program->signature;
+    struct pawl_buf text = PAWL_BUF(64 << 10);
+    pawl_buf_printf(&text, "That answer cannot be read. %s\n", fault);
+    pawl_render_form(signature->outputs, signature->n_outputs, &text);
+    pawl_call_say(call, "assistant", reply);
+    pawl_call_say(call, "user", pawl_arena_copy(call->arena, pawl_buf_str(&text)));
+    pawl_buf_release(&text);
+}
+
+enum pawl_status pawl_call_answer(struct pawl_strategy_call *call, const struct pawl_field *held,
+                                  struct pawl_outcome *outcome, struct pawl_error *err)
+{
+    const struct pawl_signature *signature = &call->program->signature;
+    const struct pawl_call_ask ask = {.choices = held};
+    struct pawl_lm_reply reply;
+    const char *fault = NULL;
+    for (int round = 0; round < (call->program->repair ? 2 : 1); round++) {
+        PAWL_TRY(pawl_call_ask(call, &ask, &reply, err));
+        if (reply.status != PAWL_REPLY_OK) return pawl_call_unanswered(&reply, outcome);
+        struct pawl_str choice;
+        json_t *output = NULL;
+        if (held && pawl_call_best_choice(call, &reply, &choice)) {
+            output = json_object();
+            pawl_json_set(output, held->name, pawl_json_string(choice));
+        } else {
+            output = pawl_answer_parse(reply.text, signature->outputs, signature->n_outputs,
+                                       call->arena, &fault);
+        }
+        if (output) return pawl_call_done(call, output, outcome);
+        if (round == 0) say_fault(call, reply.text, fault);
+    }
+    if (reply.truncated)
+        fault = pawl_arena_printf(call->arena, "%s It was cut off at %d tokens.", fault,
+                                  call->program->max_tokens);
+    return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
+}

@@ -1,0 +1,85 @@
+/*
+ * signature_call.h - what a strategy works with: the conversation about one case.
+ *
+ * The conversation starts as the candidate's shared messages and the case's turn. A strategy asks,
+ * reads, may say more and ask again:
+ *
+ *     PAWL_TRY(pawl_call_ask(call, &(struct pawl_call_ask){0}, &reply, err));
+ *     if (reply.status != PAWL_REPLY_OK) return pawl_call_unanswered(&reply, outcome);
+ */
+#ifndef PAWL_PROGRAM_SIGNATURE_CALL_H
+#define PAWL_PROGRAM_SIGNATURE_CALL_H
+
+#include "program/kind.h"
+#include "program/signature.h"
+#include "program/strategy.h"
+
+enum { PAWL_TURNS_MAX = 64 /* that a case or a strategy may add */ };
+
+/* Opened from pawl.yaml; the same for all candidates. */
+struct pawl_signature_program {
+    struct pawl_arena *arena; /* the program's */
+    struct pawl_lm *lm;
+    const struct pawl_strategy *strategy;
+    struct pawl_signature signature; /* outputs: the strategy's, then the signature's own */
+    const struct pawl_field *own;    /* the signature's own outputs */
+    size_t n_own;
+    const struct pawl_field *held; /* the only own output, when its choices are held; or NULL */
+    struct pawl_str instruction;   /* of the seed */
+    const struct pawl_str *stops;
+    size_t n_stops;
+    int max_tokens;
+    double temperature, top_p;
+    bool repair;
+    uint64_t seed;
+};
+
+/* One candidate, rendered. */
+struct pawl_signature_instance {
+    const struct pawl_signature_program *program;
+    struct pawl_arena arena;
+    struct pawl_message *shared;
+    size_t n_shared;
+    const double *offsets; /* one per held choice, or NULL */
+    const char *fault;     /* why its components cannot be used, or NULL */
+};
+
+struct pawl_strategy_call {
+    const struct pawl_signature_instance *instance;
+    const struct pawl_signature_program *program;
+    struct pawl_arena *arena; /* the call's */
+    const struct pawl_run_options *how;
+    struct pawl_message *messages; /* room for PAWL_TURNS_MAX beyond the shared ones */
+    size_t n_messages;
+    uint64_t seed;
+    struct pawl_usage *usage;
+    json_t *trace; /* list, or NULL */
+};
+
+/* Add a turn. A strategy that talks without end is our bug. */
+void pawl_call_say(struct pawl_strategy_call *call, const char *role, struct pawl_str content);
+
+struct pawl_call_ask {
+    const struct pawl_field *choices; /* hold the answer to them; NULL: free text */
+    const struct pawl_str *stops;     /* beside those of pawl.yaml; n_stops 0: none */
+    size_t n_stops;
+};
+PAWL_MUST_CHECK enum pawl_status pawl_call_ask(struct pawl_strategy_call *call,
+                                               const struct pawl_call_ask *ask,
+                                               struct pawl_lm_reply *reply, struct pawl_error *err);
+/* The outcome of a reply that is not OK. */
+enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
+                                      struct pawl_outcome *outcome);
+/* The best choice by log-probability and calibration; false when the reply has none. */
+bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
+                           struct pawl_str *choice);
+/* The outcome of an output that was read; takes the reference. */
+enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *output,
+                                struct pawl_outcome *outcome);
+/* Ask for all outputs at once, read them, ask once more when they cannot be read. */
+PAWL_MUST_CHECK enum pawl_status pawl_call_answer(struct pawl_strategy_call *call,
+                                                  const struct pawl_field *held,
+                                                  struct pawl_outcome *outcome,
+                                                  struct pawl_error *err);
+
+#endif
