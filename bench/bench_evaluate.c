@@ -81,7 +81,7 @@ static double measure(struct pawl_evaluator *evaluator, struct pawl_instance *in
         for (size_t i = 0; i < N_CASES; i++)
             items[i] =
                 (struct pawl_evaluation_item){.instance = instance, .item = &cases->items[i]};
-        must(pawl_evaluate(evaluator, items, N_CASES, 0, results, &usage, NULL, &err), &err);
+        must(pawl_evaluator_run(evaluator, items, N_CASES, 0, results, &usage, NULL, &err), &err);
         double ms = (pawl_clock_cpu_s() - start) * 1000 / N_CASES;
         for (size_t i = 0; i < N_CASES; i++) right += results[i].score;
         if (right != N_CASES) fprintf(stderr, "only %.0f of %d right\n", right, N_CASES);

@@ -23,7 +23,7 @@ struct pawl_batch {
     pthread_mutex_t lock;                  /* of keep */
 };
 
-/* One call of pawl_evaluate. */
+/* One call of pawl_evaluator_run. */
 struct job {
     const struct pawl_evaluation_item *items;
     struct pawl_result *results;
@@ -314,10 +314,11 @@ static enum pawl_status verdict_on(const struct pawl_evaluator *evaluator, const
     return PAWL_EWORLD;
 }
 
-enum pawl_status pawl_evaluate(struct pawl_evaluator *evaluator,
-                               const struct pawl_evaluation_item *items, size_t n, unsigned flags,
-                               struct pawl_result *results, struct pawl_usage *usage,
-                               struct pawl_batch **batch, struct pawl_error *err)
+enum pawl_status pawl_evaluator_run(struct pawl_evaluator *evaluator,
+                                    const struct pawl_evaluation_item *items, size_t n,
+                                    unsigned flags, struct pawl_result *results,
+                                    struct pawl_usage *usage, struct pawl_batch **batch,
+                                    struct pawl_error *err)
 {
     bool keep = batch && (flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE));
     struct job job = {.items = items, .results = results, .n = n};

@@ -51,11 +51,10 @@ void pawl_evaluator_close(struct pawl_evaluator *evaluator);
 void pawl_evaluator_cancel(struct pawl_evaluator *evaluator); /* running calls give PAWL_EPAUSED */
 
 /* Gives results[0..n) and *batch (pawl_batch_free; may be NULL to keep nothing). usage is added to. */
-PAWL_MUST_CHECK enum pawl_status pawl_evaluate(struct pawl_evaluator *evaluator,
-                                               const struct pawl_evaluation_item *items, size_t n,
-                                               unsigned flags, struct pawl_result *results,
-                                               struct pawl_usage *usage, struct pawl_batch **batch,
-                                               struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status
+pawl_evaluator_run(struct pawl_evaluator *evaluator, const struct pawl_evaluation_item *items,
+                   size_t n, unsigned flags, struct pawl_result *results, struct pawl_usage *usage,
+                   struct pawl_batch **batch, struct pawl_error *err);
 void pawl_batch_free(struct pawl_batch *batch);
 
 #endif
