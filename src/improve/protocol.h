@@ -54,7 +54,8 @@
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...]}; ends the epoch
  *
  * vault -> sealed
- *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...}}}
+ *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...},
+ *                                                            "confinement":"S2"}}
  *   {"case":{"n":N,"arm":0|1,"sample":K,"id":"opaque","input":...}}
  *                                          -> {"n":N,"arm":A,"sample":K,"status":"done"|"failed"|
  *                                              "missing","output":{...},"measurements":{...}}

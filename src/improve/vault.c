@@ -1,0 +1,48 @@
+/* The vault process: one request after another from the front, until the front goes away. */
+#include "improve/vault.h"
+
+#include "improve/protocol.h"
+
+/* One answer per request: {"done":...} or {"error":...}. */
+static enum pawl_status serve(struct pawl_worker *worker, const json_t *request, json_t **done,
+                              struct pawl_error *err)
+{
+    const char *op = pawl_json_get_text(request, "op", "");
+    const char *file = pawl_json_get_text(request, "file", "");
+    if (strcmp(op, "seal") == 0) return pawl_vault_seal(worker, done, err);
+    if (strcmp(op, "add") == 0) return pawl_vault_add(worker, file, done, err);
+    if (strcmp(op, "status") == 0) return pawl_vault_status(worker, done, err);
+    if (strcmp(op, "attempt") == 0) return pawl_vault_attempt(worker, request, done, err);
+    if (strcmp(op, "audit") == 0)
+        return pawl_vault_audit(worker, json_object_get(request, "attempt"), done, err);
+    return pawl_fail(err, PAWL_EUSAGE, "The vault does not know the request \"%.40s\".", op);
+}
+
+static enum pawl_status reply(struct pawl_worker *worker, const json_t *request,
+                              struct pawl_error *err)
+{
+    struct pawl_error why = {0};
+    json_t *done = NULL, *message;
+    enum pawl_status status = serve(worker, request, &done, &why);
+    if (status == PAWL_EPAUSED) return pawl_fail(err, PAWL_EPAUSED, "%s", why.message);
+    if (status == PAWL_OK) {
+        message = json_object();
+        pawl_json_set(message, "done", done);
+    } else {
+        message = pawl_error_json(&why);
+    }
+    status = pawl_channel_send(worker->front, message, err);
+    json_decref(message);
+    return status;
+}
+
+int pawl_vault_main(struct pawl_worker *worker)
+{
+    json_t *request;
+    while (pawl_channel_receive(worker->front, -1, &request, NULL) == PAWL_OK) {
+        enum pawl_status status = reply(worker, request, NULL);
+        json_decref(request);
+        if (status != PAWL_OK) break;
+    }
+    return 0;
+}

@@ -1,0 +1,331 @@
+/*
+ * vault.h - inside the vault process: what its files share. Nothing else includes this.
+ *
+ * The vault holds what nobody may see: sealed cases with their targets, the key, the state of the
+ * gate. It is started for one question at a time and keeps everything on disk:
+ *
+ *     <project>/.pawl/sealed/vault.db   encrypted rows of fixed size (vault_rows.c)
+ *     <vault_home>/<id>/key             32 secret bytes, mode 0600
+ *     <vault_home>/<id>/counter         attempts and store version, MACed, never goes back
+ *     <vault_home>/<id>/lock, busy      held while a state is read or written; during a change
+ *
+ * Invariants
+ *   1. Every change of the store has a version, and the counter file names it before the store has
+ *      it. A store that is older than the counter was put back by somebody: PAWL_EINTEGRITY.
+ *   2. An attempt is durable before its first sealed case; from then on it is spent, whatever
+ *      happens. The same attempt is measured again only while nothing about it could be learned.
+ *   3. What an outsider can see (answers, their times, file sizes, moments of writing) follows from
+ *      public figures and the one bit.
+ *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
+ *
+ * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
+ * vault_cases.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault.c.
+ */
+#ifndef PAWL_IMPROVE_VAULT_H
+#define PAWL_IMPROVE_VAULT_H
+
+#include "improve/statement.h"
+#include "improve/worker.h"
+
+#include "evaluate/cases.h"
+#include "gate/decide.h"
+#include "gate/levels.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PAWL_VAULT_ID_HEX = 33,
+    PAWL_VAULT_POINTS = 4,              /* release points of an attempt */
+    PAWL_VAULT_CLUSTERS_MIN = 10,       /* fewer gate clusters are refused */
+    PAWL_VAULT_CLUSTERS_FEW = 40,       /* fewer get a warning */
+    PAWL_VAULT_SEQUENTIAL_FROM = 500,   /* cases in all tiers */
+    PAWL_VAULT_PIECE_BYTES = 256 << 10, /* of the case list, per row */
+};
+
+/* --- keys and counter (vault_keys.c) ------------------------------------------------------------ */
+
+struct pawl_vault_keys {
+    unsigned char split[32], check[32]; /* where a cluster belongs; which dev clusters are hidden */
+    unsigned char order[32];            /* order of cases and arms, opaque ids */
+    unsigned char encrypt[32], nonce[32], salt[32], mac[32], sign[32];
+};
+struct pawl_vault_counter {
+    uint64_t attempts; /* ever registered */
+    uint64_t version;  /* of the store, or of the change that is under way */
+    bool pending;      /* the store may still be at version - 1 */
+};
+
+/* Draw a master key and an id that no vault in vault_home has. Nothing is written. */
+void pawl_vault_key_draw(const char *vault_home, unsigned char master[32],
+                         char id[PAWL_VAULT_ID_HEX]);
+void pawl_vault_keys_derive(const unsigned char master[32], struct pawl_vault_keys *keys);
+PAWL_MUST_CHECK enum pawl_status
+pawl_vault_key_save(const char *home, const unsigned char master[32], struct pawl_error *err);
+/* Fails PAWL_EINTEGRITY without a key of 32 bytes. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_key_load(const char *home, struct pawl_vault_keys *keys,
+                                                     struct pawl_error *err);
+/* Durable when it returns. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_counter_save(const char *home, const char *id,
+                                                         const struct pawl_vault_keys *keys,
+                                                         const struct pawl_vault_counter *counter,
+                                                         struct pawl_error *err);
+/* Fails PAWL_EINTEGRITY when the file is missing or its MAC is wrong. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
+                                                         const struct pawl_vault_keys *keys,
+                                                         struct pawl_vault_counter *counter,
+                                                         struct pawl_error *err);
+/* Who could open the vault, in words: whether its key belongs to another user than the project. */
+const char *pawl_vault_custody(const char *home, const char *project_dir);
+
+/* --- encrypted rows (vault_rows.c) --------------------------------------------------------------- */
+
+enum pawl_vault_row {
+    PAWL_VAULT_ROW_ID, /* plain text: whose rows these are */
+    PAWL_VAULT_ROW_STATE,
+    PAWL_VAULT_ROW_CASES,    /* the case list, in pieces */
+    PAWL_VAULT_ROW_ATTEMPT,  /* k = 1, 2, ... */
+    PAWL_VAULT_ROW_EVIDENCE, /* k = 1, 2, ... */
+};
+struct pawl_vault_rows;
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_open(const char *path, bool create,
+                                                      struct pawl_vault_rows **rows,
+                                                      struct pawl_error *err);
+void pawl_vault_rows_close(struct pawl_vault_rows *rows);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_set_id(struct pawl_vault_rows *rows,
+                                                        const char *id, struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get_id(struct pawl_vault_rows *rows,
+                                                        char id[PAWL_VAULT_ID_HEX],
+                                                        struct pawl_error *err);
+/* From now on rows are encrypted for this vault. */
+void pawl_vault_rows_use(struct pawl_vault_rows *rows, const char *id,
+                         const struct pawl_vault_keys *keys);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_begin(struct pawl_vault_rows *rows,
+                                                       struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_commit(struct pawl_vault_rows *rows,
+                                                        struct pawl_error *err);
+/* Encrypt content, padded to capacity_bytes, into the row; its size on disk follows from
+ * capacity_bytes alone. Fails PAWL_ETOOBIG when the content is larger. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_put(struct pawl_vault_rows *rows,
+                                                     enum pawl_vault_row kind, uint64_t k,
+                                                     uint64_t version, struct pawl_str content,
+                                                     size_t capacity_bytes, struct pawl_error *err);
+/* Fails PAWL_EINTEGRITY when the row is missing, changed, or another version. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *rows,
+                                                     struct pawl_arena *arena,
+                                                     enum pawl_vault_row kind, uint64_t k,
+                                                     uint64_t version, struct pawl_str *content,
+                                                     struct pawl_error *err);
+
+/* --- the open vault (vault_open.c) ---------------------------------------------------------------- */
+
+/*
+ * The state is one JSON object, encrypted as one row:
+ *
+ *     version, created_ms, last_ms (of the last release)
+ *     shares [train, dev, gate, vault], tiers {name: cases}, clusters {name: clusters},
+ *     largest_cluster, sealed_n (cases that were there when it was sealed)
+ *     max_attempts, evidence_bytes, case_bytes, chunks, cases_version    sizes of rows
+ *     commitment {root, size}, epoch_open
+ *     rule {alpha, policy, look}: fixed by the first attempt; before, null
+ *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"
+ */
+struct pawl_vault {
+    struct pawl_worker *worker;
+    struct pawl_arena arena; /* request */
+    char id[PAWL_VAULT_ID_HEX];
+    const char *home;
+    struct pawl_vault_keys keys;
+    struct pawl_vault_counter counter;
+    struct pawl_vault_rows *rows;
+    json_t *state;
+    int busy_fd; /* held while changing; else -1 */
+};
+enum pawl_vault_mode { PAWL_VAULT_READ, PAWL_VAULT_CHANGE };
+/*
+ * Open the project's vault. Fails PAWL_ENOTFOUND when nothing is sealed, PAWL_EINTEGRITY when
+ * store, key and counter do not fit together, PAWL_EWORLD when another process changes it.
+ * Release it also after a failure.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_open(struct pawl_worker *worker,
+                                                 enum pawl_vault_mode mode,
+                                                 struct pawl_vault *vault, struct pawl_error *err);
+void pawl_vault_release(struct pawl_vault *vault);
+bool pawl_vault_is_sealed(const struct pawl_worker *worker);
+
+struct pawl_vault_write {
+    enum pawl_vault_row kind;
+    uint64_t k;
+    struct pawl_str content;
+};
+/* Make the state and these rows durable as one change. After a failure release the vault. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_commit(struct pawl_vault *vault,
+                                                   const struct pawl_vault_write *writes, size_t n,
+                                                   struct pawl_error *err);
+/* Build a new vault's files: key, counter, then the store, whose rename makes it exist. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_create(struct pawl_vault *vault,
+                                                   const unsigned char master[32],
+                                                   const struct pawl_vault_write *writes, size_t n,
+                                                   struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_read(struct pawl_vault *vault, enum pawl_vault_row kind,
+                                                 uint64_t k, struct pawl_str *content,
+                                                 struct pawl_error *err);
+int64_t pawl_vault_attempts(const struct pawl_vault *vault);
+const char *pawl_vault_verdict(const struct pawl_vault *vault, int64_t attempt);
+
+/* --- sealed cases (vault_cases.c) ----------------------------------------------------------------- */
+
+/* All cases of the project in the order in which they came; only ever appended to. */
+struct pawl_vault_set {
+    json_t *list; /* each is the JSON of cases.h with its tier */
+    struct pawl_cases cases;
+    enum pawl_tier *tiers; /* [cases.n] */
+};
+PAWL_MUST_CHECK enum pawl_status
+pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault_set *set, struct pawl_error *err);
+void pawl_vault_set_release(struct pawl_vault_set *set);
+/* The rows that hold the list, in the vault's arena; sets case_bytes and chunks of the state. */
+size_t pawl_vault_set_writes(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                             struct pawl_vault_write **writes);
+/* {root, size} of the append-only log of sealed cases: RFC 6962 over salted hashes. New reference. */
+json_t *pawl_vault_set_commitment(struct pawl_vault *vault, const struct pawl_vault_set *set);
+/* The cases of one visible tier, as the engine gets them. New reference. */
+json_t *pawl_vault_set_tier(const struct pawl_vault_set *set, enum pawl_tier tier, size_t from);
+
+/* The gate's cases in the order in which they are asked. */
+struct pawl_vault_order {
+    size_t *items; /* indices into the set, cluster by cluster */
+    size_t n;
+    size_t *ends; /* one past the last item of each cluster */
+    size_t n_clusters;
+};
+/* Of the first log_size entries of the log: an attempt keeps its cases when others are added. */
+void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                           size_t log_size, struct pawl_vault_order *order);
+
+/* --- sealing (vault_seal.c) ------------------------------------------------------------------------ */
+
+PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done,
+                                                 struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file,
+                                                json_t **done, struct pawl_error *err);
+
+/* --- the rule of the next attempt (vault_plan.c) ----------------------------------------------------- */
+
+struct pawl_vault_plan {
+    const struct pawl_policy *policy;
+    enum pawl_gate_look look;
+    double alpha, level;
+    double log_histories;
+};
+/*
+ * Look and policy are decided together, because they fit only in pairs: e-LOND needs an e-value,
+ * which only a sequential look gives; one planned look gives a p-value, whose level comes from the
+ * spending schedule (the levels of all attempts sum to alpha). So `look: auto` takes, below
+ * PAWL_VAULT_SEQUENTIAL_FROM cases, one planned look and `spending`, whatever e-lond or strict the
+ * configuration names; an explicit `look: fixed` with an explicit `policy: e-lond` or `strict` is
+ * PAWL_ECONFIG. The first attempt fixes alpha, policy and look for the life of the sealed set.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_plan_next(struct pawl_vault *vault,
+                                                      struct pawl_vault_plan *plan,
+                                                      struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_status(struct pawl_worker *worker, json_t **done,
+                                                   struct pawl_error *err);
+int64_t pawl_vault_attempts_left(const struct pawl_vault *vault);
+
+/* --- measuring (vault_measure.c) ----------------------------------------------------------------------- */
+
+/* What an attempt has seen, case by case in the gate's order. */
+struct pawl_vault_scores {
+    size_t n;      /* cases fed to the gate */
+    double *pairs; /* [2n]: incumbent's and candidate's mean score; NAN twice: missing */
+};
+struct pawl_vault_measure {
+    struct pawl_worker *worker;
+    const struct pawl_vault_keys *keys;
+    const struct pawl_vault_set *set;
+    const struct pawl_vault_order *order;
+    struct pawl_metric *metric;
+    struct pawl_gate *gate;
+    struct pawl_arena *arena;
+    int64_t attempt, samples;
+    int parallel; /* requests that may be under way in the sealed side */
+    struct pawl_vault_scores scores;
+    const char *undecided; /* a sentence when the world failed; else NULL */
+};
+/* Called while the measurement waits: pass the release points that are due. Gives how long, in
+ * real milliseconds, it may wait before the next call (-1: no limit). */
+typedef enum pawl_status (*pawl_vault_tick)(void *context, int *wait_ms, struct pawl_error *err);
+/*
+ * Ask the sealed side for every answer and feed the gate, in keyed order, until it promotes or is
+ * exhausted; nothing is under way in the sealed side when it returns.
+ * Fails as tick does, and PAWL_EPAUSED when the front has gone. A world that fails is no failure:
+ * see undecided.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_measure(struct pawl_vault_measure *measure,
+                                                    pawl_vault_tick tick, void *context,
+                                                    struct pawl_error *err);
+/* Load both arms in the sealed side. Gives *ready (new reference). */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker,
+                                                      const json_t *incumbent,
+                                                      const json_t *candidate, json_t **ready,
+                                                      struct pawl_error *err);
+/* Wait for the peer (peer_ready not NULL) or for the time to pass. PAWL_EPAUSED when the front has
+ * gone. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms,
+                                                 bool *peer_ready, struct pawl_error *err);
+
+/* --- evidence (vault_evidence.c) ------------------------------------------------------------------------ */
+
+/* The plan of an attempt's gate, from its registered row. */
+struct pawl_gate_plan pawl_vault_gate_plan(const struct pawl_vault *vault, const json_t *row);
+/* Scores as the bytes of an evidence row, and back, in the vault's arena. */
+struct pawl_str pawl_vault_scores_pack(struct pawl_vault *vault,
+                                       const struct pawl_vault_scores *scores);
+/* Everything about an attempt that a verifier recomputes the verdict from. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_evidence(struct pawl_vault *vault,
+                                                     const struct pawl_vault_set *set,
+                                                     const json_t *row,
+                                                     const struct pawl_vault_scores *scores,
+                                                     json_t **evidence, struct pawl_error *err);
+/* SHA-256(salt | canonical JSON of the evidence). */
+void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const json_t *evidence,
+                              char hex[PAWL_HASH_HEX]);
+/* Evidence of one attempt (an integer) or of all (null); ends the epoch. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt,
+                                                  json_t **done, struct pawl_error *err);
+
+/* --- attempts (vault_attempt.c, vault_release.c) ------------------------------------------------------------ */
+
+PAWL_MUST_CHECK enum pawl_status pawl_vault_attempt(struct pawl_worker *worker,
+                                                    const json_t *request, json_t **done,
+                                                    struct pawl_error *err);
+
+/*
+ * An attempt from its registration on. Its row, encrypted, is one JSON object:
+ *
+ *     attempt, candidate, incumbent, behaviour, context (hash of metric, program and models)
+ *     policy, look, alpha, level, log_histories, samples, binary, log_size, root, n_planned, clusters
+ *     run, metric, metric_hash, program, models, confinement
+ *     pace_us, duration_ms, started_ms, points (release points passed)
+ *     statement, signature, why (it was undecided)
+ */
+struct pawl_vault_asked {
+    struct pawl_vault *vault;
+    struct pawl_vault_set set;
+    struct pawl_vault_order order;
+    struct pawl_metric *metric;
+    json_t *row;
+    struct pawl_vault_scores scores;
+};
+/* Make the row and the scores so far durable, as one change of always the same size. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *asked,
+                                                       struct pawl_error *err);
+/* Measure, and release the answer at its moment. Fails PAWL_EUNDECIDED when the world failed. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked,
+                                                         int parallel, struct pawl_error *err);
+/* The time from registration to `no`, from public figures alone, in whole seconds. */
+int64_t pawl_vault_duration_ms(int64_t n_cases, int64_t samples, int64_t pace_us);
+
+#endif

@@ -1,0 +1,177 @@
+/* The list of all cases as the vault keeps it; its sealed part as a log, and as the gate's order. */
+#include "improve/vault.h"
+
+#include <stdlib.h>
+
+enum { LIST_BYTES_MIN = 1 << 20 };
+
+static enum pawl_tier tier_from_name(const char *name)
+{
+    for (int tier = 0; tier < PAWL_N_TIERS; tier++)
+        if (strcmp(name, pawl_tier_name((enum pawl_tier)tier)) == 0) return (enum pawl_tier)tier;
+    return PAWL_TIER_TRAIN;
+}
+
+/* --- the list in the store ------------------------------------------------------------------------ */
+
+/* The pieces joined; NULL with an error set. */
+static enum pawl_status read_list(struct pawl_vault *vault, struct pawl_buf *text,
+                                  struct pawl_error *err)
+{
+    int64_t chunks = pawl_json_get_int(vault->state, "chunks", 0);
+    for (int64_t i = 0; i < chunks; i++) {
+        struct pawl_str piece;
+        PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_CASES, (uint64_t)i, &piece, err));
+        pawl_buf_add_str(text, piece);
+    }
+    PAWL_ASSERT(!text->overflowed);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                     struct pawl_error *err)
+{
+    *set = (struct pawl_vault_set){0};
+    size_t n_bytes = (size_t)pawl_json_get_int(vault->state, "case_bytes", 0);
+    struct pawl_buf text = PAWL_BUF(n_bytes + 1);
+    enum pawl_status status = read_list(vault, &text, err);
+    if (status == PAWL_OK)
+        status = pawl_json_parse(pawl_buf_str(&text), n_bytes + 1, &set->list, err);
+    pawl_buf_release(&text);
+    PAWL_TRY(status);
+    PAWL_TRY(pawl_cases_from_json(set->list, &vault->arena, &set->cases, err));
+    set->tiers = PAWL_NEW_N(&vault->arena, enum pawl_tier, set->cases.n);
+    for (size_t i = 0; i < set->cases.n; i++)
+        set->tiers[i] =
+            tier_from_name(pawl_json_get_text(json_array_get(set->list, i), "tier", ""));
+    return PAWL_OK;
+}
+
+void pawl_vault_set_release(struct pawl_vault_set *set)
+{
+    pawl_cases_release(&set->cases);
+    json_decref(set->list);
+    *set = (struct pawl_vault_set){0};
+}
+
+size_t pawl_vault_set_writes(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                             struct pawl_vault_write **writes)
+{
+    char *text = pawl_json_text(set->list);
+    struct pawl_str rest = pawl_arena_copy(&vault->arena, pawl_str_of(text));
+    free(text);
+    size_t bucket = LIST_BYTES_MIN;
+    while (bucket < rest.len) bucket *= 2;
+    size_t n = bucket / PAWL_VAULT_PIECE_BYTES;
+    pawl_json_set(vault->state, "case_bytes", json_integer((json_int_t)rest.len));
+    pawl_json_set(vault->state, "chunks", json_integer((json_int_t)n));
+    *writes = PAWL_NEW_N(&vault->arena, struct pawl_vault_write, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = rest.len < PAWL_VAULT_PIECE_BYTES ? rest.len : PAWL_VAULT_PIECE_BYTES;
+        (*writes)[i] = (struct pawl_vault_write){PAWL_VAULT_ROW_CASES, i, {rest.ptr, len}};
+        rest = (struct pawl_str){rest.ptr + len, rest.len - len};
+    }
+    return n;
+}
+
+json_t *pawl_vault_set_tier(const struct pawl_vault_set *set, enum pawl_tier tier, size_t from)
+{
+    json_t *out = json_array();
+    for (size_t i = from; i < set->cases.n; i++)
+        if (set->tiers[i] == tier) json_array_append(out, json_array_get(set->list, i));
+    return out;
+}
+
+/* --- the log of sealed cases ---------------------------------------------------------------------- */
+
+static bool in_log(const struct pawl_vault_set *set, size_t i)
+{
+    return set->tiers[i] == PAWL_TIER_GATE || set->tiers[i] == PAWL_TIER_VAULT;
+}
+
+static struct pawl_hash keyed_of(struct pawl_vault *vault, const unsigned char key[32],
+                                 const char *purpose, const char *text)
+{
+    struct pawl_arena *arena = &vault->arena;
+    return pawl_hash_keyed(key, pawl_str_of(pawl_arena_printf(arena, "%s %s", purpose, text)));
+}
+
+/* SHA-256(salt | canonical JSON of the case). The salt, opened at rotation, keeps guesses out. */
+static struct pawl_hash leaf_of(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                size_t i)
+{
+    struct pawl_hash salt = keyed_of(vault, vault->keys.salt, "case", set->cases.items[i].id);
+    struct pawl_hasher hasher;
+    char *text = pawl_json_text(json_array_get(set->list, i));
+    pawl_hasher_init(&hasher);
+    pawl_hasher_add(&hasher, salt.bytes, sizeof salt.bytes);
+    pawl_hasher_add(&hasher, text, strlen(text));
+    free(text);
+    return pawl_hasher_final(&hasher);
+}
+
+json_t *pawl_vault_set_commitment(struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    struct pawl_arena *arena = &vault->arena;
+    struct pawl_hash *hashes = PAWL_NEW_N(arena, struct pawl_hash, set->cases.n + 1);
+    struct pawl_str *leaves = PAWL_NEW_N(arena, struct pawl_str, set->cases.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < set->cases.n; i++) {
+        if (!in_log(set, i)) continue;
+        hashes[n] = leaf_of(vault, set, i);
+        leaves[n] = (struct pawl_str){(const char *)hashes[n].bytes, sizeof hashes[n].bytes};
+        n++;
+    }
+    struct pawl_hash root = pawl_merkle_root(leaves, n);
+    char hex[PAWL_HASH_HEX];
+    pawl_hash_hex(&root, hex);
+    return json_pack("{s:s, s:I}", "root", hex, "size", (json_int_t)n);
+}
+
+/* --- the gate's order ------------------------------------------------------------------------------ */
+
+struct ordered {
+    struct pawl_hash cluster, item;
+    size_t index;
+};
+
+static int compare_ordered(const void *a, const void *b)
+{
+    const struct ordered *left = a, *right = b;
+    int order = memcmp(left->cluster.bytes, right->cluster.bytes, sizeof left->cluster.bytes);
+    return order != 0 ? order
+                      : memcmp(left->item.bytes, right->item.bytes, sizeof left->item.bytes);
+}
+
+/* The gate's cases of the first log_size entries, with the keys they are sorted by. */
+static size_t gather(struct pawl_vault *vault, const struct pawl_vault_set *set, size_t log_size,
+                     struct ordered *out)
+{
+    size_t n = 0, entry = 0;
+    for (size_t i = 0; i < set->cases.n && entry < log_size; i++) {
+        if (!in_log(set, i)) continue;
+        entry++;
+        if (set->tiers[i] != PAWL_TIER_GATE) continue;
+        const struct pawl_case *item = &set->cases.items[i];
+        out[n].cluster = keyed_of(vault, vault->keys.order, "cluster", item->cluster);
+        out[n].item = keyed_of(vault, vault->keys.order, "case", item->id);
+        out[n++].index = i;
+    }
+    return n;
+}
+
+void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                           size_t log_size, struct pawl_vault_order *order)
+{
+    struct ordered *sorted = PAWL_NEW_N(&vault->arena, struct ordered, set->cases.n + 1);
+    *order = (struct pawl_vault_order){.n = gather(vault, set, log_size, sorted)};
+    qsort(sorted, order->n, sizeof *sorted, compare_ordered);
+    order->items = PAWL_NEW_N(&vault->arena, size_t, order->n + 1);
+    order->ends = PAWL_NEW_N(&vault->arena, size_t, order->n + 1);
+    for (size_t i = 0; i < order->n; i++) {
+        bool opens = i == 0 || !pawl_hash_eq(&sorted[i].cluster, &sorted[i - 1].cluster);
+        if (opens) order->n_clusters++;
+        order->items[i] = sorted[i].index;
+        order->ends[order->n_clusters - 1] = i + 1;
+    }
+}

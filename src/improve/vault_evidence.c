@@ -1,0 +1,214 @@
+/*
+ * Evidence: the scores of an attempt, kept in the vault, committed to by its statement, shown only
+ * in the audit view.
+ */
+#include "improve/vault.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* --- rows ------------------------------------------------------------------------------------------ */
+
+/* A 64-bit count, then the pairs as the machine writes doubles: the store never leaves it. */
+struct pawl_str pawl_vault_scores_pack(struct pawl_vault *vault,
+                                       const struct pawl_vault_scores *scores)
+{
+    uint64_t n = scores->n;
+    size_t pairs_bytes = 2 * scores->n * sizeof *scores->pairs;
+    char *out = pawl_arena_alloc(&vault->arena, sizeof n + pairs_bytes, 1);
+    memcpy(out, &n, sizeof n);
+    if (pairs_bytes > 0) memcpy(out + sizeof n, scores->pairs, pairs_bytes);
+    return (struct pawl_str){out, sizeof n + pairs_bytes};
+}
+
+static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text,
+                               struct pawl_vault_scores *scores, struct pawl_error *err)
+{
+    uint64_t n = 0;
+    if (text.len >= sizeof n) memcpy(&n, text.ptr, sizeof n);
+    size_t pairs_bytes = text.len - sizeof n;
+    if (text.len < sizeof n || n > pairs_bytes / (2 * sizeof(double)))
+        return pawl_fail(err, PAWL_EINTEGRITY, "The evidence of an attempt is damaged.");
+    scores->n = (size_t)n;
+    scores->pairs = PAWL_NEW_N(&vault->arena, double, 2 * scores->n + 1);
+    memcpy(scores->pairs, text.ptr + sizeof n, 2 * scores->n * sizeof(double));
+    return PAWL_OK;
+}
+
+/* --- recomputing ------------------------------------------------------------------------------------ */
+
+struct pawl_gate_plan pawl_vault_gate_plan(const struct pawl_vault *vault, const json_t *row)
+{
+    uint64_t seed = 0;
+    char name[64];
+    snprintf(name, sizeof name, "flips %lld", (long long)pawl_json_get_int(row, "attempt", 0));
+    struct pawl_hash hash = pawl_hash_keyed(vault->keys.order, pawl_str_of(name));
+    for (int i = 0; i < 8; i++) seed = seed << 8 | hash.bytes[i];
+    bool fixed = strcmp(pawl_json_get_text(row, "look", ""), "fixed") == 0;
+    return (struct pawl_gate_plan){
+        .look = fixed ? PAWL_LOOK_FIXED : PAWL_LOOK_SEQUENTIAL,
+        .level = pawl_json_get_real(row, "level", 0),
+        .pass_fail = pawl_json_get_bool(row, "binary", false),
+        .samples = (size_t)pawl_json_get_int(row, "samples", 1),
+        .largest_cluster = (size_t)pawl_json_get_int(vault->state, "largest_cluster", 1),
+        .n_planned = (size_t)pawl_json_get_int(row, "clusters", 0),
+        .m0 = 0,
+        .seed = seed};
+}
+
+static double score_or_tie(double score)
+{
+    return isnan(score) ? 0 : score;
+}
+
+/* Feed a fresh gate what the attempt saw. */
+static enum pawl_status replay(struct pawl_vault *vault, const json_t *row,
+                               const struct pawl_vault_order *order,
+                               const struct pawl_vault_scores *scores, struct pawl_gate *gate,
+                               struct pawl_error *err)
+{
+    struct pawl_gate_plan plan = pawl_vault_gate_plan(vault, row);
+    double *incumbent = PAWL_NEW_N(&vault->arena, double, scores->n + 1);
+    double *candidate = PAWL_NEW_N(&vault->arena, double, scores->n + 1);
+    PAWL_TRY(pawl_gate_init(gate, &plan, &vault->arena, err));
+    for (size_t i = 0; i < scores->n; i++) {
+        incumbent[i] = score_or_tie(scores->pairs[2 * i]);
+        candidate[i] = score_or_tie(scores->pairs[2 * i + 1]);
+    }
+    size_t from = 0;
+    for (size_t g = 0; g < order->n_clusters && order->ends[g] <= scores->n; g++) {
+        if (gate->state != PAWL_GATE_OPEN) break;
+        PAWL_TRY(pawl_gate_observe(gate, candidate + from, incumbent + from, order->ends[g] - from,
+                                   err));
+        from = order->ends[g];
+    }
+    return PAWL_OK;
+}
+
+static json_t *score_json(double score)
+{
+    return isnan(score) ? json_null() : json_real(score);
+}
+
+static json_t *cases_json(const struct pawl_vault_set *set, const struct pawl_vault_order *order,
+                          const struct pawl_vault_scores *scores)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < scores->n && i < order->n; i++) {
+        const struct pawl_case *item = &set->cases.items[order->items[i]];
+        json_t *entry = json_pack("{s:s, s:s}", "id", item->id, "cluster", item->cluster);
+        pawl_json_set(entry, "incumbent", score_json(scores->pairs[2 * i]));
+        pawl_json_set(entry, "candidate", score_json(scores->pairs[2 * i + 1]));
+        json_array_append_new(out, entry);
+    }
+    return out;
+}
+
+enum pawl_status pawl_vault_evidence(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                     const json_t *row, const struct pawl_vault_scores *scores,
+                                     json_t **evidence, struct pawl_error *err)
+{
+    struct pawl_vault_order order;
+    struct pawl_gate gate;
+    pawl_vault_order_make(vault, set, (size_t)pawl_json_get_int(row, "log_size", 0), &order);
+    PAWL_TRY(replay(vault, row, &order, scores, &gate, err));
+    *evidence = json_pack(
+        "{s:I, s:O, s:O}", "attempt", (json_int_t)pawl_json_get_int(row, "attempt", 0), "candidate",
+        json_object_get(row, "candidate"), "incumbent", json_object_get(row, "incumbent"));
+    pawl_json_set(*evidence, "cases", cases_json(set, &order, scores));
+    pawl_json_set(*evidence, "gate", pawl_gate_evidence_json(&gate));
+    return PAWL_OK;
+}
+
+static struct pawl_hash salt_of(const struct pawl_vault *vault, int64_t attempt)
+{
+    char name[64];
+    snprintf(name, sizeof name, "evidence %lld", (long long)attempt);
+    return pawl_hash_keyed(vault->keys.salt, pawl_str_of(name));
+}
+
+void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const json_t *evidence,
+                              char hex[PAWL_HASH_HEX])
+{
+    struct pawl_hash salt = salt_of(vault, attempt);
+    struct pawl_hasher hasher;
+    char *text = pawl_json_text(evidence);
+    pawl_hasher_init(&hasher);
+    pawl_hasher_add(&hasher, salt.bytes, sizeof salt.bytes);
+    pawl_hasher_add(&hasher, text, strlen(text));
+    free(text);
+    struct pawl_hash root = pawl_hasher_final(&hasher);
+    pawl_hash_hex(&root, hex);
+}
+
+/* --- the audit view ------------------------------------------------------------------------------------ */
+
+/* {attempt, verdict, why, points, salt, evidence}: with the salt anybody checks evidence_root. */
+static enum pawl_status audit_one(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                  int64_t k, json_t *out, struct pawl_error *err)
+{
+    struct pawl_str text;
+    struct pawl_vault_scores scores;
+    json_t *row, *evidence = NULL;
+    char salt[PAWL_HASH_HEX];
+    PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_EVIDENCE, (uint64_t)k, &text, err));
+    PAWL_TRY(unpack(vault, text, &scores, err));
+    PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_ATTEMPT, (uint64_t)k, &text, err));
+    PAWL_TRY(pawl_json_parse(text, text.len, &row, err));
+    enum pawl_status status = pawl_vault_evidence(vault, set, row, &scores, &evidence, err);
+    if (status == PAWL_OK) {
+        struct pawl_hash hash = salt_of(vault, k);
+        pawl_hash_hex(&hash, salt);
+        json_t *why = json_object_get(row, "why");
+        json_array_append_new(out, json_pack("{s:I, s:s, s:O*, s:O, s:s, s:o}", "attempt",
+                                             (json_int_t)k, "verdict", pawl_vault_verdict(vault, k),
+                                             "why", why, "points", json_object_get(row, "points"),
+                                             "salt", salt, "evidence", evidence));
+    }
+    json_decref(row);
+    return status;
+}
+
+static enum pawl_status audit_range(struct pawl_vault *vault, int64_t from, int64_t to, json_t *out,
+                                    struct pawl_error *err)
+{
+    struct pawl_vault_set set;
+    enum pawl_status status = pawl_vault_set_load(vault, &set, err);
+    for (int64_t k = from; k <= to && status == PAWL_OK; k++)
+        status = audit_one(vault, &set, k, out, err);
+    pawl_vault_set_release(&set);
+    return status;
+}
+
+/* The epoch is over before anything is shown. An attempt that was still open will not be answered. */
+static enum pawl_status end_epoch(struct pawl_vault *vault, struct pawl_error *err)
+{
+    if (!pawl_json_get_bool(vault->state, "epoch_open", false)) return PAWL_OK;
+    json_t *last = json_array_get(json_object_get(vault->state, "attempts"),
+                                  (size_t)pawl_vault_attempts(vault) - 1);
+    if (last != NULL && strcmp(pawl_json_get_text(last, "verdict", ""), "open") == 0)
+        pawl_json_set(last, "verdict", json_string("interrupted"));
+    pawl_json_set(vault->state, "epoch_open", json_false());
+    return pawl_vault_commit(vault, NULL, 0, err);
+}
+
+enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt, json_t **done,
+                                  struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    json_t *out = json_array();
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
+    if (status == PAWL_OK) {
+        int64_t n = pawl_vault_attempts(&vault), k = json_integer_value(attempt);
+        bool one = json_is_integer(attempt);
+        if (one && (k < 1 || k > n))
+            status = pawl_fail(err, PAWL_ENOTFOUND, "There is no attempt %lld; there were %lld.",
+                               (long long)k, (long long)n);
+        if (status == PAWL_OK) status = end_epoch(&vault, err);
+        if (status == PAWL_OK) status = audit_range(&vault, one ? k : 1, one ? k : n, out, err);
+    }
+    if (status == PAWL_OK) *done = json_pack("{s:O}", "evidence", out);
+    json_decref(out);
+    pawl_vault_release(&vault);
+    return status;
+}

@@ -1,0 +1,372 @@
+/*
+ * Measuring: every planned case, both arms, asked of the sealed side in keyed order.
+ *
+ * Invariants
+ *   1. The order of cases, of the arms of a case and of what the gate is fed depends on the key
+ *      alone, never on when an answer came.
+ *   2. A score is made here; the sealed side never sees a target or a score. Both arms are always
+ *      measured afresh: no stored score is ever used.
+ *   3. A case with a missing answer counts as a tie. More than 2 % of them, or a sealed side that
+ *      is gone, and nothing is decided.
+ */
+#include "improve/vault.h"
+
+#include "evaluate/metric.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum {
+    TRIES_MAX = 4, /* the first and three more */
+    MISSING_PER_CENT = 2,
+    PARALLEL_MAX = 4096,
+    SILENCE_MAX_MS = 900000, /* longer than any model's own time limit with its retries */
+    INCUMBENT = 0,
+    CANDIDATE = 1,
+};
+
+/* --- waiting -------------------------------------------------------------------------------------- */
+
+/* The front says nothing while it waits; it only goes away. */
+static enum pawl_status hear_front(struct pawl_worker *worker, struct pawl_error *err)
+{
+    json_t *message;
+    if (pawl_channel_receive(worker->front, 0, &message, err) == PAWL_OK) {
+        json_decref(message);
+        return PAWL_OK;
+    }
+    return pawl_fail(err, PAWL_EPAUSED, "The front has gone; the attempt stays as it is.");
+}
+
+enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms, bool *peer_ready,
+                                 struct pawl_error *err)
+{
+    struct pollfd fds[2] = {{.fd = pawl_channel_fd(worker->front), .events = POLLIN}};
+    nfds_t n = 1;
+    if (peer_ready != NULL)
+        fds[n++] = (struct pollfd){.fd = pawl_channel_fd(worker->peer), .events = POLLIN};
+    int ready = poll(fds, n, wait_ms);
+    if (ready < 0 && errno != EINTR)
+        return pawl_fail_errno(err, PAWL_EWORLD, errno, "Could not wait for the sealed side");
+    if (peer_ready != NULL) *peer_ready = ready > 0 && fds[1].revents != 0;
+    if (ready > 0 && fds[0].revents != 0) return hear_front(worker, err);
+    return PAWL_OK;
+}
+
+/* Wait for a message of the sealed side. Gives NULL at the time limit. */
+static enum pawl_status hear_peer(struct pawl_worker *worker, int wait_ms, json_t **message,
+                                  struct pawl_error *err)
+{
+    bool ready = false;
+    *message = NULL;
+    PAWL_TRY(pawl_vault_wait(worker, wait_ms, &ready, err));
+    return ready ? pawl_channel_receive(worker->peer, 0, message, err) : PAWL_OK;
+}
+
+/* --- loading -------------------------------------------------------------------------------------- */
+
+static enum pawl_status hear_ready(struct pawl_worker *worker, json_t **ready,
+                                   struct pawl_error *err)
+{
+    for (;;) {
+        json_t *message;
+        PAWL_TRY(hear_peer(worker, SILENCE_MAX_MS, &message, err));
+        if (message == NULL)
+            return pawl_fail(err, PAWL_EWORLD, "The sealed side did not load the artifacts.");
+        enum pawl_status status = PAWL_OK;
+        if (json_object_get(message, "error") != NULL) status = pawl_error_from_json(message, err);
+        *ready = json_incref(json_object_get(message, "ready"));
+        json_decref(message);
+        if (status != PAWL_OK || *ready != NULL) return status;
+    }
+}
+
+enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker, const json_t *incumbent,
+                                      const json_t *candidate, json_t **ready,
+                                      struct pawl_error *err)
+{
+    *ready = NULL;
+    if (worker->peer == NULL) return pawl_fail(err, PAWL_EUSAGE, "An attempt needs a sealed side.");
+    json_t *message = json_pack("{s:{s:[OO]}}", "load", "arms", incumbent, candidate);
+    enum pawl_status status = pawl_channel_send(worker->peer, message, err);
+    json_decref(message);
+    return status == PAWL_OK ? hear_ready(worker, ready, err) : status;
+}
+
+/* --- requests -------------------------------------------------------------------------------------- */
+
+/* Request r asks case r / 2K of the order for step r % 2K; steps go through the samples, both arms of
+ * each, the drawn arm first. */
+struct request {
+    size_t position;
+    int arm;
+    int64_t sample;
+};
+struct run {
+    struct pawl_vault_measure *m;
+    size_t n_requests, next; /* next: the first one never sent */
+    size_t retries[PARALLEL_MAX], n_retries;
+    int under_way;
+    unsigned char *tries; /* [n_requests]: times sent; DONE when answered */
+    unsigned char *first; /* [cases]: the arm that is asked first */
+    double *sums;         /* [2 cases]: scores by position and arm */
+    uint32_t *left;       /* [cases]: answers to come */
+    bool *missing;        /* [cases] */
+    size_t n_missing;
+    size_t n_fed, clusters_fed;
+    int silence_ms;
+    struct pawl_arena scratch; /* one score */
+};
+enum { DONE = 255 };
+
+static size_t steps_of(const struct run *run)
+{
+    return 2 * (size_t)run->m->samples;
+}
+
+static struct request request_at(const struct run *run, size_t r)
+{
+    size_t position = r / steps_of(run), step = r % steps_of(run);
+    return (struct request){position, run->first[position] ^ (int)(step & 1), (int64_t)(step / 2)};
+}
+
+static size_t index_of(const struct run *run, struct request request)
+{
+    size_t second = request.arm != run->first[request.position];
+    return request.position * steps_of(run) + 2 * (size_t)request.sample + second;
+}
+
+static const struct pawl_case *case_of(const struct run *run, size_t position)
+{
+    return &run->m->set->cases.items[run->m->order->items[position]];
+}
+
+static struct pawl_hash keyed(struct run *run, const char *purpose, size_t position)
+{
+    char *text = pawl_arena_printf(&run->scratch, "%s %lld %s", purpose, (long long)run->m->attempt,
+                                   case_of(run, position)->id);
+    struct pawl_hash hash = pawl_hash_keyed(run->m->keys->order, pawl_str_of(text));
+    pawl_arena_reset(&run->scratch);
+    return hash;
+}
+
+static void run_init(struct run *run, struct pawl_vault_measure *m)
+{
+    size_t n = m->order->n;
+    *run = (struct run){.m = m, .n_requests = n * 2 * (size_t)m->samples};
+    run->tries = PAWL_NEW_N(m->arena, unsigned char, run->n_requests + 1);
+    run->first = PAWL_NEW_N(m->arena, unsigned char, n + 1);
+    run->sums = PAWL_NEW_N(m->arena, double, 2 * n + 1);
+    run->left = PAWL_NEW_N(m->arena, uint32_t, n + 1);
+    run->missing = PAWL_NEW_N(m->arena, bool, n + 1);
+    m->scores.pairs = PAWL_NEW_N(m->arena, double, 2 * n + 1);
+    m->scores.n = 0;
+    for (size_t i = 0; i < n; i++) {
+        run->left[i] = (uint32_t)steps_of(run);
+        run->first[i] = keyed(run, "arm", i).bytes[0] & 1;
+    }
+}
+
+/* --- asking ---------------------------------------------------------------------------------------- */
+
+static enum pawl_status ask(struct run *run, size_t r, struct pawl_error *err)
+{
+    struct request request = request_at(run, r);
+    struct pawl_hash hash = keyed(run, "ask", request.position);
+    char opaque[PAWL_HASH_HEX];
+    pawl_hash_hex(&hash, opaque);
+    json_t *message =
+        json_pack("{s:{s:I, s:i, s:I, s:s, s:O}}", "case", "n", (json_int_t)request.position, "arm",
+                  request.arm, "sample", (json_int_t)request.sample, "id", opaque, "input",
+                  case_of(run, request.position)->input);
+    enum pawl_status status = pawl_channel_send(run->m->worker->peer, message, err);
+    json_decref(message);
+    run->tries[r]++;
+    run->under_way++;
+    return status;
+}
+
+static bool is_over(const struct run *run)
+{
+    return run->m->undecided != NULL || run->m->gate->state != PAWL_GATE_OPEN;
+}
+
+/* Keep the sealed side busy; what failed is asked again before anything new. */
+static enum pawl_status ask_more(struct run *run, struct pawl_error *err)
+{
+    while (!is_over(run) && run->under_way < run->m->parallel) {
+        if (run->n_retries > 0)
+            PAWL_TRY(ask(run, run->retries[--run->n_retries], err));
+        else if (run->next < run->n_requests)
+            PAWL_TRY(ask(run, run->next++, err));
+        else
+            break;
+    }
+    return PAWL_OK;
+}
+
+/* --- answers --------------------------------------------------------------------------------------- */
+
+/* A metric that cannot judge an answer fails the case; one that the world keeps from judging
+ * leaves it without a score. */
+static bool score_of(struct run *run, size_t position, const json_t *output, double *score)
+{
+    const struct pawl_case *item = case_of(run, position);
+    struct pawl_metric_call call = {.id = item->id,
+                                    .input = item->input,
+                                    .target = item->target,
+                                    .output = output,
+                                    .metadata = item->metadata};
+    struct pawl_metric_result result = {0};
+    enum pawl_status status =
+        pawl_metric_score(run->m->metric, &run->scratch, &call, &result, NULL);
+    bool judged = status == PAWL_OK && !result.failed && isfinite(result.score);
+    *score = judged ? fmin(1, fmax(0, result.score)) : 0;
+    pawl_arena_reset(&run->scratch);
+    return status == PAWL_OK;
+}
+
+/* Nothing more is expected from the sealed side, now or in a later attempt. */
+static void lose_peer(struct run *run, const char *why)
+{
+    run->m->undecided = why;
+    run->under_way = 0;
+    shutdown(pawl_channel_fd(run->m->worker->peer), SHUT_RDWR);
+}
+static const char stopped[] = "The sealed side stopped.";
+static const char broken[] = "The sealed side gave an answer that nobody asked for.";
+
+/* Which request a message answers; false when it answers none. */
+static bool match(const struct run *run, const json_t *message, struct request *request)
+{
+    int64_t n = pawl_json_get_int(message, "n", -1), arm = pawl_json_get_int(message, "arm", -1);
+    int64_t sample = pawl_json_get_int(message, "sample", -1);
+    if (n < 0 || (uint64_t)n >= run->m->order->n || arm < 0 || arm > 1 || sample < 0 ||
+        sample >= run->m->samples)
+        return false;
+    *request = (struct request){(size_t)n, (int)arm, sample};
+    unsigned char tries = run->tries[index_of(run, *request)];
+    return tries > 0 && tries != DONE;
+}
+
+static void settle(struct run *run, struct request request, double score, bool missing)
+{
+    run->tries[index_of(run, request)] = DONE;
+    run->left[request.position]--;
+    run->sums[2 * request.position + (size_t)request.arm] += score;
+    if (!missing || run->missing[request.position]) return;
+    run->missing[request.position] = true;
+    run->n_missing++;
+    if (run->n_missing * 100 > run->m->order->n * MISSING_PER_CENT)
+        run->m->undecided = "The model or the network failed on more than 2 % of the cases.";
+}
+
+static void take_answer(struct run *run, const json_t *message)
+{
+    struct request request;
+    if (!match(run, message, &request)) {
+        lose_peer(run, broken);
+        return;
+    }
+    size_t r = index_of(run, request);
+    const char *status = pawl_json_get_text(message, "status", "");
+    double score = 0;
+    bool missing = strcmp(status, "missing") == 0;
+    run->under_way--;
+    if (strcmp(status, "done") == 0)
+        missing = !score_of(run, request.position, json_object_get(message, "output"), &score);
+    else if (!missing && strcmp(status, "failed") != 0)
+        missing = true;
+    if (missing && run->tries[r] < TRIES_MAX)
+        run->retries[run->n_retries++] = r;
+    else
+        settle(run, request, score, missing);
+}
+
+/* --- feeding ---------------------------------------------------------------------------------------- */
+
+/* The two mean scores of a case; a missing one is remembered as such and is a tie for the gate. */
+static void close_case(struct run *run, size_t position, double *incumbent, double *candidate)
+{
+    double samples = (double)run->m->samples;
+    double *pair = &run->m->scores.pairs[2 * position];
+    bool missing = run->missing[position];
+    pair[INCUMBENT] = missing ? NAN : run->sums[2 * position + INCUMBENT] / samples;
+    pair[CANDIDATE] = missing ? NAN : run->sums[2 * position + CANDIDATE] / samples;
+    *incumbent = missing ? 0 : pair[INCUMBENT];
+    *candidate = missing ? 0 : pair[CANDIDATE];
+}
+
+static bool cluster_is_done(const struct run *run, size_t end)
+{
+    for (size_t i = run->n_fed; i < end; i++)
+        if (run->left[i] > 0) return false;
+    return true;
+}
+
+static enum pawl_status feed_cluster(struct run *run, size_t end, struct pawl_error *err)
+{
+    size_t n = end - run->n_fed;
+    double *incumbent = PAWL_NEW_N(&run->scratch, double, n);
+    double *candidate = PAWL_NEW_N(&run->scratch, double, n);
+    for (size_t i = 0; i < n; i++) close_case(run, run->n_fed + i, &incumbent[i], &candidate[i]);
+    enum pawl_status status = pawl_gate_observe(run->m->gate, candidate, incumbent, n, err);
+    pawl_arena_reset(&run->scratch);
+    run->n_fed = run->m->scores.n = end;
+    run->clusters_fed++;
+    return status;
+}
+
+/* Every cluster whose turn it is and whose answers are all there. */
+static enum pawl_status feed(struct run *run, struct pawl_error *err)
+{
+    const struct pawl_vault_order *order = run->m->order;
+    while (!is_over(run) && run->clusters_fed < order->n_clusters &&
+           cluster_is_done(run, order->ends[run->clusters_fed]))
+        PAWL_TRY(feed_cluster(run, order->ends[run->clusters_fed], err));
+    return PAWL_OK;
+}
+
+/* --- the loop ---------------------------------------------------------------------------------------- */
+
+/* One answer, or the time until the next release point. */
+static enum pawl_status step(struct run *run, pawl_vault_tick tick, void *context,
+                             struct pawl_error *err)
+{
+    int wait_ms;
+    json_t *message;
+    PAWL_TRY(tick(context, &wait_ms, err));
+    if (wait_ms < 0 || wait_ms > SILENCE_MAX_MS) wait_ms = SILENCE_MAX_MS;
+    enum pawl_status status = hear_peer(run->m->worker, wait_ms, &message, err);
+    if (status == PAWL_EPAUSED) return status;
+    if (message == NULL) run->silence_ms += wait_ms;
+    if (status != PAWL_OK || run->silence_ms >= SILENCE_MAX_MS) {
+        lose_peer(run, stopped);
+        return PAWL_OK;
+    }
+    if (message == NULL) return PAWL_OK;
+    run->silence_ms = 0;
+    take_answer(run, message);
+    json_decref(message);
+    return feed(run, err);
+}
+
+enum pawl_status pawl_vault_measure(struct pawl_vault_measure *measure, pawl_vault_tick tick,
+                                    void *context, struct pawl_error *err)
+{
+    struct run run;
+    if (measure->parallel < 1) measure->parallel = 1;
+    if (measure->parallel > PARALLEL_MAX) measure->parallel = PARALLEL_MAX;
+    run_init(&run, measure);
+    enum pawl_status status = PAWL_OK;
+    while (status == PAWL_OK) {
+        if (ask_more(&run, NULL) != PAWL_OK) lose_peer(&run, stopped);
+        if (run.under_way == 0) break;
+        status = step(&run, tick, context, err);
+    }
+    pawl_arena_release(&run.scratch);
+    return status;
+}

@@ -1,0 +1,170 @@
+/* The rule of the next attempt, and what the vault tells anybody. */
+#include "improve/vault.h"
+
+#include "gate/plan.h"
+
+#include <math.h>
+#include <sodium.h>
+
+/* --- look and policy ------------------------------------------------------------------------------ */
+
+static int64_t sum_of(const json_t *by_tier)
+{
+    int64_t sum = 0;
+    for (int tier = 0; tier < PAWL_N_TIERS; tier++)
+        sum += pawl_json_get_int(by_tier, pawl_tier_name((enum pawl_tier)tier), 0);
+    return sum;
+}
+
+/* Whether pawl.yaml itself names a policy; the default does not count as a wish. */
+static bool policy_is_explicit(const struct pawl_config *config)
+{
+    return json_object_get(json_object_get(config->json, "gate"), "policy") != NULL;
+}
+
+/* What `auto` means. Cases added later may cross the bound; the rule that was fixed stays. */
+static const char *automatic_look(const struct pawl_vault *vault)
+{
+    const json_t *rule = json_object_get(vault->state, "rule");
+    int64_t n_cases = sum_of(json_object_get(vault->state, "tiers"));
+    return pawl_json_get_text(rule, "look",
+                              n_cases < PAWL_VAULT_SEQUENTIAL_FROM ? "fixed" : "sequential");
+}
+
+static enum pawl_status resolve(const struct pawl_vault *vault, const char **look,
+                                const char **policy, struct pawl_error *err)
+{
+    const struct pawl_config *config = &vault->worker->config;
+    bool per_decision = strcmp(config->gate.policy, "per-decision") == 0;
+    bool automatic = strcmp(config->gate.look, "auto") == 0;
+    *look = automatic ? automatic_look(vault) : config->gate.look;
+    bool fixed = strcmp(*look, "fixed") == 0;
+    *policy = fixed && !per_decision ? "spending" : config->gate.policy;
+    if (!fixed || automatic || per_decision || !policy_is_explicit(config)) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.policy",
+                 "The policy \"%s\" needs a sequential look: one planned look gives a p-value, and "
+                 "this policy asks for an e-value.",
+                 config->gate.policy);
+    pawl_hint(err, "Use `look: auto`, or leave `policy` out: a planned look then spends alpha over "
+                   "all attempts.");
+    return PAWL_ECONFIG;
+}
+
+/* The first attempt fixed the rule; levels of different rules do not add up to one guarantee. */
+static enum pawl_status check_rule(const struct pawl_vault *vault, const char *look,
+                                   const char *policy, struct pawl_error *err)
+{
+    const json_t *rule = json_object_get(vault->state, "rule");
+    double alpha = vault->worker->config.gate.alpha;
+    if (!json_is_object(rule)) return PAWL_OK;
+    if (pawl_json_get_real(rule, "alpha", 0) == alpha &&
+        strcmp(pawl_json_get_text(rule, "look", ""), look) == 0 &&
+        strcmp(pawl_json_get_text(rule, "policy", ""), policy) == 0)
+        return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate",
+                 "The sealed set's first attempt fixed its rule: alpha %g, policy %s, look %s.",
+                 pawl_json_get_real(rule, "alpha", 0), pawl_json_get_text(rule, "policy", ""),
+                 pawl_json_get_text(rule, "look", ""));
+    pawl_hint(err,
+              "Put gate.alpha, gate.policy and gate.look back; another rule needs fresh cases.");
+    return PAWL_ECONFIG;
+}
+
+/* --- level ---------------------------------------------------------------------------------------- */
+
+static struct pawl_history history_of(struct pawl_vault *vault)
+{
+    size_t n = (size_t)pawl_vault_attempts(vault);
+    bool *promoted = PAWL_NEW_N(&vault->arena, bool, n + 1);
+    for (size_t i = 0; i < n; i++)
+        promoted[i] = strcmp(pawl_vault_verdict(vault, (int64_t)i + 1), "promote") == 0;
+    return (struct pawl_history){promoted, n};
+}
+
+enum pawl_status pawl_vault_plan_next(struct pawl_vault *vault, struct pawl_vault_plan *plan,
+                                      struct pawl_error *err)
+{
+    const char *look, *policy;
+    PAWL_TRY(resolve(vault, &look, &policy, err));
+    PAWL_TRY(check_rule(vault, look, policy, err));
+    struct pawl_history history = history_of(vault);
+    plan->policy = pawl_policy_find(policy);
+    PAWL_ASSERT(plan->policy != NULL);
+    plan->look = strcmp(look, "fixed") == 0 ? PAWL_LOOK_FIXED : PAWL_LOOK_SEQUENTIAL;
+    plan->alpha = vault->worker->config.gate.alpha;
+    plan->level = pawl_policy_level(plan->policy, &pawl_series_front, plan->alpha, &history);
+    plan->log_histories = pawl_history_log_count(&history, PAWL_VAULT_POINTS);
+    return PAWL_OK;
+}
+
+int64_t pawl_vault_attempts_left(const struct pawl_vault *vault)
+{
+    int64_t sealed = pawl_json_get_int(vault->state, "max_attempts", 0);
+    int64_t configured = vault->worker->config.gate.max_attempts;
+    int64_t left = (sealed < configured ? sealed : configured) - pawl_vault_attempts(vault);
+    return left > 0 ? left : 0;
+}
+
+/* --- status ---------------------------------------------------------------------------------------- */
+
+static void put_plan(struct pawl_vault *vault, const struct pawl_vault_plan *plan, json_t *out)
+{
+    int64_t clusters = pawl_json_get_int(out, "gate_clusters", 0);
+    struct pawl_plan power = {.look = plan->look,
+                              .level = plan->level,
+                              .n = clusters < PAWL_PLAN_MAX ? (size_t)clusters : PAWL_PLAN_MAX,
+                              .discordance = 0.2};
+    double gain = pawl_plan_smallest_gain(&power, 0.8, &vault->arena);
+    pawl_json_set(out, "alpha", json_real(plan->alpha));
+    pawl_json_set(out, "level", json_real(plan->level));
+    pawl_json_set(out, "next_threshold", json_real(1 / plan->level));
+    pawl_json_set(out, "policy", json_string(plan->policy->name));
+    pawl_json_set(out, "guarantee", json_string(plan->policy->guarantee));
+    pawl_json_set(out, "not_guaranteed", json_string(plan->policy->not_guarantee));
+    pawl_json_set(out, "look", json_string(pawl_gate_look_name(plan->look)));
+    pawl_json_set(out, "log_histories", json_real(plan->log_histories));
+    pawl_json_set(out, "smallest_certifiable_gain", isnan(gain) ? json_null() : json_real(gain));
+}
+
+static json_t *public_figures(struct pawl_vault *vault)
+{
+    const json_t *state = vault->state;
+    struct pawl_signer signer;
+    struct pawl_history history = history_of(vault);
+    pawl_signer_init(&signer, vault->keys.sign);
+    json_t *out = json_pack(
+        "{s:I, s:I, s:I, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "attempts",
+        (json_int_t)pawl_vault_attempts(vault), "promotions",
+        (json_int_t)pawl_history_promotions(&history), "attempts_left",
+        (json_int_t)pawl_vault_attempts_left(vault), "largest_cluster",
+        json_object_get(state, "largest_cluster"), "epoch_open",
+        json_object_get(state, "epoch_open"), "commitment", json_object_get(state, "commitment"),
+        "tiers", json_object_get(state, "tiers"), "clusters", json_object_get(state, "clusters"),
+        "vault", vault->id, "public_key", signer.public_hex, "custody",
+        pawl_vault_custody(vault->home, vault->worker->project_dir));
+    int64_t cases = pawl_json_get_int(json_object_get(state, "tiers"), "gate", 0);
+    int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
+    pawl_json_set(out, "gate_cases", json_integer(cases));
+    pawl_json_set(out, "gate_clusters", json_integer(clusters));
+    pawl_json_set(out, "planned", json_integer(cases));
+    pawl_json_set(out, "samples", json_integer(vault->worker->config.gate.samples));
+    pawl_json_set(out, "max_attempts",
+                  json_integer(pawl_vault_attempts(vault) + pawl_vault_attempts_left(vault)));
+    sodium_memzero(&signer, sizeof signer);
+    return out;
+}
+
+enum pawl_status pawl_vault_status(struct pawl_worker *worker, json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    struct pawl_vault_plan plan;
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
+    if (status == PAWL_OK) status = pawl_vault_plan_next(&vault, &plan, err);
+    if (status == PAWL_OK) {
+        *done = public_figures(&vault);
+        put_plan(&vault, &plan, *done);
+    }
+    pawl_vault_release(&vault);
+    return status;
+}

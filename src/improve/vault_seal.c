@@ -1,0 +1,540 @@
+/*
+ * Sealing: read the case files, draw the key, place every cluster in a tier, and shut the door.
+ *
+ * Invariants
+ *   1. Nothing is written before everything has been checked.
+ *   2. A case never moves: adding places new clusters by the same key and shares.
+ *   3. The largest gate cluster is fixed at seal; what would exceed it later is refused.
+ */
+#include "improve/vault.h"
+
+#include "base/clock.h"
+#include "base/option.h"
+#include "gate/plan.h"
+#include "io/file.h"
+
+#include <math.h>
+#include <sodium.h>
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+static const char *path_of(struct pawl_vault *vault, const char *file)
+{
+    return pawl_path_join(&vault->arena, vault->worker->project_dir, file);
+}
+
+static json_t *case_at(const struct pawl_vault_set *set, size_t i)
+{
+    return pawl_case_json(&set->cases.items[i], pawl_tier_name(set->tiers[i]));
+}
+
+/* Make room for n more cases. */
+static void grow(struct pawl_vault *vault, struct pawl_vault_set *set, size_t n)
+{
+    struct pawl_case *items = PAWL_NEW_N(&vault->arena, struct pawl_case, set->cases.n + n);
+    enum pawl_tier *tiers = PAWL_NEW_N(&vault->arena, enum pawl_tier, set->cases.n + n);
+    if (set->cases.n > 0) {
+        memcpy(items, set->cases.items, set->cases.n * sizeof *items);
+        memcpy(tiers, set->tiers, set->cases.n * sizeof *tiers);
+    }
+    set->cases.items = items;
+    set->tiers = tiers;
+}
+
+/* Append the cases of one file; they stay in `tier` unless they are placed later. */
+static enum pawl_status read_file(struct pawl_vault *vault, const char *file, enum pawl_tier tier,
+                                  struct pawl_vault_set *set, struct pawl_error *err)
+{
+    struct pawl_cases read;
+    if (file == NULL) return PAWL_OK;
+    PAWL_TRY(pawl_cases_read(path_of(vault, file), vault->worker->config.data.columns,
+                             &vault->arena, &read, err));
+    grow(vault, set, read.n);
+    for (size_t i = 0; i < read.n; i++) {
+        set->cases.items[set->cases.n] = read.items[i];
+        set->tiers[set->cases.n++] = tier;
+    }
+    if (set->cases.keep == NULL) set->cases.keep = json_array();
+    if (read.keep != NULL) json_array_append(set->cases.keep, read.keep);
+    pawl_cases_release(&read);
+    return PAWL_OK;
+}
+
+static enum pawl_status read_configured(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                        struct pawl_error *err)
+{
+    const struct pawl_config_data *data = &vault->worker->config.data;
+    PAWL_TRY(read_file(vault, data->file, PAWL_TIER_TRAIN, set, err));
+    PAWL_TRY(read_file(vault, data->train, PAWL_TIER_TRAIN, set, err));
+    PAWL_TRY(read_file(vault, data->dev, PAWL_TIER_DEV, set, err));
+    PAWL_TRY(read_file(vault, data->gate, PAWL_TIER_GATE, set, err));
+    PAWL_TRY(read_file(vault, data->vault, PAWL_TIER_VAULT, set, err));
+    const char *named = data->file != NULL ? data->file : data->gate;
+    return pawl_cases_check(&set->cases, path_of(vault, named), err);
+}
+
+/* --- placing -------------------------------------------------------------------------------------- */
+
+/* Which tier each cluster is in: {cluster: tier}. Fails when one is in two. New reference. */
+static enum pawl_status map_clusters(const struct pawl_vault_set *set, json_t **map,
+                                     struct pawl_error *err)
+{
+    *map = json_object();
+    for (size_t i = 0; i < set->cases.n; i++) {
+        const char *cluster = set->cases.items[i].cluster;
+        int64_t there = pawl_json_get_int(*map, cluster, set->tiers[i]);
+        if (there != (int64_t)set->tiers[i]) {
+            pawl_fail(err, PAWL_ECONFIG,
+                      "The cluster \"%s\" is in the files of two tiers, %s and %s.", cluster,
+                      pawl_tier_name((enum pawl_tier)there), pawl_tier_name(set->tiers[i]));
+            pawl_hint(err,
+                      "Cases that belong together must be in one tier; move them to one file.");
+            json_decref(*map);
+            return PAWL_ECONFIG;
+        }
+        pawl_json_set(*map, cluster, json_integer(there));
+    }
+    return PAWL_OK;
+}
+
+/* A vault tier only where it would confirm a gain of 8 points with power .8 (psi .2). */
+static double default_vault_share(struct pawl_vault *vault, size_t n_clusters)
+{
+    enum { PER_TIER = 10 };
+    size_t n = n_clusters / PER_TIER;
+    struct pawl_plan plan = {.look = PAWL_LOOK_SEQUENTIAL,
+                             .level = 0.05,
+                             .n = n < PAWL_PLAN_MAX ? n : PAWL_PLAN_MAX,
+                             .discordance = 0.2};
+    return n > 0 && pawl_plan_power(&plan, 0.08, &vault->arena) >= 0.8 ? 1.0 / PER_TIER : 0;
+}
+
+struct shares {
+    double train, dev, gate, vault;
+};
+static const struct pawl_option share_options[] = {
+    PAWL_OPT_REAL(struct shares, train, "0", 0, 1, "share of cases that operators see"),
+    PAWL_OPT_REAL(struct shares, dev, "0", 0, 1, "share of cases that score candidates"),
+    PAWL_OPT_REAL(struct shares, gate, "0", 0, 1, "share of sealed cases"),
+    PAWL_OPT_REAL(struct shares, vault, "0", 0, 1, "share of sealed cases kept for confirmation"),
+    {0}};
+
+static enum pawl_status choose_shares(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                      size_t n_clusters, double out[PAWL_N_TIERS],
+                                      struct pawl_error *err)
+{
+    const json_t *given = vault->worker->config.data.tiers;
+    struct shares shares = {0.15, 0.20, 0.65, 0};
+    if (set->cases.n >= PAWL_VAULT_SEQUENTIAL_FROM) {
+        double kept = default_vault_share(vault, n_clusters);
+        shares = (struct shares){0.2, 0.2, 0.6 - kept, kept};
+    }
+    if (given != NULL) {
+        PAWL_TRY(
+            pawl_options_read(share_options, given, "data.tiers", &vault->arena, &shares, err));
+        double sum = shares.train + shares.dev + shares.gate + shares.vault;
+        if (fabs(sum - 1) > 1e-6) {
+            pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data.tiers",
+                         "The shares of the tiers sum to %g, not to 1.", sum);
+            pawl_hint(err, "E.g. {train: 0.2, dev: 0.2, gate: 0.6}.");
+            return PAWL_ECONFIG;
+        }
+    }
+    out[PAWL_TIER_TRAIN] = shares.train;
+    out[PAWL_TIER_DEV] = shares.dev;
+    out[PAWL_TIER_GATE] = shares.gate;
+    out[PAWL_TIER_VAULT] = shares.vault;
+    return PAWL_OK;
+}
+
+/* The shares that files per tier amount to, for clusters that come later. */
+static void observed_shares(const struct pawl_vault_set *set, double out[PAWL_N_TIERS])
+{
+    for (int tier = 0; tier < PAWL_N_TIERS; tier++) out[tier] = 0;
+    for (size_t i = 0; i < set->cases.n; i++) out[set->tiers[i]] += 1 / (double)set->cases.n;
+}
+
+static void mark_check(const struct pawl_vault *vault, struct pawl_vault_set *set, size_t from)
+{
+    for (size_t i = from; i < set->cases.n; i++)
+        set->cases.items[i].check =
+            set->tiers[i] == PAWL_TIER_DEV &&
+            pawl_tier_is_check(vault->keys.check, set->cases.items[i].cluster);
+}
+
+static enum pawl_status place_all(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                  double shares[PAWL_N_TIERS], struct pawl_error *err)
+{
+    json_t *clusters;
+    PAWL_TRY(map_clusters(set, &clusters, err));
+    size_t n_clusters = json_object_size(clusters);
+    json_decref(clusters);
+    if (vault->worker->config.data.file == NULL) {
+        observed_shares(set, shares);
+    } else {
+        PAWL_TRY(choose_shares(vault, set, n_clusters, shares, err));
+        for (size_t i = 0; i < set->cases.n; i++)
+            set->tiers[i] = pawl_tier_of(vault->keys.split, set->cases.items[i].cluster, shares);
+    }
+    mark_check(vault, set, 0);
+    return PAWL_OK;
+}
+
+/* --- figures -------------------------------------------------------------------------------------- */
+
+struct figures {
+    int64_t cases[PAWL_N_TIERS], clusters[PAWL_N_TIERS];
+    int64_t largest_gate;
+};
+
+static void count(const struct pawl_vault_set *set, struct figures *figures)
+{
+    json_t *sizes = json_object();
+    *figures = (struct figures){0};
+    for (size_t i = 0; i < set->cases.n; i++) {
+        enum pawl_tier tier = set->tiers[i];
+        const char *cluster = set->cases.items[i].cluster;
+        int64_t size = pawl_json_get_int(sizes, cluster, 0) + 1;
+        pawl_json_set(sizes, cluster, json_integer(size));
+        figures->cases[tier]++;
+        if (size == 1) figures->clusters[tier]++;
+        if (tier == PAWL_TIER_GATE && size > figures->largest_gate) figures->largest_gate = size;
+    }
+    json_decref(sizes);
+}
+
+static json_t *by_tier(const int64_t values[PAWL_N_TIERS])
+{
+    json_t *out = json_object();
+    for (int tier = 0; tier < PAWL_N_TIERS; tier++)
+        pawl_json_set(out, pawl_tier_name((enum pawl_tier)tier), json_integer(values[tier]));
+    return out;
+}
+
+static enum pawl_status check_figures(const struct figures *figures, struct pawl_error *err)
+{
+    if (figures->cases[PAWL_TIER_TRAIN] == 0 || figures->cases[PAWL_TIER_DEV] == 0) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data", "The %s tier would be empty.",
+                     figures->cases[PAWL_TIER_TRAIN] == 0 ? "train" : "dev");
+        pawl_hint(err, "Add cases, or give that tier a larger share with data.tiers.");
+        return PAWL_ECONFIG;
+    }
+    if (figures->clusters[PAWL_TIER_GATE] >= PAWL_VAULT_CLUSTERS_MIN) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data",
+                 "The gate tier would have %lld clusters of cases; nothing can be certified with "
+                 "fewer than %d.",
+                 (long long)figures->clusters[PAWL_TIER_GATE], PAWL_VAULT_CLUSTERS_MIN);
+    pawl_hint(err, "Add cases, give gate a larger share with data.tiers, or check the clusters.");
+    return PAWL_ECONFIG;
+}
+
+static size_t evidence_bytes(size_t n_cases)
+{
+    size_t bytes = 1024;
+    while (bytes < 64 + n_cases * 2 * sizeof(double)) bytes *= 2;
+    return bytes;
+}
+
+/* What changes when cases are added. */
+static void set_figures(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                        const struct figures *figures)
+{
+    pawl_json_set(vault->state, "tiers", by_tier(figures->cases));
+    pawl_json_set(vault->state, "clusters", by_tier(figures->clusters));
+    pawl_json_set(vault->state, "evidence_bytes",
+                  json_integer((json_int_t)evidence_bytes(set->cases.n)));
+    pawl_json_set(vault->state, "commitment", pawl_vault_set_commitment(vault, set));
+}
+
+static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                         const struct figures *figures, const double shares[PAWL_N_TIERS])
+{
+    vault->state = json_pack(
+        "{s:i, s:I, s:i, s:[ffff], s:I, s:I, s:I, s:b, s:n, s:[]}", "version", 0, "created_ms",
+        (json_int_t)pawl_clock_now_ms(), "last_ms", 0, "shares", shares[PAWL_TIER_TRAIN],
+        shares[PAWL_TIER_DEV], shares[PAWL_TIER_GATE], shares[PAWL_TIER_VAULT], "largest_cluster",
+        (json_int_t)figures->largest_gate, "sealed_n", (json_int_t)set->cases.n, "max_attempts",
+        (json_int_t)vault->worker->config.gate.max_attempts, "epoch_open", 1, "rule", "attempts");
+    set_figures(vault, set, figures);
+    return vault->state;
+}
+
+/* --- answers -------------------------------------------------------------------------------------- */
+
+static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    struct pawl_signer signer;
+    pawl_signer_init(&signer, vault->keys.sign);
+    const json_t *state = vault->state;
+    int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
+    json_t *out = json_pack(
+        "{s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b}", "tiers", json_object_get(state, "tiers"),
+        "clusters", json_object_get(state, "clusters"), "commitment",
+        json_object_get(state, "commitment"), "largest_cluster",
+        json_object_get(state, "largest_cluster"), "public_key", signer.public_hex, "vault",
+        vault->id, "custody", pawl_vault_custody(vault->home, vault->worker->project_dir),
+        "few_clusters", clusters < PAWL_VAULT_CLUSTERS_FEW);
+    pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));
+    pawl_json_set(out, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, 0));
+    sodium_memzero(&signer, sizeof signer);
+    return out;
+}
+
+/* --- the first time ---------------------------------------------------------------------------------- */
+
+static void write_list(struct pawl_vault_set *set, size_t from)
+{
+    if (set->list == NULL) set->list = json_array();
+    for (size_t i = from; i < set->cases.n; i++) json_array_append_new(set->list, case_at(set, i));
+}
+
+static enum pawl_status seal_new(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                 const unsigned char master[32], struct pawl_error *err)
+{
+    double shares[PAWL_N_TIERS];
+    struct figures figures;
+    struct pawl_vault_write *writes;
+    PAWL_TRY(read_configured(vault, set, err));
+    PAWL_TRY(place_all(vault, set, shares, err));
+    count(set, &figures);
+    PAWL_TRY(check_figures(&figures, err));
+    write_list(set, 0);
+    new_state(vault, set, &figures, shares);
+    size_t n = pawl_vault_set_writes(vault, set, &writes);
+    return pawl_vault_create(vault, master, writes, n, err);
+}
+
+static enum pawl_status seal_first(struct pawl_worker *worker, json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_vault vault = {.worker = worker, .busy_fd = -1};
+    struct pawl_vault_set set = {0};
+    unsigned char master[32];
+    pawl_vault_key_draw(worker->vault_home, master, vault.id);
+    vault.home = pawl_path_join(&vault.arena, worker->vault_home, vault.id);
+    pawl_vault_keys_derive(master, &vault.keys);
+    enum pawl_status status = seal_new(&vault, &set, master, err);
+    if (status == PAWL_OK) *done = seal_answer(&vault, &set);
+    sodium_memzero(master, sizeof master);
+    pawl_vault_set_release(&set);
+    pawl_vault_release(&vault);
+    return status;
+}
+
+/* --- again ------------------------------------------------------------------------------------------ */
+
+/* Cases by id: {id: index}. New reference. */
+static json_t *map_ids(const struct pawl_vault_set *set)
+{
+    json_t *map = json_object();
+    for (size_t i = 0; i < set->cases.n; i++)
+        pawl_json_set(map, set->cases.items[i].id, json_integer((json_int_t)i));
+    return map;
+}
+
+static bool same_case(const struct pawl_case *a, const struct pawl_case *b)
+{
+    return pawl_hash_eq(&a->content, &b->content) && strcmp(a->cluster, b->cluster) == 0;
+}
+
+/* The files must still hold what was sealed, and nothing that the vault does not know. */
+static enum pawl_status compare_files(const struct pawl_vault *vault,
+                                      const struct pawl_vault_set *set,
+                                      const struct pawl_vault_set *files, struct pawl_error *err)
+{
+    int64_t sealed_n = pawl_json_get_int(vault->state, "sealed_n", 0);
+    int64_t unknown = 0, kept = 0;
+    json_t *ids = map_ids(set);
+    for (size_t i = 0; i < files->cases.n; i++) {
+        const struct pawl_case *item = &files->cases.items[i];
+        int64_t at = pawl_json_get_int(ids, item->id, -1);
+        if (at < 0 || !same_case(item, &set->cases.items[at]))
+            unknown++;
+        else if (at < sealed_n)
+            kept++;
+    }
+    json_decref(ids);
+    if (unknown == 0 && kept == sealed_n) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data",
+                 "The case files changed after they were sealed: %lld cases are new or different, "
+                 "%lld are gone.",
+                 (long long)unknown, (long long)(sealed_n - kept));
+    pawl_hint(err, "`pawl data add FILE` adds new cases; a sealed case cannot be changed or taken "
+                   "back, so restore the rest.");
+    return PAWL_ECONFIG;
+}
+
+/* Whether any configured file is still there; init advises to move them out of the project. */
+static bool any_file_is_there(struct pawl_vault *vault)
+{
+    const struct pawl_config_data *data = &vault->worker->config.data;
+    const char *files[] = {data->file, data->train, data->dev, data->gate, data->vault};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i] != NULL && pawl_path_exists(path_of(vault, files[i]))) return true;
+    return false;
+}
+
+static enum pawl_status seal_again(struct pawl_worker *worker, json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    struct pawl_vault_set set = {0}, files = {0};
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
+    if (status == PAWL_OK) status = pawl_vault_set_load(&vault, &set, err);
+    if (status == PAWL_OK && any_file_is_there(&vault)) {
+        status = read_configured(&vault, &files, err);
+        if (status == PAWL_OK) status = compare_files(&vault, &set, &files, err);
+    }
+    if (status == PAWL_OK) *done = seal_answer(&vault, &set);
+    pawl_vault_set_release(&files);
+    pawl_vault_set_release(&set);
+    pawl_vault_release(&vault);
+    return status;
+}
+
+enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
+{
+    return pawl_vault_is_sealed(worker) ? seal_again(worker, done, err)
+                                        : seal_first(worker, done, err);
+}
+
+/* --- adding ------------------------------------------------------------------------------------------ */
+
+/* What is known, for deciding about each new case. */
+struct known {
+    json_t *ids, *clusters, *contents, *sizes; /* by id, cluster, content, gate cluster */
+    double shares[PAWL_N_TIERS];
+    int64_t largest;
+};
+
+static void content_hex(const struct pawl_case *item, char hex[PAWL_HASH_HEX])
+{
+    pawl_hash_hex(&item->content, hex);
+}
+
+static void know(struct known *known, const struct pawl_vault_set *set, size_t i)
+{
+    char hex[PAWL_HASH_HEX];
+    const struct pawl_case *item = &set->cases.items[i];
+    content_hex(item, hex);
+    pawl_json_set(known->ids, item->id, json_integer((json_int_t)i));
+    pawl_json_set(known->clusters, item->cluster, json_integer(set->tiers[i]));
+    pawl_json_set(known->contents, hex, json_string(item->cluster));
+    pawl_json_set(known->sizes, item->cluster,
+                  json_integer(pawl_json_get_int(known->sizes, item->cluster, 0) + 1));
+}
+
+static struct known known_of(const struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    struct known known = {.ids = json_object(),
+                          .clusters = json_object(),
+                          .contents = json_object(),
+                          .sizes = json_object(),
+                          .largest = pawl_json_get_int(vault->state, "largest_cluster", 1)};
+    const json_t *shares = json_object_get(vault->state, "shares");
+    for (size_t tier = 0; tier < PAWL_N_TIERS; tier++)
+        known.shares[tier] = json_number_value(json_array_get(shares, tier));
+    for (size_t i = 0; i < set->cases.n; i++) know(&known, set, i);
+    return known;
+}
+
+static void known_release(struct known *known)
+{
+    json_decref(known->ids);
+    json_decref(known->clusters);
+    json_decref(known->contents);
+    json_decref(known->sizes);
+}
+
+/* A case that is known, a copy of one elsewhere, or one too many for its sealed cluster stays out. */
+static bool is_welcome(const struct known *known, const struct pawl_case *item, enum pawl_tier tier)
+{
+    char hex[PAWL_HASH_HEX];
+    content_hex(item, hex);
+    const char *twin = pawl_json_get_text(known->contents, hex, NULL);
+    if (json_object_get(known->ids, item->id) != NULL) return false;
+    if (twin != NULL && strcmp(twin, item->cluster) != 0) return false;
+    return tier != PAWL_TIER_GATE ||
+           pawl_json_get_int(known->sizes, item->cluster, 0) < known->largest;
+}
+
+static enum pawl_status add_one(struct pawl_vault *vault, struct known *known,
+                                struct pawl_vault_set *set, const struct pawl_case *item,
+                                struct pawl_error *err)
+{
+    int64_t at = pawl_json_get_int(known->ids, item->id, -1);
+    if (at >= 0 && !same_case(item, &set->cases.items[at])) {
+        pawl_fail(err, PAWL_ECONFIG, "The case \"%s\" is known with other content.", item->id);
+        pawl_hint(err, "A case never changes; give the new one another id.");
+        return PAWL_ECONFIG;
+    }
+    int64_t there = pawl_json_get_int(known->clusters, item->cluster, -1);
+    enum pawl_tier tier = there >= 0
+                              ? (enum pawl_tier)there
+                              : pawl_tier_of(vault->keys.split, item->cluster, known->shares);
+    if (!is_welcome(known, item, tier)) return PAWL_OK;
+    set->cases.items[set->cases.n] = *item;
+    set->tiers[set->cases.n++] = tier;
+    know(known, set, set->cases.n - 1);
+    return PAWL_OK;
+}
+
+/* The case list, and wider evidence rows for the attempts to come. */
+static enum pawl_status commit_added(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                     struct pawl_error *err)
+{
+    struct figures figures;
+    struct pawl_vault_write *lists;
+    count(set, &figures);
+    set_figures(vault, set, &figures);
+    size_t n = pawl_vault_set_writes(vault, set, &lists);
+    int64_t used = pawl_vault_attempts(vault);
+    int64_t most = pawl_json_get_int(vault->state, "max_attempts", 0);
+    struct pawl_vault_write *writes =
+        PAWL_NEW_N(&vault->arena, struct pawl_vault_write, n + (size_t)(most - used) + 1);
+    memcpy(writes, lists, n * sizeof *writes);
+    for (int64_t k = used + 1; k <= most; k++)
+        writes[n++] = (struct pawl_vault_write){PAWL_VAULT_ROW_EVIDENCE, (uint64_t)k, PAWL_STR("")};
+    return pawl_vault_commit(vault, writes, n, err);
+}
+
+static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
+                                 struct pawl_vault_set *set, struct pawl_vault_set *fresh,
+                                 json_t **done, struct pawl_error *err)
+{
+    PAWL_TRY(pawl_vault_set_load(vault, set, err));
+    PAWL_TRY(read_file(vault, file, PAWL_TIER_TRAIN, fresh, err));
+    PAWL_TRY(pawl_cases_check(&fresh->cases, path_of(vault, file), err));
+    size_t before = set->cases.n;
+    struct known known = known_of(vault, set);
+    grow(vault, set, fresh->cases.n);
+    enum pawl_status status = PAWL_OK;
+    for (size_t i = 0; i < fresh->cases.n && status == PAWL_OK; i++)
+        status = add_one(vault, &known, set, &fresh->cases.items[i], err);
+    known_release(&known);
+    PAWL_TRY(status);
+    mark_check(vault, set, before);
+    write_list(set, before);
+    size_t added = set->cases.n - before;
+    if (added > 0) PAWL_TRY(commit_added(vault, set, err));
+    *done = json_pack("{s:I, s:I, s:O, s:O}", "added", (json_int_t)added, "refused",
+                      (json_int_t)(fresh->cases.n - added), "tiers",
+                      json_object_get(vault->state, "tiers"), "commitment",
+                      json_object_get(vault->state, "commitment"));
+    pawl_json_set(*done, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, before));
+    pawl_json_set(*done, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, before));
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file, json_t **done,
+                                struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    struct pawl_vault_set set = {0}, fresh = {0};
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
+    if (status == PAWL_OK) status = add_file(&vault, file, &set, &fresh, done, err);
+    pawl_vault_set_release(&set);
+    pawl_vault_set_release(&fresh);
+    pawl_vault_release(&vault);
+    return status;
+}

@@ -1,0 +1,303 @@
+/*
+ * What can be seen from outside the vault: messages, their times, file sizes, and what the sealed
+ * side is told. It follows from public figures and the one bit.
+ */
+#include "support/vault_rig.h"
+
+#include "base/clock.h"
+#include "improve/statement.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct rig_cases cases = {
+    .n = 600, .hard_per_cent = 60, .cluster_size = 1, .flavour = "a"};
+
+static int64_t integer(const json_t *object, const char *key)
+{
+    return pawl_json_get_int(object, key, -1);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    return pawl_json_get_text(object, key, "");
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- two sealed sets that answer alike look alike -------------------------------------------------------- */
+
+/* Names and sizes of everything in a folder. */
+static json_t *listing(char *path)
+{
+    json_t *out = json_object();
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char *file;
+        if (entry->d_name[0] == '.') continue;
+        assert_true(asprintf(&file, "%s/%s", path, entry->d_name) > 0);
+        pawl_json_set(out, entry->d_name, json_integer(rig_size(file)));
+        free(file);
+    }
+    closedir(folder);
+    free(path);
+    return out;
+}
+
+/* What depends on the content of the sealed set and may, as a salted hash, be seen. */
+static void blind(json_t *value)
+{
+    static const char *const hashes[] = {"commitment", "evidence_root", "signature"};
+    const char *key;
+    size_t i;
+    json_t *member;
+    for (size_t h = 0; h < sizeof hashes / sizeof *hashes; h++) json_object_del(value, hashes[h]);
+    json_object_foreach(value, key, member) blind(member);
+    json_array_foreach(value, i, member) blind(member);
+}
+
+static json_t *life_of(const struct rig_cases *of)
+{
+    struct rig rig;
+    const char *candidates[] = {"WORSE", "GOOD", "GOOD PATCHY", "BROKEN", "GOOD"};
+    json_t *seen = json_array();
+    rig_make(&rig, of, "{}");
+    json_decref(rig_done(rig_once(&rig, RIG_NO_PEER, rig_op("seal"))));
+    json_array_append_new(seen, listing(rig_path(&rig, ".pawl/sealed")));
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        rig_start(&rig, RIG_SEALED);
+        json_array_append_new(seen,
+                              rig_ask(&rig, rig_attempt(candidates[i], "PLAIN", NULL), &seen));
+        rig_stop(&rig);
+        json_array_append_new(seen, listing(rig_path(&rig, ".pawl/sealed")));
+    }
+    json_array_append_new(seen, rig_once(&rig, RIG_NO_PEER, rig_op("status")));
+    json_array_append_new(seen, listing(rig_home(&rig, "")));
+    rig_remove(&rig);
+    return seen;
+}
+
+static void two_sealed_sets_look_alike(void **state)
+{
+    (void)state;
+    /* Other content, other shares of wins, another stop; equal numbers and verdicts. */
+    struct rig_cases other = {
+        .n = 600, .hard_per_cent = 35, .cluster_size = 1, .flavour = "something else, and longer"};
+    json_t *one = life_of(&cases), *two = life_of(&other);
+    assert_false(json_equal(one, two)); /* the hashes do differ */
+    blind(one);
+    blind(two);
+    char *first = pawl_json_text(one), *second = pawl_json_text(two);
+    assert_string_equal(first, second);
+    /* And within one life the files never change their sizes. */
+    const json_t *sizes = json_array_get(one, 0);
+    assert_int_equal(json_object_size(sizes), 1);
+    size_t i;
+    json_t *entry;
+    json_array_foreach(one, i, entry) if (json_object_get(entry, "vault.db") != NULL)
+        assert_true(json_equal(entry, sizes));
+    free(first);
+    free(second);
+    json_decref(one);
+    json_decref(two);
+}
+
+/* --- what the sealed side is told -------------------------------------------------------------------------- */
+
+struct played {
+    int n_cases, n_arm[2], most_under_way, first_arm[2];
+    bool leaked;
+};
+
+/* Play the sealed side for one attempt with `parallel` 3: hold answers back to see how many come. */
+static json_t *play_attempt(struct rig *rig, const char *candidate, struct played *played)
+{
+    json_t *message, *held[8];
+    int n_held = 0;
+    *played = (struct played){0};
+    rig_start(rig, RIG_PLAYED);
+    json_t *request = rig_attempt(candidate, "PLAIN", NULL);
+    assert_int_equal(pawl_channel_send(rig->front, request, NULL), PAWL_OK);
+    json_decref(request);
+    while (pawl_channel_receive(rig->peer, n_held > 0 ? 30 : 1000, &message, NULL) == PAWL_OK) {
+        const json_t *item = json_object_get(message, "case");
+        if (message != NULL && item == NULL) {
+            json_t *ready = json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 3, "models");
+            assert_int_equal(pawl_channel_send(rig->peer, ready, NULL), PAWL_OK);
+            json_decref(ready);
+            json_decref(message);
+            continue;
+        }
+        if (message != NULL) {
+            char *shown = json_dumps(message, 0);
+            int64_t arm = integer(item, "arm");
+            if (strstr(shown, "target") != NULL || strstr(shown, "case-0") != NULL)
+                played->leaked = true;
+            free(shown);
+            if (played->n_cases % 2 == 0) played->first_arm[arm]++;
+            played->n_cases++;
+            played->n_arm[arm]++;
+            assert_true(n_held < 8);
+            held[n_held++] = message;
+            if (n_held > played->most_under_way) played->most_under_way = n_held;
+            continue;
+        }
+        if (n_held == 0) break;
+        while (n_held > 0) { /* the newest first: any order is allowed */
+            item = json_object_get(held[--n_held], "case");
+            json_t *reply =
+                json_pack("{s:O, s:O, s:O, s:s, s:{s:s}}", "n", json_object_get(item, "n"), "arm",
+                          json_object_get(item, "arm"), "sample", json_object_get(item, "sample"),
+                          "status", "done", "output", "answer", "yes");
+            assert_int_equal(pawl_channel_send(rig->peer, reply, NULL), PAWL_OK);
+            json_decref(reply);
+            json_decref(held[n_held]);
+        }
+    }
+    assert_int_equal(pawl_channel_receive(rig->front, 5000, &message, NULL), PAWL_OK);
+    while (message != NULL && json_object_get(message, "progress") != NULL) {
+        json_decref(message);
+        assert_int_equal(pawl_channel_receive(rig->front, 5000, &message, NULL), PAWL_OK);
+    }
+    rig_stop(rig);
+    return rig_done(message);
+}
+
+static void the_sealed_side_sees_inputs_alone(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_cases small = cases;
+    struct played played;
+    small.n = 60;
+    rig_make(&rig, &small, "{}");
+    json_decref(rig_done(rig_once(&rig, RIG_NO_PEER, rig_op("seal"))));
+    for (int k = 1; k <= 2; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "SAME %d", k);
+        json_t *answer = play_attempt(&rig, name, &played);
+        const json_t *statement = json_object_get(answer, "statement");
+        int n = (int)integer(statement, "n_planned");
+        assert_string_equal(text(statement, "verdict"), "no");
+        assert_int_equal(played.n_arm[1], n);
+        assert_int_equal(played.n_arm[0], n); /* the incumbent is measured again every time */
+        assert_true(played.first_arm[0] > n / 5 && played.first_arm[1] > n / 5);
+        assert_int_equal(played.most_under_way, 3);
+        assert_false(played.leaked);
+        json_decref(answer);
+    }
+    rig_remove(&rig);
+}
+
+static void an_answer_nobody_asked_for_decides_nothing(void **state)
+{
+    (void)state;
+    static const char *const forged[] = {
+        "{\"n\":0,\"arm\":0,\"sample\":7,\"status\":\"done\",\"output\":{\"answer\":\"yes\"}}",
+        "{\"n\":99999,\"arm\":1,\"sample\":0,\"status\":\"done\"}",
+        "{\"n\":-1,\"arm\":5}",
+        "{}",
+        "[1]",
+        "{\"n\":3,\"arm\":1,\"sample\":0,\"status\":\"done\",\"output\":{\"answer\":\"yes\"}}"};
+    for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+        struct rig rig;
+        struct rig_cases small = cases;
+        json_t *message;
+        small.n = 60;
+        rig_make(&rig, &small, "{}");
+        json_decref(rig_done(rig_once(&rig, RIG_NO_PEER, rig_op("seal"))));
+        rig_start(&rig, RIG_PLAYED);
+        json_t *request = rig_attempt("GOOD", "PLAIN", NULL);
+        assert_int_equal(pawl_channel_send(rig.front, request, NULL), PAWL_OK);
+        assert_int_equal(pawl_channel_receive(rig.peer, 2000, &message, NULL), PAWL_OK);
+        json_decref(message);
+        json_t *ready = json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 1, "models");
+        assert_int_equal(pawl_channel_send(rig.peer, ready, NULL), PAWL_OK);
+        assert_int_equal(pawl_channel_receive(rig.peer, 2000, &message, NULL), PAWL_OK);
+        json_decref(message);
+        json_t *answer = json_loads(forged[i], 0, NULL);
+        assert_int_equal(pawl_channel_send(rig.peer, answer, NULL), PAWL_OK);
+        assert_int_equal(pawl_channel_receive(rig.front, 5000, &message, NULL), PAWL_OK);
+        rig_expect_error(message, "undecided");
+        rig_stop(&rig);
+        json_decref(request);
+        json_decref(ready);
+        json_decref(answer);
+        rig_remove(&rig);
+    }
+}
+
+/* --- late work ------------------------------------------------------------------------------------------------ */
+
+/* D is 2 s; the work takes until 2.1 s: the answer waits for 2.5 s. */
+static void late_work_waits_for_the_next_point(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_cases small = cases;
+    json_t *message;
+    small.n = 60;
+    rig_make(&rig, &small, "{}");
+    rig.virtual_seed = -1;
+    json_decref(rig_done(rig_once(&rig, RIG_NO_PEER, rig_op("seal"))));
+    rig_start(&rig, RIG_PLAYED);
+    json_t *request = rig_attempt("GOOD", "PLAIN", NULL);
+    pawl_json_set(request, "pace_us", json_integer(0));
+    assert_int_equal(pawl_channel_send(rig.front, request, NULL), PAWL_OK);
+    json_decref(request);
+    double start = 0;
+    for (bool first = true; start == 0 || seconds() - start < 2.3; first = false) {
+        if (pawl_channel_receive(rig.peer, 100, &message, NULL) != PAWL_OK || message == NULL)
+            continue;
+        const json_t *item = json_object_get(message, "case");
+        json_t *reply = first ? json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 1, "models")
+                              : json_pack("{s:O, s:O, s:O, s:s}", "n", json_object_get(item, "n"),
+                                          "arm", json_object_get(item, "arm"), "sample",
+                                          json_object_get(item, "sample"), "status", "failed");
+        if (!first && start == 0) {
+            start = seconds();
+            while (seconds() - start < 2.1) pawl_clock_sleep_ms(10);
+        }
+        assert_int_equal(pawl_channel_send(rig.peer, reply, NULL), PAWL_OK);
+        json_decref(reply);
+        json_decref(message);
+    }
+    int progress = 0;
+    while (pawl_channel_receive(rig.front, 3000, &message, NULL) == PAWL_OK && message != NULL &&
+           json_object_get(message, "progress") != NULL) {
+        progress++;
+        assert_true(integer(json_object_get(message, "progress"), "release_points_passed") <= 4);
+        json_decref(message);
+    }
+    double took = seconds() - start;
+    json_decref(rig_done(message));
+    assert_int_equal(progress, 4);
+    assert_true(took > 2.4 && took < 3.0);
+    rig_stop(&rig);
+    rig_remove(&rig);
+}
+
+int main(void)
+{
+    pawl_crypto_init();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_sealed_sets_look_alike),
+        cmocka_unit_test(the_sealed_side_sees_inputs_alone),
+        cmocka_unit_test(an_answer_nobody_asked_for_decides_nothing),
+        cmocka_unit_test(late_work_waits_for_the_next_point),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
