@@ -393,12 +393,14 @@ static enum pawl_status openai_open(const struct pawl_lm_open *context, const vo
     model->options = *(const struct openai_options *)given;
     const struct openai_options *options = &model->options;
     const char *base = base_url_of(options);
-    struct pawl_str host = host_of(base);
+    const char *place = host_of(base).ptr;
     size_t base_len = strlen(base);
     while (base[base_len - 1] == '/') base_len--;
     model->url = pawl_arena_printf(arena, "%.*s/chat/completions", (int)base_len, base);
-    model->identity =
-        pawl_arena_printf(arena, "openai:" PAWL_STR_FMT "/%s", PAWL_STR_ARG(host), options->model);
+    /* Everything that changes an answer besides the request itself. */
+    model->identity = pawl_arena_printf(arena, "openai:%.*s/%s%s%s", (int)(base + base_len - place),
+                                        place, options->model, options->seed ? "" : "?seed=off",
+                                        is_reasoning(options) ? "?reasoning" : "");
     model->key_env = options->key_env ? options->key_env : default_key_env;
     model->style = (struct pawl_openai_style){
         .model = options->model, .reasoning = is_reasoning(options), .send_seed = options->seed};

@@ -119,7 +119,7 @@ void pawl_lm_cancel(struct pawl_lm *lm); /* async-signal-unsafe; from any thread
 int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role);
 /* True if choices are answered with log-probabilities by the role's backend. */
 bool pawl_lm_scores_choices(struct pawl_lm *lm, enum pawl_role role);
-/* "file:<sha256>" or "openai:<host>/<name>"; part of every cache key and certificate. Loads it. */
+/* "file:<sha256>" or "openai:<host>/<path>/<name>"; part of every cache key and certificate. Loads it. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_identity(struct pawl_lm *lm, enum pawl_role role,
                                                   const char **identity, struct pawl_error *err);
 /* All models scripted: such a project may run on a virtual clock and fixed secrets. */

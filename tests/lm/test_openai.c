@@ -262,7 +262,7 @@ static void test_a_good_answer(void **unused)
     const char *identity;
     assert_int_equal(pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, NULL), PAWL_OK);
     assert_string_equal(identity,
-                        pawl_arena_printf(&arena, "openai:127.0.0.1:%d/tiny", server.port));
+                        pawl_arena_printf(&arena, "openai:127.0.0.1:%d/v1/tiny", server.port));
     assert_int_equal(pawl_lm_parallel(lm, PAWL_ROLE_TASK), 16);
     assert_false(pawl_lm_scores_choices(lm, PAWL_ROLE_TASK));
     pawl_lm_close(lm);
