@@ -68,6 +68,10 @@ struct pawl_host_case {
     const json_t *input;  /* {field: value} */
     const json_t *target; /* {field: value}, or as in the file when it fits no field */
 };
+/* The program's fields: {"inputs":[name...],"outputs":[{name,type,choices?}...],"extra":[name...]},
+ * extra being what the strategy adds (reasoning). Empty lists for a command program. Borrowed until
+ * the run ends. */
+const json_t *pawl_host_fields(struct pawl_host *host);
 size_t pawl_host_n_train(struct pawl_host *host);
 size_t pawl_host_n_dev(struct pawl_host *host); /* without dev-check */
 const struct pawl_host_case *pawl_host_train_case(struct pawl_host *host, uint32_t index);
@@ -76,8 +80,8 @@ const struct pawl_host_case *pawl_host_train_case(struct pawl_host *host, uint32
 
 enum pawl_host_tier { PAWL_HOST_TRAIN, PAWL_HOST_DEV };
 struct pawl_host_result {
-    bool missing;         /* no score: leave it out of every mean and pair */
-    double score;         /* [0,1]; 0 for a failed case */
+    bool missing; /* no score: leave it out of every mean and pair */
+    double score; /* [0,1]; 0 for a failed case */
     /* the rest only on train with `trace`; borrowed until the step arena is reset */
     bool failed;
     const json_t *output; /* {field: value}, reasoning included */
@@ -89,7 +93,7 @@ struct pawl_host_evaluation {
     enum pawl_host_tier tier;
     const uint32_t *cases;
     size_t n_cases;
-    uint32_t sample; /* 0; k > 0 asks for another answer to the same prompts */
+    uint32_t sample;    /* 0; k > 0 asks for another answer to the same prompts */
     double temperature; /* 0: the program's own; else overrides it (bootstrap's later rounds) */
     bool trace;         /* train only */
     struct pawl_host_result *results; /* n_cases, filled */
@@ -112,7 +116,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_host_score_dev(struct pawl_host *host, uin
 /* --- language models ------------------------------------------------------------------------- */
 
 struct pawl_host_prompt {
-    const char *role; /* "task", "reflect", "judge": which model */
+    const char *role;             /* "task", "reflect", "judge": which model */
     struct pawl_str system, user; /* system may be empty */
     int max_tokens;
     double temperature;

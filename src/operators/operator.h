@@ -27,7 +27,7 @@ struct pawl_operator {
     const struct pawl_option *options;
     size_t options_bytes;
     const struct pawl_operator_text *texts; /* ends with a NULL name; may be NULL */
-    const char *risks; /* known ways to fail, for its card */
+    const char *risks;                      /* known ways to fail, for its card */
     enum pawl_status (*run)(struct pawl_host *host, const void *options, struct pawl_error *err);
 };
 enum { PAWL_OPERATOR_API = 1 };
