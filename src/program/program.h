@@ -49,8 +49,7 @@ struct pawl_outcome {
     json_t *trace;      /* [{messages, reply, choice_logprobs?}] with PAWL_RUN_TRACE, else NULL */
     const char *reason; /* a sentence when not DONE; in the arena */
     struct pawl_usage usage;
-    struct pawl_hash
-        behaviour; /* hash of the output (or of the failure): equal answers, equal hash */
+    struct pawl_hash behaviour; /* of the own outputs, or of a failure: equal answers, equal hash */
 };
 void pawl_outcome_release(struct pawl_outcome *outcome);
 
@@ -75,8 +74,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_program_seed(struct pawl_program *program,
                                                    struct pawl_arena *arena,
                                                    struct pawl_artifact **seed,
                                                    struct pawl_error *err);
-/* Names of the input and output fields as JSON {inputs:[...], outputs:[{name,type,choices?}]};
- * empty lists for a command. New reference. */
+/* Names of the fields as JSON {inputs:[...], outputs:[{name,type,choices?}], extra:[...]}, extra
+ * being what the strategy adds ("reasoning"); empty lists for a command. New reference. */
 json_t *pawl_program_fields(const struct pawl_program *program);
 /* A case's input (or target) as an object by field: a plain text becomes the only (first) field.
  * New reference; NULL when it does not fit. Part of how demonstrations are written. */
@@ -97,6 +96,10 @@ pawl_program_run(struct pawl_instance *instance, struct pawl_arena *arena,
 void pawl_program_release(struct pawl_instance *instance);
 
 /*
+ * A case whose only input is a list of {role, content} is a conversation: its turns come last.
+ * The system turn ends in the wanted form of the answer; a single output is answered bare, several
+ * as `field: value` lines. Greedy requests carry seed 0, so that equal prompts are equal requests.
+ *
  * Components of a signature program, by role:
  *   instruction  free text, the system turn
  *   demos        JSON list of {field: value} with all input and output fields (reasoning too for
