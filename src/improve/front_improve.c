@@ -106,7 +106,8 @@ static enum pawl_status new_run_id(struct pawl_project *project, char id[32], in
     *now_ms = pawl_front_now_ms(project, &head);
     pawl_secret_bytes(random, sizeof random);
     if (project->test_mode)
-        snprintf(id, 32, "%011llx%.4s", (unsigned long long)*now_ms, head.hash);
+        snprintf(id, 32, "%011llx%04llx", (unsigned long long)*now_ms,
+                 (unsigned long long)(head.seq + 1) & 0xffff);
     else
         snprintf(id, 32, "%011llx%02x%02x", (unsigned long long)*now_ms, random[0], random[1]);
     return PAWL_OK;

@@ -48,11 +48,34 @@ static enum pawl_status write_template(const char *dir, const char *name, struct
 
 /* --- sealing -------------------------------------------------------------------------------- */
 
+/* Cases that an interrupted init or `data add` has stored already are passed over. */
+static enum pawl_status store_tier(struct pawl_project *project, const char *tier,
+                                   const json_t *cases, struct pawl_error *err)
+{
+    json_t *stored, *known = json_object(), *fresh = json_array(), *item;
+    size_t i;
+    enum pawl_status status = pawl_store_cases_get(project->store, tier, &stored, err);
+    if (status == PAWL_OK) {
+        json_array_foreach(stored, i, item)
+            pawl_json_set(known, pawl_json_get_text(item, "id", ""), json_true());
+        json_array_foreach((json_t *)cases, i, item)
+        {
+            if (json_object_get(known, pawl_json_get_text(item, "id", "")) == NULL)
+                json_array_append(fresh, item);
+        }
+        json_decref(stored);
+        if (json_array_size(fresh) > 0) status = pawl_store_cases_add(project->store, fresh, err);
+    }
+    json_decref(known);
+    json_decref(fresh);
+    return status;
+}
+
 static enum pawl_status store_cases(struct pawl_project *project, const json_t *sealed,
                                     struct pawl_error *err)
 {
-    PAWL_TRY(pawl_store_cases_add(project->store, json_object_get(sealed, "train"), err));
-    return pawl_store_cases_add(project->store, json_object_get(sealed, "dev"), err);
+    PAWL_TRY(store_tier(project, "train", json_object_get(sealed, "train"), err));
+    return store_tier(project, "dev", json_object_get(sealed, "dev"), err);
 }
 
 static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH_HEX],
@@ -98,8 +121,8 @@ static enum pawl_status append_seal(struct pawl_project *project, json_t *record
 }
 
 /*
- * Order matters for a crash in between: the vault is sealed first and answers the same again, the
- * cases replace whatever an unfinished init left, and `meta seal` is written last.
+ * Order matters for a crash in between: the vault is sealed first and answers the same again, cases
+ * that are stored are passed over, and `meta seal` is written last.
  */
 static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *err)
 {

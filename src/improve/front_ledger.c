@@ -27,10 +27,11 @@ static enum pawl_status make_record(void *context, const struct pawl_ledger_head
 {
     (void)err;
     const struct append_context *c = context;
+    append->ts_ms = pawl_front_now_ms(c->project, head);
     json_t *record =
         json_pack("{s:i, s:I, s:I, s:s, s:s, s:s, s:O}", "v", 1, "seq", (json_int_t)(head->seq + 1),
-                  "ts", (json_int_t)pawl_front_now_ms(c->project, head), "kind", c->entry->kind,
-                  "actor", "owner", "prev", head->hash, "body", c->entry->body);
+                  "ts", (json_int_t)append->ts_ms, "kind", c->entry->kind, "actor", "owner", "prev",
+                  head->hash, "body", c->entry->body);
     append->record = pawl_json_text(record);
     append->kind = c->entry->kind;
     chain_hash(head->hash, append->record, strlen(append->record), append->hash);

@@ -4,17 +4,19 @@
 export PAWL_TEST_SEED=11
 mkdir a b
 scripted_project a
-scripted_project b
 expect 0 pawl improve --json -C a --seed 3
 cp "$work/out" "$work/whole"
+# The same secrets are the same vault: the second project gets a data home of its own.
+export XDG_DATA_HOME="$work/data-b"
+scripted_project b
 
-# Slow the model down in real time is not possible on a virtual clock; so kill at many moments.
+# A virtual clock cannot be slowed down; so many moments are tried.
 kills=${PAWL_KILLS:-25}
 i=0 resumed=0
 set -- improve --json -C b --seed 3
 while [ "$i" -lt "$kills" ]; do
     i=$((i + 1))
-    pawl "$@" >"$work/out" 2>"$work/err" &
+    "$PAWL_BIN" "$@" >"$work/killed" 2>&1 &
     pid=$!
     python3 -c 'import random,sys,time; random.seed(int(sys.argv[1])); time.sleep(random.uniform(0.005, 0.25))' "$i"
     kill -9 "$pid" 2>/dev/null
