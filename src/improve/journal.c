@@ -115,8 +115,8 @@ static void add_cost(void *context, struct pawl_str path, const struct pawl_reco
 {
     struct cost_below *below = context;
     size_t n = strlen(below->prefix);
-    if (pawl_str_starts(path, below->prefix) && path.len > n && path.ptr[n] == '/')
-        below->sum += step->cost;
+    bool is_below = pawl_str_starts(path, below->prefix) && path.len > n && path.ptr[n] == '/';
+    if (n == 0 || is_below) below->sum += step->cost;
 }
 
 int64_t pawl_journal_cost_below(const struct pawl_journal *journal, const char *prefix)

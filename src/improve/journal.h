@@ -89,7 +89,7 @@ struct pawl_journal_totals pawl_journal_totals(const struct pawl_journal *journa
 typedef void (*pawl_journal_visit)(void *context, struct pawl_str path,
                                    const struct pawl_recorded *step);
 void pawl_journal_each(const struct pawl_journal *journal, pawl_journal_visit visit, void *context);
-/* Evaluations charged at open by the steps below `prefix` ("12/3"). O(n). */
+/* Evaluations charged at open by the steps below `prefix` ("12/3"; "": all). O(n). */
 int64_t pawl_journal_cost_below(const struct pawl_journal *journal, const char *prefix);
 
 /* The step at `path` as it was when the journal was opened; false beyond the frontier. Borrowed

@@ -137,6 +137,7 @@ static void test_finds_what_was_written(void **state)
     assert_int_equal(pawl_journal_cost_below(journal, "2/0"), 3);
     assert_int_equal(pawl_journal_cost_below(journal, "2"), 3);
     assert_int_equal(pawl_journal_cost_below(journal, "20"), 0);
+    assert_int_equal(pawl_journal_cost_below(journal, ""), 6);
     expect_text(journal, "1", "one");
     expect_text(journal, "2/0/1", "a \"quoted\" line\nwith \xC3\xA4");
     assert_false(pawl_journal_find(journal, "2/0", &step));

@@ -1,0 +1,122 @@
+/* Requests that ask no model: what is here, is it right, and what a project starts from. */
+#include "improve/engine_internal.h"
+
+#include "program/strategy.h"
+#include "sandbox/sandbox.h"
+
+const struct pawl_operator *pawl_operator_find(const char *name, struct pawl_error *err)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (; pawl_operators[n] != NULL && n < sizeof names / sizeof *names; n++) {
+        if (strcmp(pawl_operators[n]->name, name) == 0) return pawl_operators[n];
+        names[n] = pawl_operators[n]->name;
+    }
+    const char *nearest = pawl_nearest_word(name, names, n);
+    pawl_fail_at(err, PAWL_ENOTFOUND, NULL, 0, "improve.operator", "There is no operator \"%s\".",
+                 name);
+    if (nearest != NULL)
+        pawl_hint(err, "Did you mean %s?", nearest);
+    else
+        pawl_hint(err, "`pawl card` lists the operators.");
+    return NULL;
+}
+
+/* --- describe ------------------------------------------------------------------------------------ */
+
+static json_t *operator_json(const struct pawl_operator *operator)
+{
+    json_t *roles = json_array(), *texts = json_object();
+    for (size_t i = 0; operator->roles != NULL && operator->roles[i] != NULL; i++)
+        json_array_append_new(roles, json_string(operator->roles[i]));
+    const struct pawl_operator_text *text = operator->texts;
+    for (; text != NULL && text->name != NULL; text++)
+        pawl_json_set(texts, text->name, json_string(text->help));
+    json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:o}", "name", operator->name,
+                               "version", operator->version, "summary", operator->summary, "paper",
+                               operator->paper != NULL ? operator->paper : "", "risks",
+                               operator->risks != NULL ? operator->risks : "", "roles", roles,
+                               "texts", texts);
+    pawl_json_set(object, "options", pawl_options_describe(operator->options));
+    return object;
+}
+
+static json_t *metrics_json(void)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; pawl_metrics[i] != NULL; i++) {
+        json_t *one = json_pack("{s:s}", "summary", pawl_metrics[i]->summary);
+        pawl_json_set(one, "options", pawl_options_describe(pawl_metrics[i]->options));
+        pawl_json_set(all, pawl_metrics[i]->name, one);
+    }
+    return all;
+}
+
+static json_t *strategies_json(void)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; pawl_strategies[i] != NULL; i++)
+        pawl_json_set(all, pawl_strategies[i]->name, json_string(pawl_strategies[i]->summary));
+    return all;
+}
+
+enum pawl_status pawl_engine_describe(struct pawl_engine *engine, json_t **done,
+                                      struct pawl_error *err)
+{
+    json_t *operators = json_array();
+    (void)engine;
+    (void)err;
+    for (size_t i = 0; pawl_operators[i] != NULL; i++)
+        json_array_append_new(operators, operator_json(pawl_operators[i]));
+    *done = json_object();
+    pawl_json_set(*done, "operators", operators);
+    pawl_json_set(*done, "backends", pawl_lm_describe());
+    pawl_json_set(*done, "metrics", metrics_json());
+    pawl_json_set(*done, "strategies", strategies_json());
+    pawl_json_set(*done, "sandbox", pawl_sandbox_describe());
+    return PAWL_OK;
+}
+
+/* --- validate and seed --------------------------------------------------------------------------- */
+
+static enum pawl_status check_operator(const struct pawl_config *config, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    const struct pawl_operator *operator= pawl_operator_find(config->improve.operator_name, err);
+    if (operator== NULL) return PAWL_ENOTFOUND;
+    void *values = pawl_arena_alloc(&arena, 1, operator->options_bytes + 1);
+    enum pawl_status status = pawl_options_read(operator->options, config->improve.options,
+                                                "improve.options", &arena, values, err);
+    pawl_arena_release(&arena);
+    return status;
+}
+
+enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
+                                      struct pawl_error *err)
+{
+    const struct pawl_worker *worker = engine->worker;
+    const struct pawl_config *config = &worker->config;
+    struct pawl_metric *metric;
+    struct pawl_lm_settings lm = {
+        .models = config->models, .roles = config->roles, .project_dir = worker->project_dir};
+    struct pawl_program_settings program = {.program = config->program,
+                                            .project_dir = worker->project_dir};
+    PAWL_TRY(pawl_lm_check(&lm, err));
+    PAWL_TRY(pawl_program_check(&program, err));
+    PAWL_TRY(pawl_metric_open(config->metric, worker->project_dir, &metric, err));
+    pawl_metric_close(metric);
+    PAWL_TRY(check_operator(config, err));
+    *done = json_object();
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_engine_seed(struct pawl_engine *engine, json_t **done, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_artifact *seed;
+    PAWL_TRY(pawl_engine_open(engine, false, err));
+    enum pawl_status status = pawl_program_seed(engine->program, &arena, &seed, err);
+    if (status == PAWL_OK) *done = json_pack("{s:o}", "artifact", pawl_artifact_json(seed));
+    pawl_arena_release(&arena);
+    return status;
+}

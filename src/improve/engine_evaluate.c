@@ -1,0 +1,397 @@
+/* Requests that score an artifact on visible cases, or answer inputs with it. */
+#include "improve/engine_internal.h"
+
+#include "base/clock.h"
+#include "gate/intervals.h"
+#include "gate/paired.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { PIECE_ITEMS = 512, RESAMPLES = 2000, ANSWER_THREADS_MAX = 64 };
+#define CONFIDENCE 0.95
+
+/* --- the summary ---------------------------------------------------------------------------------- */
+
+struct tally {
+    size_t n_cases, n_failed, n_missing, n_evaluations, n_scored;
+    double *means;   /* of each case that has a score, in order */
+    size_t *cluster; /* of each such case */
+    size_t n_clusters;
+    bool all_binary;
+    struct pawl_behaviour *behaviour; /* of sample 0 of each case */
+    struct pawl_usage usage;
+};
+
+/* Clusters are numbered in order of appearance; a quadratic search would show at 10^6 cases. */
+static size_t cluster_number(json_t *numbers, const char *name)
+{
+    json_t *known = json_object_get(numbers, name);
+    if (known != NULL) return (size_t)json_integer_value(known);
+    size_t number = json_object_size(numbers);
+    json_object_set_new(numbers, name, json_integer((json_int_t)number));
+    return number;
+}
+
+static void tally_case(struct tally *tally, const struct pawl_case *item, json_t *clusters,
+                       const struct pawl_result *results, size_t n_samples)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t k = 0; k < n_samples; k++) {
+        tally->n_evaluations++;
+        if (results[k].status == PAWL_OUTCOME_FAILED) tally->n_failed++;
+        if (results[k].status == PAWL_OUTCOME_MISSING) {
+            tally->n_missing++;
+            continue;
+        }
+        sum += results[k].score;
+        n++;
+    }
+    tally->behaviour[tally->n_cases++] = pawl_behaviour_of(&results[0]);
+    if (n == 0) return;
+    double mean = sum / (double)n;
+    if (mean > 0 && mean < 1) tally->all_binary = false;
+    tally->means[tally->n_scored] = mean;
+    tally->cluster[tally->n_scored++] = cluster_number(clusters, item->cluster);
+    tally->n_clusters = json_object_size(clusters);
+}
+
+static struct pawl_interval bootstrap(const double *x, size_t n, uint64_t seed)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_random random;
+    pawl_random_init(&random, seed);
+    random = pawl_random_split(&random, PAWL_STR("ci95"));
+    struct pawl_interval ci = pawl_bootstrap_mean(x, n, CONFIDENCE, RESAMPLES, &random, &arena).bca;
+    pawl_arena_release(&arena);
+    return ci;
+}
+
+/* Only clusters are independent. Too few of them for a normal interval: resample their means. */
+static struct pawl_interval clustered(const struct tally *tally, uint64_t seed)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_clustered c = pawl_clustered(tally->means, tally->cluster, tally->n_scored,
+                                             tally->n_clusters, CONFIDENCE, &arena);
+    struct pawl_interval ci = {c.lo, c.hi};
+    if (isnan(c.lo)) {
+        double *sums = PAWL_NEW_N(&arena, double, tally->n_clusters);
+        double *sizes = PAWL_NEW_N(&arena, double, tally->n_clusters);
+        pawl_cluster_sums(tally->means, tally->cluster, tally->n_scored, sums, tally->n_clusters);
+        for (size_t i = 0; i < tally->n_scored; i++) sizes[tally->cluster[i]] += 1;
+        for (size_t g = 0; g < tally->n_clusters; g++) sums[g] /= sizes[g];
+        ci = bootstrap(sums, tally->n_clusters, seed);
+    }
+    pawl_arena_release(&arena);
+    return ci;
+}
+
+static struct pawl_interval interval(const struct tally *tally, double mean, uint64_t seed)
+{
+    struct pawl_interval ci = {0, 1};
+    if (tally->n_scored == 0) return ci;
+    if (tally->n_clusters < tally->n_scored)
+        ci = clustered(tally, seed);
+    else if (tally->all_binary)
+        ci = pawl_wilson((uint64_t)llround(mean * (double)tally->n_scored), tally->n_scored,
+                         CONFIDENCE);
+    else
+        ci = bootstrap(tally->means, tally->n_scored, seed);
+    if (ci.lo < 0) ci.lo = 0;
+    if (ci.hi > 1) ci.hi = 1;
+    return ci;
+}
+
+static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
+{
+    double mean = tally->n_scored > 0 ? pawl_mean(tally->means, tally->n_scored) : 0;
+    struct pawl_interval ci = interval(tally, mean, seed);
+    pawl_json_set(done, "n", json_integer((json_int_t)tally->n_cases));
+    pawl_json_set(done, "mean", json_real(mean));
+    pawl_json_set(done, "ci95", json_pack("[f, f]", ci.lo, ci.hi));
+    pawl_json_set(done, "failed", json_integer((json_int_t)tally->n_failed));
+    pawl_json_set(done, "missing", json_integer((json_int_t)tally->n_missing));
+    pawl_json_set(done, "evaluations", json_integer((json_int_t)tally->n_evaluations));
+    pawl_json_set(done, "tokens", pawl_tokens_json(&tally->usage));
+    pawl_json_set(done, "usd", json_real((double)tally->usage.cost_microusd / 1e6));
+    pawl_json_set(done, "cached", json_integer((json_int_t)tally->usage.n_cached));
+}
+
+static enum pawl_status model_json(struct pawl_engine *engine, json_t **model,
+                                   struct pawl_error *err)
+{
+    const char *identity;
+    *model = json_null();
+    if (json_object_size(engine->worker->config.models) == 0) return PAWL_OK;
+    PAWL_TRY(pawl_lm_identity(engine->lm, PAWL_ROLE_TASK, &identity, err));
+    *model = json_string(identity);
+    return PAWL_OK;
+}
+
+/* --- evaluate ---------------------------------------------------------------------------------------- */
+
+struct evaluation {
+    struct pawl_engine *engine;
+    struct pawl_cases cases;
+    const struct pawl_artifact *artifact;
+    struct pawl_instance *instance;
+    size_t n_samples;
+    bool per_case;
+    bool whole_dev; /* the behaviour on all of dev names a candidate */
+    json_t *clusters;
+    struct tally tally;
+};
+
+static enum pawl_status send_row(struct evaluation *evaluation, const struct pawl_case *item,
+                                 uint32_t sample, const struct pawl_result *result,
+                                 struct pawl_error *err)
+{
+    static const char *const words[] = {"scored", "failed", "missing"};
+    bool missing = result->status == PAWL_OUTCOME_MISSING;
+    const char *feedback = result->feedback != NULL ? result->feedback : result->reason;
+    json_t *row = json_pack("{s:s, s:i, s:s}", "id", item->id, "sample", (int)sample, "status",
+                            words[result->status]);
+    pawl_json_set(row, "score", missing ? json_null() : json_real(result->score));
+    pawl_json_set(row, "output",
+                  result->output != NULL ? json_incref((json_t *)result->output) : json_null());
+    pawl_json_set(row, "feedback",
+                  feedback != NULL ? pawl_json_string(pawl_str_of(feedback)) : json_null());
+    return pawl_engine_send(evaluation->engine, "row", row, err);
+}
+
+/* Cases [first, first + n) with all their samples: a piece is what is in memory at once. */
+static enum pawl_status evaluate_piece(struct evaluation *evaluation, size_t first, size_t n,
+                                       struct pawl_evaluation_item *items,
+                                       struct pawl_result *results, struct pawl_error *err)
+{
+    size_t n_samples = evaluation->n_samples;
+    struct pawl_batch *batch = NULL;
+    for (size_t i = 0; i < n * n_samples; i++)
+        items[i] =
+            (struct pawl_evaluation_item){.instance = evaluation->instance,
+                                          .item = &evaluation->cases.items[first + i / n_samples],
+                                          .sample = (uint32_t)(i % n_samples)};
+    evaluation->engine->n_done_before = (int64_t)(first * n_samples);
+    enum pawl_status status =
+        pawl_evaluator_run(evaluation->engine->evaluator, items, n * n_samples,
+                           evaluation->per_case ? PAWL_EVALUATE_OUTPUT : 0, results,
+                           &evaluation->tally.usage, evaluation->per_case ? &batch : NULL, err);
+    for (size_t i = 0; status == PAWL_OK && i < n; i++) {
+        const struct pawl_case *item = &evaluation->cases.items[first + i];
+        tally_case(&evaluation->tally, item, evaluation->clusters, &results[i * n_samples],
+                   n_samples);
+        for (size_t k = 0; evaluation->per_case && status == PAWL_OK && k < n_samples; k++)
+            status = send_row(evaluation, item, (uint32_t)k, &results[i * n_samples + k], err);
+    }
+    pawl_batch_free(batch);
+    return status;
+}
+
+static enum pawl_status evaluate_all(struct evaluation *evaluation, struct pawl_error *err)
+{
+    size_t n_cases = evaluation->cases.n, n_samples = evaluation->n_samples;
+    size_t piece = PIECE_ITEMS / n_samples > 0 ? PIECE_ITEMS / n_samples : 1;
+    enum pawl_status status = PAWL_OK;
+    struct pawl_evaluation_item *items = pawl_xcalloc(piece * n_samples, sizeof *items);
+    struct pawl_result *results = pawl_xcalloc(piece * n_samples, sizeof *results);
+    evaluation->engine->n_planned = (int64_t)(n_cases * n_samples);
+    for (size_t first = 0; status == PAWL_OK && first < n_cases; first += piece) {
+        size_t n = n_cases - first < piece ? n_cases - first : piece;
+        status = evaluate_piece(evaluation, first, n, items, results, err);
+    }
+    evaluation->engine->n_planned = 0;
+    free(items);
+    free(results);
+    return status;
+}
+
+static enum pawl_status summarise(struct evaluation *evaluation, int64_t wall_us, double cpu_s,
+                                  json_t **done, struct pawl_error *err)
+{
+    struct pawl_engine *engine = evaluation->engine;
+    const struct tally *tally = &evaluation->tally;
+    struct pawl_hash behaviour = evaluation->artifact->id;
+    char hex[PAWL_HASH_HEX];
+    json_t *model;
+    PAWL_TRY(model_json(engine, &model, err));
+    if (evaluation->whole_dev)
+        pawl_behaviour_hash(&evaluation->cases, tally->behaviour, &behaviour);
+    pawl_hash_hex(&behaviour, hex);
+    int64_t n = tally->n_evaluations > 0 ? (int64_t)tally->n_evaluations : 1;
+    *done = json_pack("{s:s, s:o, s:f, s:f, s:I, s:s}", "metric", pawl_metric_name(engine->metric),
+                      "model", model, "wall_s", (double)wall_us / 1e6, "cpu_s", cpu_s, "pace_us",
+                      (json_int_t)(wall_us / n > 0 ? wall_us / n : 1), "behaviour", hex);
+    add_summary(*done, tally, engine->worker->config.seed);
+    return PAWL_OK;
+}
+
+static enum pawl_status read_cases(struct evaluation *evaluation, const json_t *request,
+                                   struct pawl_arena *arena, struct pawl_error *err)
+{
+    struct pawl_engine *engine = evaluation->engine;
+    const char *file = pawl_json_get_text(request, "file", NULL);
+    const char *tier = pawl_json_get_text(request, "tier", "dev");
+    int64_t limit = pawl_json_get_int(request, "limit", 0);
+    if (strcmp(tier, "train") != 0 && strcmp(tier, "dev") != 0)
+        return pawl_fail(err, PAWL_EUSAGE, "The tier %s is not a visible one.", tier);
+    if (file == NULL) {
+        evaluation->whole_dev = limit <= 0 && strcmp(tier, "dev") == 0;
+        return pawl_engine_cases(engine, tier, limit > 0 ? (size_t)limit : 0, arena,
+                                 &evaluation->cases, err);
+    }
+    PAWL_TRY(
+        pawl_cases_read(file, engine->worker->config.data.columns, arena, &evaluation->cases, err));
+    if (limit > 0 && evaluation->cases.n > (size_t)limit) evaluation->cases.n = (size_t)limit;
+    return PAWL_OK;
+}
+
+static enum pawl_status evaluate_in(struct pawl_arena *arena, struct evaluation *evaluation,
+                                    const json_t *request, json_t **done, struct pawl_error *err)
+{
+    struct pawl_engine *engine = evaluation->engine;
+    struct pawl_artifact *artifact;
+    PAWL_TRY(pawl_artifact_from_json(arena, json_object_get(request, "artifact"), &artifact, err));
+    evaluation->artifact = artifact;
+    PAWL_TRY(read_cases(evaluation, request, arena, err));
+    if (evaluation->cases.n == 0) return pawl_fail(err, PAWL_EUSAGE, "There is no case to score.");
+    struct tally *tally = &evaluation->tally;
+    tally->means = PAWL_NEW_N(arena, double, evaluation->cases.n);
+    tally->cluster = PAWL_NEW_N(arena, size_t, evaluation->cases.n);
+    tally->behaviour = PAWL_NEW_N(arena, struct pawl_behaviour, evaluation->cases.n);
+    tally->all_binary = pawl_metric_is_binary(engine->metric);
+    PAWL_TRY(pawl_program_prepare(engine->program, artifact, 0, &evaluation->instance, err));
+    int64_t started_us = pawl_clock_monotonic_us();
+    double started_cpu_s = pawl_clock_cpu_s();
+    PAWL_TRY(evaluate_all(evaluation, err));
+    return summarise(evaluation, pawl_clock_monotonic_us() - started_us,
+                     pawl_clock_cpu_s() - started_cpu_s, done, err);
+}
+
+enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *request,
+                                      json_t **done, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    int64_t samples = pawl_json_get_int(request, "samples", 1);
+    if (samples < 1 || samples > 1000)
+        return pawl_fail(err, PAWL_EUSAGE, "The number of samples is not in 1..1000.");
+    PAWL_TRY(pawl_engine_open(engine, true, err));
+    struct evaluation evaluation = {.engine = engine,
+                                    .n_samples = (size_t)samples,
+                                    .per_case = pawl_json_get_bool(request, "per_case", false),
+                                    .clusters = json_object()};
+    enum pawl_status status = evaluate_in(&arena, &evaluation, request, done, err);
+    if (evaluation.instance != NULL) pawl_program_release(evaluation.instance);
+    pawl_cases_release(&evaluation.cases);
+    json_decref(evaluation.clusters);
+    pawl_arena_release(&arena);
+    return status;
+}
+
+/* --- run: answer inputs -------------------------------------------------------------------------------- */
+
+struct answers {
+    struct pawl_instance *instance;
+    const json_t *inputs;
+    json_t **outputs;
+    size_t n;
+    atomic_size_t next;
+    pthread_mutex_t lock;
+    enum pawl_status status; /* the first failure; under lock */
+    struct pawl_error *err;
+};
+
+static enum pawl_status answer_one(struct answers *answers, size_t i, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_outcome outcome = {0};
+    struct pawl_run_options how = {0};
+    const char *id = pawl_arena_printf(&arena, "input-%zu", i);
+    struct pawl_program_case item = {id, json_array_get(answers->inputs, i)};
+    int64_t started_us = pawl_clock_monotonic_us();
+    enum pawl_status status =
+        pawl_program_run(answers->instance, &arena, &item, &how, &outcome, err);
+    if (status == PAWL_OK) {
+        bool done = outcome.status == PAWL_OUTCOME_DONE;
+        json_t *reason = done || outcome.reason == NULL
+                             ? json_null()
+                             : pawl_json_string(pawl_str_of(outcome.reason));
+        answers->outputs[i] =
+            json_pack("{s:O, s:o, s:o, s:f}", "output", done ? outcome.output : json_null(),
+                      "reason", reason, "tokens", pawl_tokens_json(&outcome.usage), "wall_s",
+                      (double)(pawl_clock_monotonic_us() - started_us) / 1e6);
+        pawl_outcome_release(&outcome);
+    }
+    pawl_arena_release(&arena);
+    return status;
+}
+
+static void *answer_many(void *context)
+{
+    struct answers *answers = context;
+    for (size_t i; (i = atomic_fetch_add(&answers->next, 1)) < answers->n;) {
+        struct pawl_error err = {0};
+        enum pawl_status status = answer_one(answers, i, &err);
+        if (status == PAWL_OK) continue;
+        pthread_mutex_lock(&answers->lock);
+        if (answers->status == PAWL_OK) *answers->err = err;
+        if (answers->status == PAWL_OK) answers->status = status;
+        pthread_mutex_unlock(&answers->lock);
+        break;
+    }
+    return NULL;
+}
+
+static void answer_all(struct answers *answers, size_t n_threads)
+{
+    pthread_t threads[ANSWER_THREADS_MAX];
+    size_t n_started = 0;
+    if (n_threads > ANSWER_THREADS_MAX) n_threads = ANSWER_THREADS_MAX;
+    while (n_started + 1 < n_threads && n_started + 1 < answers->n &&
+           pthread_create(&threads[n_started], NULL, answer_many, answers) == 0)
+        n_started++;
+    answer_many(answers);
+    for (size_t i = 0; i < n_started; i++) pthread_join(threads[i], NULL);
+}
+
+static enum pawl_status answer_with(struct pawl_engine *engine, const json_t *inputs,
+                                    struct pawl_instance *instance, json_t **done,
+                                    struct pawl_error *err)
+{
+    struct answers answers = {
+        .instance = instance, .inputs = inputs, .n = json_array_size(inputs), .err = err};
+    json_t *outputs = json_array(), *model = NULL;
+    answers.outputs = pawl_xcalloc(answers.n + 1, sizeof(json_t *));
+    pthread_mutex_init(&answers.lock, NULL);
+    answer_all(&answers, (size_t)pawl_program_parallel(engine->program));
+    pthread_mutex_destroy(&answers.lock);
+    enum pawl_status status = answers.status;
+    for (size_t i = 0; i < answers.n; i++)
+        if (answers.outputs[i] != NULL) json_array_append_new(outputs, answers.outputs[i]);
+    free(answers.outputs);
+    if (status == PAWL_OK) status = model_json(engine, &model, err);
+    if (status == PAWL_OK)
+        *done = json_pack("{s:o, s:o}", "outputs", outputs, "model", model);
+    else
+        json_decref(outputs);
+    return status;
+}
+
+enum pawl_status pawl_engine_answer(struct pawl_engine *engine, const json_t *request,
+                                    json_t **done, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_artifact *artifact;
+    struct pawl_instance *instance = NULL;
+    PAWL_TRY(pawl_engine_open(engine, false, err));
+    enum pawl_status status =
+        pawl_artifact_from_json(&arena, json_object_get(request, "artifact"), &artifact, err);
+    if (status == PAWL_OK)
+        status = pawl_program_prepare(engine->program, artifact, 0, &instance, err);
+    if (status == PAWL_OK)
+        status = answer_with(engine, json_object_get(request, "inputs"), instance, done, err);
+    if (instance != NULL) pawl_program_release(instance);
+    pawl_arena_release(&arena);
+    return status;
+}

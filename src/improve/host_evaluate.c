@@ -1,0 +1,464 @@
+/*
+ * Steps that score candidates on cases.
+ *
+ * The record of such a step is {"s":[score|null...], "b":"<8 hex per case>", "x":[...]}: scores of all
+ * cases of the batch in order (null: missing), on dev the behaviour of each answer, with `trace` what
+ * an operator may see of each: {"f":true, "o":output, "t":trace, "c":feedback}.
+ */
+#include "improve/host_internal.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- prepared instances ------------------------------------------------------------------------ */
+
+static struct pawl_cached_instance *find_instance_locked(struct pawl_run *run, uint32_t candidate)
+{
+    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
+        struct pawl_cached_instance *cached = &run->instances[i];
+        if (cached->instance != NULL && cached->candidate == candidate) return cached;
+    }
+    return NULL;
+}
+
+/* A free place, else the least recently used one that nobody uses; NULL when all are in use. */
+static struct pawl_cached_instance *oldest_instance_locked(struct pawl_run *run)
+{
+    struct pawl_cached_instance *oldest = NULL;
+    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
+        struct pawl_cached_instance *cached = &run->instances[i];
+        if (cached->instance == NULL) return cached;
+        if (cached->n_users > 0) continue;
+        if (oldest == NULL || cached->last_use < oldest->last_use) oldest = cached;
+    }
+    return oldest;
+}
+
+/* One candidate's instance for the time of a batch. */
+struct borrowed {
+    struct pawl_instance *instance;
+    struct pawl_cached_instance *place; /* NULL: not cached, released with the batch */
+};
+
+static bool borrow_prepared(struct pawl_run *run, uint32_t candidate, struct borrowed *out)
+{
+    pthread_mutex_lock(&run->instances_lock);
+    struct pawl_cached_instance *place = find_instance_locked(run, candidate);
+    if (place != NULL) {
+        place->n_users++;
+        place->last_use = ++run->n_uses;
+        *out = (struct borrowed){place->instance, place};
+    }
+    pthread_mutex_unlock(&run->instances_lock);
+    return place != NULL;
+}
+
+/* Preparing may take minutes and is done without the lock; two branches may prepare the same. */
+static void keep_prepared(struct pawl_run *run, uint32_t candidate, struct borrowed *borrowed)
+{
+    struct pawl_instance *old = NULL;
+    pthread_mutex_lock(&run->instances_lock);
+    struct pawl_cached_instance *place = oldest_instance_locked(run);
+    if (place != NULL && find_instance_locked(run, candidate) == NULL) {
+        old = place->instance;
+        *place = (struct pawl_cached_instance){borrowed->instance, candidate, 1, ++run->n_uses};
+        borrowed->place = place;
+    }
+    pthread_mutex_unlock(&run->instances_lock);
+    if (old != NULL) pawl_program_release(old);
+}
+
+static enum pawl_status borrow_instance(struct pawl_run *run, uint32_t candidate,
+                                        struct borrowed *out, struct pawl_error *err)
+{
+    if (borrow_prepared(run, candidate, out)) return PAWL_OK;
+    const struct pawl_artifact *artifact = pawl_run_artifact(run, candidate);
+    *out = (struct borrowed){0};
+    PAWL_TRY(pawl_program_prepare(run->settings.program, artifact, 0, &out->instance, err));
+    keep_prepared(run, candidate, out);
+    return PAWL_OK;
+}
+
+static void give_instance_back(struct pawl_run *run, struct borrowed *borrowed)
+{
+    if (borrowed->instance == NULL) return;
+    if (borrowed->place == NULL) {
+        pawl_program_release(borrowed->instance);
+        return;
+    }
+    pthread_mutex_lock(&run->instances_lock);
+    borrowed->place->n_users--;
+    pthread_mutex_unlock(&run->instances_lock);
+}
+
+void pawl_run_release_instances(struct pawl_run *run)
+{
+    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
+        PAWL_ASSERT(run->instances[i].n_users == 0);
+        if (run->instances[i].instance != NULL) pawl_program_release(run->instances[i].instance);
+        run->instances[i].instance = NULL;
+    }
+}
+
+/* --- JSON that an operator looks at --------------------------------------------------------------- */
+
+/* An operator may look at outputs and traces until it resets its step arena. An arena's used_bytes
+ * only grows between resets, so one that holds less than it did then has been reset since. */
+struct pawl_kept_json {
+    struct pawl_kept_json *next;
+    const struct pawl_arena *arena;
+    size_t used_bytes;
+    json_t *json;
+};
+
+static void keep_json(struct pawl_host *host, struct pawl_arena *arena, json_t *json)
+{
+    struct pawl_kept_json **link = &host->kept;
+    while (*link != NULL) {
+        struct pawl_kept_json *kept = *link;
+        if (kept->arena != arena || arena->used_bytes >= kept->used_bytes) {
+            link = &kept->next;
+            continue;
+        }
+        *link = kept->next;
+        json_decref(kept->json);
+        free(kept);
+    }
+    (void)pawl_arena_alloc(arena, 1, 1);
+    struct pawl_kept_json *kept = pawl_xcalloc(1, sizeof *kept);
+    *kept = (struct pawl_kept_json){host->kept, arena, arena->used_bytes, json_incref(json)};
+    host->kept = kept;
+}
+
+void pawl_host_forget_json(struct pawl_kept_json **list)
+{
+    while (*list != NULL) {
+        struct pawl_kept_json *kept = *list;
+        *list = kept->next;
+        json_decref(kept->json);
+        free(kept);
+    }
+}
+
+/* --- fresh work ------------------------------------------------------------------------------------- */
+
+static bool is_dev(const struct pawl_host_evaluation *evaluation)
+{
+    return evaluation->tier != PAWL_HOST_TRAIN;
+}
+
+/* Index into all of dev. */
+static uint32_t dev_index(const struct pawl_run *run, const struct pawl_host_evaluation *evaluation,
+                          size_t i)
+{
+    bool check = (int)evaluation->tier == PAWL_TIER_CHECK_CASES;
+    return (check ? run->check : run->visible)[evaluation->cases[i]];
+}
+
+static const struct pawl_case *case_of(const struct pawl_run *run,
+                                       const struct pawl_host_evaluation *evaluation, size_t i)
+{
+    if (is_dev(evaluation)) return &run->settings.dev->items[dev_index(run, evaluation, i)];
+    return &run->settings.train->items[evaluation->cases[i]];
+}
+
+static size_t n_cases_of_tier(const struct pawl_run *run,
+                              const struct pawl_host_evaluation *evaluation)
+{
+    if (evaluation->tier == PAWL_HOST_TRAIN) return run->settings.train->n;
+    return evaluation->tier == PAWL_HOST_DEV ? run->n_visible : run->n_check;
+}
+
+static size_t check_batch(struct pawl_run *run, const struct pawl_host_evaluation *batch, size_t n)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t limit = n_cases_of_tier(run, &batch[i]);
+        PAWL_ASSERT(!batch[i].trace || batch[i].tier == PAWL_HOST_TRAIN);
+        for (size_t k = 0; k < batch[i].n_cases; k++) PAWL_ASSERT(batch[i].cases[k] < limit);
+        total += batch[i].n_cases;
+    }
+    return total;
+}
+
+static void hash_batch(struct pawl_hasher *args, const struct pawl_host_evaluation *batch, size_t n)
+{
+    pawl_args_begin(args, "evaluate");
+    for (size_t i = 0; i < n; i++) {
+        const struct pawl_host_evaluation *e = &batch[i];
+        pawl_args_int(args, e->candidate);
+        pawl_args_int(args, (uint64_t)e->tier);
+        pawl_args_int(args, e->sample);
+        pawl_args_int(args, (uint64_t)llround(e->temperature * 1e6));
+        pawl_args_int(args, e->trace);
+        pawl_args_int(args, e->n_cases);
+        pawl_hasher_add(args, e->cases, e->n_cases * sizeof *e->cases);
+    }
+}
+
+/* The work of one batch. */
+struct work {
+    struct borrowed *borrowed; /* one per evaluation */
+    struct pawl_evaluation_item *items;
+    struct pawl_result *results;
+    size_t n_items;
+    unsigned flags;
+    struct pawl_usage usage;
+    struct pawl_batch *kept;
+};
+
+static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_evaluation *batch,
+                                  size_t n, size_t total, struct work *work, struct pawl_error *err)
+{
+    *work = (struct work){.borrowed = pawl_xcalloc(n, sizeof *work->borrowed),
+                          .items = pawl_xcalloc(total, sizeof *work->items),
+                          .results = pawl_xcalloc(total, sizeof *work->results)};
+    for (size_t i = 0; i < n; i++) {
+        PAWL_TRY(borrow_instance(run, batch[i].candidate, &work->borrowed[i], err));
+        if (batch[i].trace) work->flags = PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE;
+        for (size_t k = 0; k < batch[i].n_cases; k++)
+            work->items[work->n_items++] =
+                (struct pawl_evaluation_item){.instance = work->borrowed[i].instance,
+                                              .item = case_of(run, &batch[i], k),
+                                              .sample = batch[i].sample,
+                                              .temperature = batch[i].temperature};
+    }
+    return PAWL_OK;
+}
+
+static void end_work(struct pawl_run *run, struct work *work, size_t n)
+{
+    for (size_t i = 0; i < n; i++) give_instance_back(run, &work->borrowed[i]);
+    pawl_batch_free(work->kept);
+    free(work->borrowed);
+    free(work->items);
+    free(work->results);
+}
+
+/* The world failed: the step is not recorded, and is asked again on resume. */
+static enum pawl_status pause_for_world(const struct pawl_error *why, struct pawl_error *err)
+{
+    pawl_fail(err, PAWL_EPAUSED, "%s", why->message);
+    pawl_hint(err, "%s", why->hint[0] != '\0' ? why->hint : "Resume the run when it works again.");
+    return PAWL_EPAUSED;
+}
+
+static enum pawl_status do_work(struct pawl_run *run, struct work *work, struct pawl_error *err)
+{
+    struct pawl_error why = {0};
+    int64_t started_us = pawl_clock_monotonic_us();
+    enum pawl_status status = pawl_evaluator_run(
+        run->settings.evaluator, work->items, work->n_items, work->flags, work->results,
+        &work->usage, work->flags != 0 ? &work->kept : NULL, &why);
+    atomic_fetch_add(&run->evaluate_us, pawl_clock_monotonic_us() - started_us);
+    pthread_mutex_lock(&run->lock);
+    pawl_usage_add(&run->usage, &work->usage);
+    pthread_mutex_unlock(&run->lock);
+    if (status == PAWL_EWORLD) return pause_for_world(&why, err);
+    if (status != PAWL_OK && err != NULL) *err = why;
+    return status;
+}
+
+/* --- the record ---------------------------------------------------------------------------------------- */
+
+static json_t *seen_json(const struct pawl_result *result)
+{
+    json_t *seen = json_object();
+    if (result->status == PAWL_OUTCOME_FAILED) pawl_json_set(seen, "f", json_true());
+    if (result->output != NULL) pawl_json_set(seen, "o", json_incref((json_t *)result->output));
+    if (result->trace != NULL) pawl_json_set(seen, "t", json_incref((json_t *)result->trace));
+    const char *comment = result->feedback != NULL ? result->feedback : result->reason;
+    if (comment != NULL) pawl_json_set(seen, "c", pawl_json_string(pawl_str_of(comment)));
+    return seen;
+}
+
+static json_t *record_json(const struct pawl_host_evaluation *batch, size_t n,
+                           const struct work *work)
+{
+    struct pawl_buf behaviour = PAWL_BUF(SIZE_MAX);
+    json_t *scores = json_array(), *seen = json_array();
+    const struct pawl_result *result = work->results;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < batch[i].n_cases; k++, result++) {
+            bool missing = result->status == PAWL_OUTCOME_MISSING;
+            json_array_append_new(scores, missing ? json_null() : json_real(result->score));
+            if (batch[i].trace) json_array_append_new(seen, seen_json(result));
+            if (!is_dev(&batch[i])) continue;
+            pawl_buf_printf(&behaviour, "%08" PRIx32, pawl_behaviour_of(result).bits);
+        }
+    }
+    json_t *record = json_object();
+    pawl_json_set(record, "s", scores);
+    if (behaviour.len > 0) pawl_json_set(record, "b", json_stringn(behaviour.data, behaviour.len));
+    if (json_array_size(seen) > 0)
+        pawl_json_set(record, "x", seen);
+    else
+        json_decref(seen);
+    pawl_buf_release(&behaviour);
+    return record;
+}
+
+/* A charge is reserved before anything is done, and given back when nothing came of it. */
+static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_step *step,
+                                     const struct pawl_host_evaluation *batch, size_t n,
+                                     size_t total, struct pawl_error *err)
+{
+    struct work work;
+    struct pawl_run *run = host->run;
+    if (pawl_host_is_late(host, step)) return pawl_host_refuse(host, step, "minutes", err);
+    if (!pawl_pool_reserve(host->pool, (int64_t)total))
+        return pawl_host_refuse(host, step, "evaluations", err);
+    enum pawl_status status = plan_work(run, batch, n, total, &work, err);
+    if (status == PAWL_OK) status = do_work(run, &work, err);
+    if (status == PAWL_OK) {
+        step->result = record_json(batch, n, &work);
+        step->record.cost = (int64_t)total;
+        status = pawl_host_record(host, step, err);
+    }
+    end_work(run, &work, n);
+    if (status != PAWL_OK) pawl_pool_refund(host->pool, (int64_t)total);
+    if (status == PAWL_EBUDGET) return pawl_host_refuse(host, step, "usd", err);
+    return status;
+}
+
+/* --- reading the record, new or old ------------------------------------------------------------------------ */
+
+struct reader {
+    const json_t *scores, *seen;
+    struct pawl_str behaviour;
+    size_t i_score, i_seen;
+};
+
+static bool open_reader(struct reader *reader, const json_t *record, size_t total)
+{
+    *reader = (struct reader){.scores = json_object_get(record, "s"),
+                              .seen = json_object_get(record, "x"),
+                              .behaviour = pawl_json_get_str(record, "b")};
+    return json_array_size(reader->scores) == total;
+}
+
+static void read_seen(struct reader *reader, struct pawl_host_result *result)
+{
+    const json_t *seen = json_array_get(reader->seen, reader->i_seen++);
+    result->failed = pawl_json_get_bool(seen, "f", false);
+    result->output = json_object_get(seen, "o");
+    result->trace = json_object_get(seen, "t");
+    result->feedback = pawl_json_get_text(seen, "c", NULL);
+}
+
+static struct pawl_behaviour read_behaviour(struct reader *reader)
+{
+    unsigned char b[PAWL_BEHAVIOUR_HEX / 2];
+    if (reader->behaviour.len < PAWL_BEHAVIOUR_HEX) return (struct pawl_behaviour){0};
+    struct pawl_str hex = {reader->behaviour.ptr, PAWL_BEHAVIOUR_HEX};
+    reader->behaviour.ptr += PAWL_BEHAVIOUR_HEX;
+    reader->behaviour.len -= PAWL_BEHAVIOUR_HEX;
+    if (!pawl_unhex(hex, b, sizeof b)) return (struct pawl_behaviour){0};
+    uint32_t bits = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    return (struct pawl_behaviour){bits, true};
+}
+
+static void read_evaluation(struct pawl_run *run, struct reader *reader,
+                            const struct pawl_host_evaluation *evaluation)
+{
+    bool plain = evaluation->sample == 0 && evaluation->temperature == 0;
+    for (size_t k = 0; k < evaluation->n_cases; k++) {
+        const json_t *score = json_array_get(reader->scores, reader->i_score++);
+        struct pawl_host_result *result = &evaluation->results[k];
+        *result = (struct pawl_host_result){.missing = !json_is_number(score)};
+        result->score = result->missing ? NAN : json_number_value(score);
+        if (evaluation->trace) read_seen(reader, result);
+        if (!is_dev(evaluation)) continue;
+        struct pawl_behaviour behaviour = read_behaviour(reader);
+        if (plain && !result->missing)
+            pawl_run_note_dev(run, evaluation->candidate, dev_index(run, evaluation, k),
+                              result->score, &behaviour);
+    }
+}
+
+static void note_best(struct pawl_run *run, const struct pawl_host_evaluation *batch, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t n_scored;
+        if (!is_dev(&batch[i])) continue;
+        double mean = pawl_run_dev_mean(run, batch[i].candidate, &n_scored);
+        pawl_run_keep_candidate(run, batch[i].candidate);
+        if (n_scored < run->n_visible) continue;
+        pthread_mutex_lock(&run->lock);
+        if (isnan(run->best_mean) || mean > run->best_mean) run->best_mean = mean;
+        pthread_mutex_unlock(&run->lock);
+    }
+}
+
+enum pawl_status pawl_host_evaluate_cases(struct pawl_host *host, struct pawl_arena *arena,
+                                          struct pawl_host_evaluation *batch, size_t n,
+                                          struct pawl_error *err)
+{
+    struct pawl_run *run = host->run;
+    struct pawl_hasher args;
+    struct pawl_host_step step;
+    struct reader reader;
+    size_t total = check_batch(run, batch, n);
+    if (total == 0) return PAWL_OK;
+    hash_batch(&args, batch, n);
+    PAWL_TRY(pawl_host_begin(host, "evaluate", &args, &step, err));
+    enum pawl_status status = PAWL_OK;
+    if (step.is_recorded)
+        pawl_pool_repeat(host->pool, step.found.cost);
+    else
+        status = evaluate_now(host, &step, batch, n, total, err);
+    if (status == PAWL_OK && !open_reader(&reader, step.result, total))
+        status = pawl_host_bad_record(&step, err);
+    if (status != PAWL_OK) {
+        pawl_host_end(&step);
+        return pawl_run_fail(run, status, err);
+    }
+    for (size_t i = 0; i < n; i++) read_evaluation(run, &reader, &batch[i]);
+    if (reader.i_seen > 0) keep_json(host, arena, step.result);
+    pawl_host_end(&step);
+    atomic_fetch_add(&run->n_evaluations, (int64_t)total);
+    note_best(run, batch, n);
+    pawl_run_tell(run);
+    return PAWL_OK;
+}
+
+/* --- what an operator calls ---------------------------------------------------------------------------------- */
+
+enum pawl_status pawl_host_evaluate(struct pawl_host *host, struct pawl_arena *step,
+                                    struct pawl_host_evaluation *batch, size_t n,
+                                    struct pawl_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        PAWL_ASSERT(batch[i].tier == PAWL_HOST_TRAIN || batch[i].tier == PAWL_HOST_DEV);
+    return pawl_host_evaluate_cases(host, step, batch, n, err);
+}
+
+enum pawl_status pawl_host_score_dev(struct pawl_host *host, uint32_t candidate, double *scores,
+                                     double *mean, struct pawl_error *err)
+{
+    size_t n = host->run->n_visible, n_scored = 0;
+    double sum = 0;
+    struct pawl_arena scratch = {0};
+    uint32_t *cases = PAWL_NEW_N(&scratch, uint32_t, n);
+    struct pawl_host_result *results = PAWL_NEW_N(&scratch, struct pawl_host_result, n);
+    for (uint32_t i = 0; i < n; i++) cases[i] = i;
+    struct pawl_host_evaluation evaluation = {.candidate = candidate,
+                                              .tier = PAWL_HOST_DEV,
+                                              .cases = cases,
+                                              .n_cases = n,
+                                              .results = results};
+    enum pawl_status status = pawl_host_evaluate(host, &scratch, &evaluation, 1, err);
+    for (size_t i = 0; status == PAWL_OK && i < n; i++) {
+        scores[i] = results[i].score;
+        if (results[i].missing) continue;
+        sum += results[i].score;
+        n_scored++;
+    }
+    if (status == PAWL_OK) *mean = n_scored > 0 ? sum / (double)n_scored : NAN;
+    pawl_arena_release(&scratch);
+    return status;
+}
