@@ -41,14 +41,14 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(pawl_file_write_atomic(path, pawl_str_of(text), 0644, NULL), PAWL_OK);
 }
 
-char *rig_path(const struct rig *rig, const char *name)
+char *vault_rig_path(const struct vault_rig *rig, const char *name)
 {
     char *path;
     assert_true(asprintf(&path, "%s/project/%s", rig->dir, name) > 0);
     return path;
 }
 
-char *rig_home(const struct rig *rig, const char *name)
+char *vault_rig_home(const struct vault_rig *rig, const char *name)
 {
     char *home, *path = NULL;
     assert_true(asprintf(&home, "%s/home", rig->dir) > 0);
@@ -69,8 +69,8 @@ static bool is_marked(int i, int per_cent)
     return i * 37 % 100 < per_cent;
 }
 
-void rig_write_cases(const struct rig *rig, const char *name, const struct rig_cases *cases,
-                     int first)
+void vault_rig_write_cases(const struct vault_rig *rig, const char *name,
+                           const struct vault_rig_cases *cases, int first)
 {
     struct pawl_buf text = PAWL_BUF(64 << 20);
     for (int i = first; i < first + cases->n; i++)
@@ -80,22 +80,22 @@ void rig_write_cases(const struct rig *rig, const char *name, const struct rig_c
                         i, i / cases->cluster_size, i,
                         is_marked(i, cases->hard_per_cent) ? "hard" : "easy",
                         is_marked(i, cases->patchy_per_cent) ? "patchy" : "steady", cases->flavour);
-    char *path = rig_path(rig, name);
+    char *path = vault_rig_path(rig, name);
     write_file(path, pawl_buf_str(&text).ptr);
     free(path);
     pawl_buf_release(&text);
 }
 
-void rig_make(struct rig *rig, const struct rig_cases *cases, const char *gate)
+void vault_rig_make(struct vault_rig *rig, const struct vault_rig_cases *cases, const char *gate)
 {
     const char *tmp = getenv("TMPDIR");
-    *rig = (struct rig){.virtual_seed = 7, .vault = -1, .sealed = -1};
+    *rig = (struct vault_rig){.virtual_seed = 7, .vault = -1, .sealed = -1};
     snprintf(rig->dir, sizeof rig->dir, "%.40s/pawl-vault.XXXXXX", tmp != NULL ? tmp : "/tmp");
     assert_non_null(mkdtemp(rig->dir));
-    char *project = rig_path(rig, ""), *script = rig_path(rig, "model.lua");
+    char *project = vault_rig_path(rig, ""), *script = vault_rig_path(rig, "model.lua");
     assert_int_equal(pawl_dir_make(project, 0755, NULL), PAWL_OK);
     write_file(script, model);
-    rig_write_cases(rig, "cases.jsonl", cases, 0);
+    vault_rig_write_cases(rig, "cases.jsonl", cases, 0);
     assert_true(
         asprintf(&rig->config,
                  "{\"name\":\"rig\",\"program\":{\"signature\":\"question -> answer: yes | no\"},"
@@ -113,7 +113,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-void rig_remove(struct rig *rig)
+void vault_rig_remove(struct vault_rig *rig)
 {
     nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(rig->config);
@@ -121,7 +121,7 @@ void rig_remove(struct rig *rig)
 
 /* --- processes -------------------------------------------------------------------------------------- */
 
-static void enter_role(struct rig *rig, struct pawl_worker *worker, int front, int peer)
+static void enter_role(struct vault_rig *rig, struct pawl_worker *worker, int front, int peer)
 {
     json_t *config;
     pawl_crypto_init();
@@ -136,13 +136,14 @@ static void enter_role(struct rig *rig, struct pawl_worker *worker, int front, i
     if (pawl_json_parse(pawl_str_of(rig->config), 1 << 20, &config, NULL) != PAWL_OK ||
         pawl_config_from_json(config, &worker->arena, &worker->config, NULL) != PAWL_OK)
         _exit(99);
-    worker->project_dir = rig_path(rig, "");
-    worker->sealed_dir = rig_path(rig, ".pawl/sealed");
+    json_decref(config);
+    worker->project_dir = pawl_arena_printf(&worker->arena, "%s/project/", rig->dir);
+    worker->sealed_dir = pawl_arena_printf(&worker->arena, "%s/project/.pawl/sealed", rig->dir);
     worker->vault_home = pawl_arena_printf(&worker->arena, "%s/home", rig->dir);
 }
 
-static pid_t start_role(struct rig *rig, int (*role)(struct pawl_worker *), int front, int peer,
-                        int close_a, int close_b)
+static pid_t start_role(struct vault_rig *rig, int (*role)(struct pawl_worker *), int front,
+                        int peer, int close_a, int close_b)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -155,7 +156,7 @@ static pid_t start_role(struct rig *rig, int (*role)(struct pawl_worker *), int 
     _exit(role(&worker));
 }
 
-void rig_start(struct rig *rig, enum rig_peer peer)
+void vault_rig_start(struct vault_rig *rig, enum vault_rig_peer peer)
 {
     int front[2], pair[2] = {-1, -1}, unused[2];
     assert_int_equal(pawl_socket_pair(front, NULL), PAWL_OK);
@@ -182,21 +183,21 @@ static void wait_for(pid_t *pid, bool killed)
     *pid = -1;
 }
 
-static void close_channels(struct rig *rig)
+static void close_channels(struct vault_rig *rig)
 {
     if (rig->front != NULL) pawl_channel_close(rig->front);
     if (rig->peer != NULL) pawl_channel_close(rig->peer);
     rig->front = rig->peer = NULL;
 }
 
-void rig_stop(struct rig *rig)
+void vault_rig_stop(struct vault_rig *rig)
 {
     close_channels(rig);
     wait_for(&rig->vault, false);
     wait_for(&rig->sealed, false);
 }
 
-void rig_kill(struct rig *rig, bool vault, bool sealed)
+void vault_rig_kill(struct vault_rig *rig, bool vault, bool sealed)
 {
     if (vault && rig->vault > 0) kill(rig->vault, SIGKILL);
     if (sealed && rig->sealed > 0) kill(rig->sealed, SIGKILL);
@@ -207,7 +208,7 @@ void rig_kill(struct rig *rig, bool vault, bool sealed)
 
 /* --- requests ---------------------------------------------------------------------------------------- */
 
-json_t *rig_ask(struct rig *rig, json_t *request, json_t **said)
+json_t *vault_rig_ask(struct vault_rig *rig, json_t *request, json_t **said)
 {
     json_t *message = NULL;
     enum pawl_status status = pawl_channel_send(rig->front, request, NULL);
@@ -222,12 +223,12 @@ json_t *rig_ask(struct rig *rig, json_t *request, json_t **said)
     return NULL;
 }
 
-json_t *rig_once(struct rig *rig, enum rig_peer peer, json_t *request)
+json_t *vault_rig_once(struct vault_rig *rig, enum vault_rig_peer peer, json_t *request)
 {
-    rig_start(rig, peer);
-    json_t *answer = rig_ask(rig, request, NULL);
+    vault_rig_start(rig, peer);
+    json_t *answer = vault_rig_ask(rig, request, NULL);
     assert_non_null(answer);
-    rig_stop(rig);
+    vault_rig_stop(rig);
     return answer;
 }
 
@@ -244,28 +245,28 @@ static json_t *artifact_json(const char *instruction)
     return out;
 }
 
-json_t *rig_attempt(const char *candidate, const char *incumbent, const char *behaviour)
+json_t *vault_rig_attempt(const char *candidate, const char *incumbent, const char *behaviour)
 {
     char hex[65];
     return json_pack("{s:s, s:o, s:o, s:s, s:i, s:n}", "op", "attempt", "candidate",
                      artifact_json(candidate), "incumbent", artifact_json(incumbent), "behaviour",
-                     behaviour != NULL ? behaviour : rig_behaviour(candidate, hex), "pace_us", 1000,
-                     "run");
+                     behaviour != NULL ? behaviour : vault_rig_behaviour(candidate, hex), "pace_us",
+                     1000, "run");
 }
 
-json_t *rig_op(const char *op)
+json_t *vault_rig_op(const char *op)
 {
     return json_pack("{s:s}", "op", op);
 }
 
-const char *rig_behaviour(const char *of, char hex[65])
+const char *vault_rig_behaviour(const char *of, char hex[65])
 {
     struct pawl_hash hash = pawl_hash_str(pawl_str_of(of));
     pawl_hash_hex(&hash, hex);
     return hex;
 }
 
-json_t *rig_done(json_t *answer)
+json_t *vault_rig_done(json_t *answer)
 {
     json_t *done = json_object_get(answer, "done");
     if (done == NULL) {
@@ -279,7 +280,7 @@ json_t *rig_done(json_t *answer)
     return done;
 }
 
-void rig_expect_error(json_t *answer, const char *code)
+void vault_rig_expect_error(json_t *answer, const char *code)
 {
     const json_t *error = json_object_get(answer, "error");
     if (error == NULL) {
@@ -293,7 +294,7 @@ void rig_expect_error(json_t *answer, const char *code)
     json_decref(answer);
 }
 
-int64_t rig_size(const char *path)
+int64_t vault_rig_size(const char *path)
 {
     struct stat st;
     assert_int_equal(stat(path, &st), 0);

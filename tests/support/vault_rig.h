@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct rig {
+struct vault_rig {
     char dir[64];
     char *config;         /* pawl.yaml as JSON text */
     int64_t virtual_seed; /* -1: real clock and real secrets */
@@ -28,7 +28,7 @@ struct rig {
     struct pawl_channel *peer; /* the test plays the sealed side; else NULL */
 };
 
-struct rig_cases {
+struct vault_rig_cases {
     int n;
     int hard_per_cent; /* of the cases */
     int patchy_per_cent;
@@ -37,30 +37,32 @@ struct rig_cases {
 };
 
 /* Make the folder, its cases, its model, and a configuration; `gate` is JSON of that section. */
-void rig_make(struct rig *rig, const struct rig_cases *cases, const char *gate);
-void rig_write_cases(const struct rig *rig, const char *name, const struct rig_cases *cases,
-                     int first);
-void rig_remove(struct rig *rig);
-char *rig_path(const struct rig *rig, const char *name); /* in the project; free() it */
-char *rig_home(const struct rig *rig, const char *name); /* in the vault's own folder; free() it */
+void vault_rig_make(struct vault_rig *rig, const struct vault_rig_cases *cases, const char *gate);
+void vault_rig_write_cases(const struct vault_rig *rig, const char *name,
+                           const struct vault_rig_cases *cases, int first);
+void vault_rig_remove(struct vault_rig *rig);
+char *vault_rig_path(const struct vault_rig *rig, const char *name); /* in the project; free() it */
+char *vault_rig_home(const struct vault_rig *rig,
+                     const char *name); /* in the vault's own folder; free() it */
 
-enum rig_peer { RIG_NO_PEER, RIG_SEALED, RIG_PLAYED };
-void rig_start(struct rig *rig, enum rig_peer peer);
-void rig_stop(struct rig *rig);                          /* close the channel and wait for both */
-void rig_kill(struct rig *rig, bool vault, bool sealed); /* SIGKILL, then wait for both */
+enum vault_rig_peer { RIG_NO_PEER, RIG_SEALED, RIG_PLAYED };
+void vault_rig_start(struct vault_rig *rig, enum vault_rig_peer peer);
+void vault_rig_stop(struct vault_rig *rig); /* close the channel and wait for both */
+void vault_rig_kill(struct vault_rig *rig, bool vault,
+                    bool sealed); /* SIGKILL, then wait for both */
 
 /* Ask and wait for the answer: {"done":..} or {"error":..}, or NULL when the vault went away. Takes
  * the request. Progress messages are appended to *said (may be NULL). */
-json_t *rig_ask(struct rig *rig, json_t *request, json_t **said);
+json_t *vault_rig_ask(struct vault_rig *rig, json_t *request, json_t **said);
 /* Start, ask one thing, stop. */
-json_t *rig_once(struct rig *rig, enum rig_peer peer, json_t *request);
-json_t *rig_attempt(const char *candidate, const char *incumbent, const char *behaviour);
-json_t *rig_op(const char *op);
+json_t *vault_rig_once(struct vault_rig *rig, enum vault_rig_peer peer, json_t *request);
+json_t *vault_rig_attempt(const char *candidate, const char *incumbent, const char *behaviour);
+json_t *vault_rig_op(const char *op);
 /* A SHA-256 in hex that stands for dev outputs. */
-const char *rig_behaviour(const char *of, char hex[65]);
+const char *vault_rig_behaviour(const char *of, char hex[65]);
 
-json_t *rig_done(json_t *answer);                        /* the test fails unless it is there */
-void rig_expect_error(json_t *answer, const char *code); /* takes the answer */
-int64_t rig_size(const char *path);                      /* of a file; the test fails without it */
+json_t *vault_rig_done(json_t *answer); /* the test fails unless it is there */
+void vault_rig_expect_error(json_t *answer, const char *code); /* takes the answer */
+int64_t vault_rig_size(const char *path); /* of a file; the test fails without it */
 
 #endif
