@@ -193,7 +193,7 @@ static void grow(struct pawl_case_reader *reader)
 static enum pawl_status add_case(struct pawl_case_reader *reader, json_t *object, int line)
 {
     struct pawl_case item = {.line = line};
-    json_t *input, *target;
+    json_t *input = NULL, *target = NULL;
     if (!json_is_object(object))
         return pawl_case_refuse(reader, line, NULL,
                                 "Write one object a line: {\"id\", \"input\", \"target\"}.",

@@ -184,6 +184,8 @@ enum pawl_status pawl_signature_parse(struct pawl_str text, struct pawl_arena *a
         return wrong(&p, 0, "it is longer than 16 KiB", "Put long texts into the instruction.");
     if (!pawl_utf8_is_valid(text, NULL))
         return wrong(&p, 0, "it is not valid UTF-8", "Save the file as UTF-8.");
+    if (text.len > 0 && memchr(text.ptr, '\0', text.len))
+        return wrong(&p, 0, "it holds a NUL byte", "Write it as text.");
     PAWL_TRY(parse_fields(&p, &signature->inputs, &signature->n_inputs));
     if (!skip_token(&p, "->")) {
         return wrong(&p, p.at, "`->` is expected between inputs and outputs",

@@ -30,7 +30,7 @@ static void open_agent(struct bench *b, const char *body, bool sealed)
                    "  return last:upper()\n"
                    "end");
     bench_program(b,
-                  "{'command': ['python3', 'agent/main.py'], 'timeout_ms': 2000,"
+                  "{'command': ['python3', 'agent/main.py'], 'timeout_ms': 6000,"
                   " 'components': {'main': 'agent/main.py'}}",
                   sealed);
 }
@@ -111,7 +111,7 @@ static void test_bad_answers_are_failed_cases_and_the_next_case_works(void **sta
                "  else: say({'id': m['id'], 'output': 'fine'})\n",
                false);
     static const char *const rows[][2] = {
-        {"'exit'", "!giving up"},         {"'garbage'", "!not JSON"},  {"'silent'", "!2000 ms"},
+        {"'exit'", "!giving up"},         {"'garbage'", "!not JSON"},  {"'silent'", "!6000 ms"},
         {"'nameless'", "!without an id"}, {"'error'", "!no idea"},     {"'empty'", "!no output"},
         {"'ask'", "!no messages"},        {"'endless'", "!over-long"}, {"'null'", "!no output"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
