@@ -31,3 +31,50 @@ says() { grep -q -- "$1" "$work/err" || grep -q -- "$1" "$work/out" || fail "doe
 scripted_project() { # scripted_project DIR
     expect 0 pawl init --json --template scripted -C "$1"
 }
+
+# A project of our own: N cases "Is I even?" a tier, the model from standard input.
+# own_project DIR TRAIN DEV GATE <model.lua; the configuration can be changed before `init` with edit.
+own_project() {
+    mkdir -p "$1/data"
+    cat >"$1/model.lua"
+    printf 'Answer the question.\n' >"$1/answer.md"
+    cat >"$1/pawl.yaml" <<'Y'
+name: own
+program: {signature: "question -> answer: yes | no", instruction: answer.md}
+data: {train: data/train.jsonl, dev: data/dev.jsonl, gate: data/gate.jsonl}
+metric: exact_match
+models: {toy: {backend: script, file: model.lua}}
+roles: {task: toy}
+improve: {operator: gepa, budget: {evaluations: 600}}
+Y
+    python3 - "$@" <<'P'
+import json, sys
+folder, sizes = sys.argv[1], [int(n) for n in sys.argv[2:]]
+for start, (tier, n) in enumerate(zip(("train", "dev", "gate"), sizes)):
+    with open(f"{folder}/data/{tier}.jsonl", "w") as f:
+        for i in range(start * 10000, start * 10000 + n):
+            f.write(json.dumps({"id": f"q{i}", "input": {"question": f"Is {i} even?"},
+                                "target": {"answer": "no" if i % 2 else "yes"}}) + "\n")
+P
+}
+# edit FILE OLD NEW: replace the first OLD, which must be there
+edit() { python3 - "$@" <<'P'
+import sys
+path, old, new = sys.argv[1:4]
+text = open(path).read()
+assert old in text, old
+open(path, "w").write(text.replace(old, new, 1))
+P
+}
+# A model that is right in 60 of 100 cases, or in 85 under the instruction that it proposes itself.
+careful_model() { cat <<'L'
+function complete(request)
+  local last = request.messages[#request.messages].content
+  if request.role == "reflect" then return "```\nAnswer. Take care: check the number.\n```" end
+  local skill = request.messages[1].content:find("Take care", 1, true) and 0.85 or 0.60
+  local even = tonumber(last:match("%d+")) % 2 == 0
+  if random(request) >= skill then even = not even end
+  return even and "yes" or "no"
+end
+L
+}
