@@ -218,18 +218,33 @@ void pawl_artifact_diff(const struct pawl_artifact *before, const struct pawl_ar
 
 /* ---- storing ---- */
 
-enum pawl_status pawl_artifact_put(struct pawl_store *store, const struct pawl_artifact *artifact,
-                                   struct pawl_error *err)
+/* The store keeps order: when the manifest is there, so are the texts. */
+static enum pawl_status put_with(struct pawl_store *store, const struct pawl_artifact *artifact,
+                                 enum pawl_status (*put)(struct pawl_store *, const char *,
+                                                         const json_t *, struct pawl_error *),
+                                 struct pawl_error *err)
 {
-    /* The store keeps order: when the manifest is there, so are the texts. */
     for (size_t i = 0; i < artifact->n_components; i++) {
         struct pawl_hash hash;
         PAWL_TRY(pawl_store_object_put(store, artifact->components[i].text, false, &hash, err));
     }
     json_t *manifest = manifest_of(artifact->components, artifact->n_components);
-    enum pawl_status status = pawl_store_manifest_put(store, artifact->hex, manifest, err);
+    enum pawl_status status = put(store, artifact->hex, manifest, err);
     json_decref(manifest);
     return status;
+}
+
+enum pawl_status pawl_artifact_put(struct pawl_store *store, const struct pawl_artifact *artifact,
+                                   struct pawl_error *err)
+{
+    return put_with(store, artifact, pawl_store_manifest_put, err);
+}
+
+enum pawl_status pawl_artifact_put_lazy(struct pawl_store *store,
+                                        const struct pawl_artifact *artifact,
+                                        struct pawl_error *err)
+{
+    return put_with(store, artifact, pawl_store_manifest_put_lazy, err);
 }
 
 /* The components that a manifest names, with their texts. */

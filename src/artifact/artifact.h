@@ -72,6 +72,11 @@ struct pawl_store;
 PAWL_MUST_CHECK enum pawl_status pawl_artifact_put(struct pawl_store *store,
                                                    const struct pawl_artifact *artifact,
                                                    struct pawl_error *err);
+/* The same without waiting: it may be lost in a crash within 100 ms, and found only after it. For
+ * candidates, which a run makes by the thousand and makes again. */
+PAWL_MUST_CHECK enum pawl_status pawl_artifact_put_lazy(struct pawl_store *store,
+                                                        const struct pawl_artifact *artifact,
+                                                        struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_artifact_get(struct pawl_store *store,
                                                    struct pawl_arena *arena, const char *hex,
                                                    struct pawl_artifact **out,

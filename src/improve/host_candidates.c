@@ -295,12 +295,12 @@ static enum pawl_status repeat_draft(struct pawl_run *run, struct pawl_host_step
     return (int64_t)number == step->found.number ? PAWL_OK : pawl_host_bad_record(step, err);
 }
 
-/* The text lies in the store before the number is out: a candidate is never only a number. */
+/* Without waiting: what a crash loses, a resumed run drafts again. */
 static enum pawl_status store_artifact(struct pawl_run *run, const struct pawl_artifact *artifact,
                                        struct pawl_error *err)
 {
     if (run->settings.store == NULL) return PAWL_OK;
-    return pawl_artifact_put(run->settings.store, artifact, err);
+    return pawl_artifact_put_lazy(run->settings.store, artifact, err);
 }
 
 enum pawl_status pawl_host_draft(struct pawl_host *host, const uint32_t *parents, size_t n_parents,

@@ -302,6 +302,19 @@ static json_t *record_json(const struct pawl_host_evaluation *batch, size_t n,
     return record;
 }
 
+/* What an operator sees must be the same when it is read from the journal again, the order of members
+ * included; so it is read from the canonical text the first time too. */
+static enum pawl_status make_canonical(json_t **value, struct pawl_error *err)
+{
+    char *text = pawl_json_text(*value);
+    json_decref(*value);
+    *value = NULL;
+    enum pawl_status status =
+        pawl_json_parse(pawl_str_of(text), PAWL_JOURNAL_RESULT_MAX, value, err);
+    free(text);
+    return status;
+}
+
 /* A charge is reserved before anything is done, and given back when nothing came of it. */
 static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_step *step,
                                      const struct pawl_host_evaluation *batch, size_t n,
@@ -317,8 +330,9 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
     if (status == PAWL_OK) {
         step->result = record_json(batch, n, &work);
         step->record.cost = (int64_t)total;
-        status = pawl_host_record(host, step, err);
+        if (work.flags != 0) status = make_canonical(&step->result, err);
     }
+    if (status == PAWL_OK) status = pawl_host_record(host, step, err);
     end_work(run, &work, n);
     if (status != PAWL_OK) pawl_pool_refund(host->pool, (int64_t)total);
     if (status == PAWL_EBUDGET) return pawl_host_refuse(host, step, "usd", err);

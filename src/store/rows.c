@@ -20,11 +20,23 @@ static enum pawl_status put(struct pawl_store *store, enum pawl_wait wait, enum 
 
 /* ---- manifests ---- */
 
+static enum pawl_status put_manifest(struct pawl_store *store, enum pawl_wait wait, const char *hex,
+                                     const json_t *manifest, struct pawl_error *err)
+{
+    struct pawl_value values[3] = {pawl_value_text(hex), pawl_value_int(pawl_clock_now_ms())};
+    return put(store, wait, PAWL_SQL_ARTIFACT_PUT, values, 2, manifest, err);
+}
+
 enum pawl_status pawl_store_manifest_put(struct pawl_store *store, const char *hex,
                                          const json_t *manifest, struct pawl_error *err)
 {
-    struct pawl_value values[3] = {pawl_value_text(hex), pawl_value_int(pawl_clock_now_ms())};
-    return put(store, PAWL_WAIT_KERNEL, PAWL_SQL_ARTIFACT_PUT, values, 2, manifest, err);
+    return put_manifest(store, PAWL_WAIT_KERNEL, hex, manifest, err);
+}
+
+enum pawl_status pawl_store_manifest_put_lazy(struct pawl_store *store, const char *hex,
+                                              const json_t *manifest, struct pawl_error *err)
+{
+    return put_manifest(store, PAWL_WAIT_LAZY, hex, manifest, err);
 }
 
 enum pawl_status pawl_store_manifest_get(struct pawl_store *store, const char *hex,

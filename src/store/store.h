@@ -62,6 +62,10 @@ pawl_store_object_get(struct pawl_store *store, struct pawl_arena *arena,
 PAWL_MUST_CHECK enum pawl_status pawl_store_manifest_put(struct pawl_store *store, const char *hex,
                                                          const json_t *manifest,
                                                          struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_store_manifest_put_lazy(struct pawl_store *store,
+                                                              const char *hex,
+                                                              const json_t *manifest,
+                                                              struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_manifest_get(struct pawl_store *store, const char *hex,
                                                          json_t **manifest, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_store_artifact_find(struct pawl_store *store,

@@ -52,10 +52,8 @@ static enum pawl_status run_plain(struct pawl_host *host, const void *options,
         struct pawl_arena step = {0};
         uint32_t cases[3], child;
         struct pawl_host_result results[3];
-        struct pawl_host_prompt prompt = {.role = "reflect",
-                                          .user = PAWL_STR("Improve it."),
-                                          .max_tokens = 50,
-                                          .sample = (uint32_t)round};
+        struct pawl_host_prompt prompt = {
+            .role = "reflect", .max_tokens = 50, .sample = (uint32_t)round};
         struct pawl_host_reply reply;
         for (int i = 0; i < 3; i++)
             cases[i] = (uint32_t)pawl_random_below(pawl_host_random(host), RIG_TRAIN);
@@ -69,7 +67,10 @@ static enum pawl_status run_plain(struct pawl_host *host, const void *options,
         if (status == PAWL_OK) {
             assert_non_null(results[0].trace);
             assert_non_null(results[0].output);
+            char *shown = json_dumps(results[0].trace, JSON_COMPACT); /* in the order of members */
+            prompt.user = pawl_str_of(shown);
             status = pawl_host_complete(host, &step, &prompt, 1, &reply, err);
+            free(shown);
         }
         if (status == PAWL_OK) {
             assert_false(reply.failed);
@@ -430,7 +431,7 @@ static void test_a_dead_model_pauses_and_is_asked_again(void **state)
     rig_set_script(&rig, dead_script);
     struct rig_summary dead = rig_run(&rig, "part", &plain);
     assert_int_equal(dead.status, PAWL_EPAUSED);
-    assert_int_equal(dead.n_steps, part.n_steps);
+    assert_in_range(dead.n_steps, part.n_steps, whole.n_steps - 1);
     assert_true(dead.error.message[0] != '\0');
     rig_set_script(&rig, rig_script);
     struct rig_summary resumed = rig_run(&rig, "part", &plain);
