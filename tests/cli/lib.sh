@@ -78,3 +78,9 @@ function complete(request)
 end
 L
 }
+# The interpreter itself: a python3 on the PATH may be a script that chooses one, in a private folder.
+real_python() {
+    for python in /usr/bin/python3 /usr/local/bin/python3 "$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')"; do
+        [ -x "$python" ] && echo "$python" && return
+    done
+}
