@@ -1,0 +1,287 @@
+/*
+ * The embedded model: libllama in this process. llama_weights.c makes the file ready, llama_prompt.c
+ * spells messages, llama_engine.c answers on one thread; here they meet the table of backend.h.
+ */
+#include "lm/backend.h"
+
+#include "base/clock.h"
+#include "lm/llama_engine.h"
+#include "lm/llama_prompt.h"
+#include "lm/llama_weights.h"
+#include "lm/model_file.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CHOICES_MAX = 1024 };
+
+struct options {
+    const char *model, *weights, *scoring;
+    int64_t context, threads;
+};
+static const struct pawl_option options[] = {
+    {"model", PAWL_OPTION_TEXT, offsetof(struct options, model), NULL, 0, 0, NULL,
+     "name in the models folder, or path of a .gguf file", true},
+    PAWL_OPT_CHOICE(struct options, weights, "auto", "auto|packaged|f32|bf16",
+                    "form of the weights in memory: auto writes quantised ones out as f32"),
+    PAWL_OPT_CHOICE(
+        struct options, scoring, "sum", "sum|mean|first",
+        "log-probability of a choice: of all its tokens, their mean, or up to the token "
+        "that tells it from the others"),
+    PAWL_OPT_INT(struct options, context, "8192", 512, 1048576,
+                 "tokens of all requests at work together"),
+    PAWL_OPT_INT(struct options, threads, "0", 0, 1024, "threads that compute; 0: one per core"),
+    {0}};
+
+struct llama {
+    char identity[96];
+    struct pawl_llama_weights weights;
+    struct llama_model *model;
+    struct pawl_llama_engine *engine;
+    struct pawl_llama_speller speller;
+    enum pawl_llama_scoring scoring;
+    llama_token end_of_turn;
+};
+
+static enum pawl_status check(const struct pawl_lm_open *context, const void *values,
+                              struct pawl_error *err)
+{
+    const struct options *o = values;
+    struct pawl_arena arena = {0};
+    const char *path;
+    enum pawl_status status = pawl_model_find(&arena, o->model, context->project_dir, &path, err);
+    pawl_arena_release(&arena);
+    return status;
+}
+
+static void close_model(void *state)
+{
+    struct llama *llama = state;
+    pawl_llama_engine_close(llama->engine);
+    llama_model_free(llama->model);
+    pawl_llama_weights_release(&llama->weights);
+    free(llama);
+}
+
+static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_open *context,
+                                     const struct options *o, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_llama_weights_spec spec = {
+        .form = o->weights, .context_tokens = (size_t)o->context, .sealed = context->sealed};
+    enum pawl_status status =
+        pawl_model_find(&arena, o->model, context->project_dir, &spec.path, err);
+    if (status == PAWL_OK) status = pawl_model_hash(spec.path, !context->sealed, &spec.hash, err);
+    if (status == PAWL_OK) status = pawl_llama_weights_open(&spec, &llama->weights, err);
+    pawl_arena_release(&arena);
+    if (status != PAWL_OK) return status;
+
+    char hex[PAWL_HASH_HEX];
+    pawl_hash_hex(&spec.hash, hex);
+    bool packaged = strcmp(llama->weights.form, "packaged") == 0;
+    snprintf(llama->identity, sizeof llama->identity, "file:%s%s%s", hex, packaged ? "" : ":",
+             packaged ? "" : llama->weights.form);
+    return PAWL_OK;
+}
+
+static enum pawl_llama_scoring scoring_of(const char *name)
+{
+    if (strcmp(name, "mean") == 0) return PAWL_LLAMA_MEAN;
+    return strcmp(name, "first") == 0 ? PAWL_LLAMA_FIRST : PAWL_LLAMA_SUM;
+}
+
+static enum pawl_status start_engine(struct llama *llama, const struct options *o,
+                                     struct pawl_error *err)
+{
+    struct llama_model_params params = llama_model_default_params();
+    params.n_gpu_layers = 0;
+    llama->model = llama_model_load_from_file(llama->weights.path, params);
+    if (!llama->model)
+        return pawl_fail(err, PAWL_EWORLD, "Cannot load the model %s: %s.", llama->weights.path,
+                         pawl_llama_last_error());
+    const struct llama_vocab *vocab = llama_model_get_vocab(llama->model);
+    size_t trained = (size_t)llama_model_n_ctx_train(llama->model), wanted = (size_t)o->context;
+    llama->speller = (struct pawl_llama_speller){
+        .vocab = vocab,
+        .template = llama_model_chat_template(llama->model, NULL),
+        .limit_tokens = wanted < trained ? wanted : trained,
+    };
+    llama->scoring = scoring_of(o->scoring);
+    llama->end_of_turn = llama_vocab_eot(vocab);
+    if (llama->end_of_turn == LLAMA_TOKEN_NULL) llama->end_of_turn = llama_vocab_eos(vocab);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct pawl_llama_engine_settings settings = {
+        .model = llama->model,
+        .context_tokens = wanted,
+        .n_threads = o->threads  ? (int)o->threads
+                     : cores > 0 ? (int)cores
+                                 : 1,
+    };
+    return pawl_llama_engine_open(&settings, &llama->engine, err);
+}
+
+static enum pawl_status open_model(const struct pawl_lm_open *context, const void *values,
+                                   void **model, struct pawl_error *err)
+{
+    struct llama *llama = pawl_xcalloc(1, sizeof *llama);
+    llama->weights.memory_fd = -1;
+    enum pawl_status status = open_weights(llama, context, values, err);
+    if (status == PAWL_OK) status = start_engine(llama, values, err);
+    if (status != PAWL_OK)
+        close_model(llama);
+    else
+        *model = llama;
+    return status;
+}
+
+static const char *identity(void *state)
+{
+    return ((struct llama *)state)->identity;
+}
+
+/* ---- Questions to jobs ------------------------------------------------------------------------ */
+
+/* Gives NULL, or a sentence that says why the choices cannot be scored. */
+static const char *make_choices(const struct llama *llama, struct pawl_arena *arena,
+                                const struct pawl_lm_request *request, struct pawl_llama_job *job)
+{
+    if (request->n_choices > CHOICES_MAX)
+        return pawl_arena_printf(arena, "The request has %zu choices, more than %d.",
+                                 request->n_choices, CHOICES_MAX);
+    struct pawl_llama_choice *choice =
+        PAWL_NEW_N(arena, struct pawl_llama_choice, request->n_choices);
+    for (size_t i = 0; i < request->n_choices; i++)
+        choice[i].n_tokens =
+            pawl_llama_spell(llama->speller.vocab, arena, request->choices[i], &choice[i].tokens);
+    job->choices = PAWL_NEW(arena, struct pawl_llama_choices);
+    pawl_llama_choices_build(job->choices, arena, choice, request->n_choices, llama->end_of_turn,
+                             llama->scoring);
+    if (job->choices->longest_path > PAWL_LLAMA_PATH_MAX)
+        return pawl_arena_printf(arena, "A choice has more than %d tokens.", PAWL_LLAMA_PATH_MAX);
+    return NULL;
+}
+
+/* Gives NULL, or a sentence that says why the request cannot be answered. */
+static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
+                            const struct pawl_lm_request *request, struct pawl_llama_shared *shared,
+                            struct pawl_llama_job *job)
+{
+    if (request->n_choices == 0 && request->max_tokens < 1)
+        return "The request allows no token of answer.";
+    struct pawl_llama_prompt prompt;
+    pawl_llama_prompt_make(&llama->speller, arena, request, shared, &prompt);
+    if (prompt.refusal) return prompt.refusal;
+    *job = (struct pawl_llama_job){
+        .prompt = prompt.tokens,
+        .n_prompt = prompt.n_tokens,
+        .n_shared = prompt.n_shared,
+        .sampling = {.temperature = request->temperature, .top_p = request->top_p},
+        .stops = request->stops,
+        .n_stops = request->n_stops,
+        .max_tokens = request->n_choices ? 0 : (size_t)request->max_tokens,
+        .text = PAWL_BUF(PAWL_REPLY_MAX),
+    };
+    struct pawl_random seeded;
+    pawl_random_init(&seeded, request->seed);
+    struct pawl_str label = {(const char *)&request->sample, sizeof request->sample};
+    job->sampling.random = pawl_random_split(&seeded, label);
+    if (request->n_choices) {
+        const char *refusal = make_choices(llama, arena, request, job);
+        if (refusal) return refusal;
+    }
+    size_t n_answer = job->choices ? job->choices->longest_path : job->max_tokens;
+    if (job->n_prompt + n_answer > llama->speller.limit_tokens)
+        return pawl_arena_printf(arena,
+                                 "The prompt has %zu tokens and the answer may have %zu; the model "
+                                 "reads %zu together.",
+                                 job->n_prompt, n_answer, llama->speller.limit_tokens);
+    return NULL;
+}
+
+static void take_text(struct pawl_arena *arena, const struct pawl_lm_request *request,
+                      struct pawl_llama_job *job, struct pawl_lm_reply *reply)
+{
+    if (job->choices) {
+        size_t best = pawl_llama_choices_finish(job->choices);
+        reply->text = pawl_arena_copy(arena, request->choices[best]);
+        reply->choice_logprobs = job->choices->score;
+        reply->usage.completion_tokens = (int64_t)job->choices->choice[best].n_tokens;
+        return;
+    }
+    struct pawl_buf repaired = PAWL_BUF(3 * (size_t)PAWL_REPLY_MAX);
+    pawl_utf8_repair(pawl_buf_str(&job->text), &repaired);
+    struct pawl_str text = pawl_buf_str(&repaired);
+    reply->text = pawl_arena_copy(arena, text);
+    reply->truncated = job->truncated;
+    reply->usage.completion_tokens = (int64_t)job->n_completion;
+    pawl_buf_release(&repaired);
+}
+
+static void take_reply(struct pawl_arena *arena, const struct pawl_lm_request *request,
+                       struct pawl_llama_job *job, int64_t asked_us, struct pawl_lm_reply *reply)
+{
+    reply->usage = (struct pawl_usage){
+        .prompt_tokens = (int64_t)job->n_prompt,
+        .cached_tokens = (int64_t)job->n_cached,
+        .latency_us = job->done_us - asked_us,
+        .n_requests = 1,
+    };
+    if (job->failure) {
+        reply->status = PAWL_REPLY_MISSING;
+        reply->reason = job->failure;
+    } else {
+        reply->status = PAWL_REPLY_OK;
+        take_text(arena, request, job, reply);
+    }
+}
+
+static enum pawl_status ask(void *state, struct pawl_arena *arena,
+                            const struct pawl_lm_request *requests, size_t n,
+                            struct pawl_lm_reply *replies, struct pawl_error *err)
+{
+    struct llama *llama = state;
+    struct pawl_llama_job *jobs = PAWL_NEW_N(arena, struct pawl_llama_job, n);
+    size_t *request_of = PAWL_NEW_N(arena, size_t, n);
+    struct pawl_llama_shared shared = {0};
+    size_t n_jobs = 0;
+    int64_t asked_us = pawl_clock_monotonic_us();
+    for (size_t i = 0; i < n; i++) {
+        replies[i] = (struct pawl_lm_reply){.status = PAWL_REPLY_FAILED, .usage.n_requests = 1};
+        replies[i].reason = make_job(llama, arena, &requests[i], &shared, &jobs[n_jobs]);
+        if (!replies[i].reason) request_of[n_jobs++] = i;
+    }
+    enum pawl_status status = pawl_llama_engine_run(llama->engine, jobs, n_jobs, err);
+    for (size_t j = 0; j < n_jobs; j++) {
+        size_t i = request_of[j];
+        if (status == PAWL_OK) take_reply(arena, &requests[i], &jobs[j], asked_us, &replies[i]);
+        pawl_buf_release(&jobs[j].text);
+    }
+    return status;
+}
+
+static void cancel(void *state)
+{
+    pawl_llama_engine_cancel(((struct llama *)state)->engine);
+}
+
+static int parallel(void *state)
+{
+    (void)state;
+    return PAWL_LLAMA_SLOTS;
+}
+
+const struct pawl_lm_backend pawl_backend_llama = {
+    .api = PAWL_LM_BACKEND_API,
+    .name = "llama",
+    .summary = "a model file on this machine, run by libllama in this process",
+    .flags = PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES,
+    .options = options,
+    .options_bytes = sizeof(struct options),
+    .check = check,
+    .open = open_model,
+    .close = close_model,
+    .identity = identity,
+    .ask = ask,
+    .cancel = cancel,
+    .parallel = parallel,
+};

@@ -1,0 +1,474 @@
+#include "lm/llama_engine.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "lm/llama_cells.h"
+#include "lm/llama_weights.h"
+#include "lm/lm.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    ROWS_MAX = PAWL_LLAMA_SEQUENCES, /* answers read from one decode */
+    STEM_MIN = 16,                   /* tokens that must be saved for a stem to be worth a decode */
+    LOOK_AHEAD = 64,                 /* waiting requests compared with a new one */
+    RECENT = 8,                      /* finished prompts compared with a new one */
+    PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
+};
+
+enum phase { READING, SCORING, WRITING };
+
+/* A request that is being answered. */
+struct slot {
+    struct pawl_llama_job *job; /* NULL: free */
+    struct pawl_llama_lease lease;
+    enum phase phase;
+    size_t n_past;     /* tokens in the cache */
+    size_t next_path;  /* SCORING: the first path not decoded */
+    size_t open_paths; /* SCORING: paths not read */
+    llama_token next;  /* WRITING: chosen, not decoded */
+};
+
+/* Who reads the logits of which batch entry. */
+struct row {
+    struct slot *slot;
+    const struct pawl_llama_path *path;
+    size_t depth;
+    int32_t index;
+};
+
+struct recent {
+    llama_token *tokens;
+    size_t n;
+};
+
+struct pawl_llama_engine {
+    pthread_mutex_t lock; /* guards the next block */
+    pthread_cond_t work, answered;
+    struct pawl_llama_job *first, *last;
+    bool closing, cancelled;
+
+    pthread_t thread; /* the rest is its own */
+    const struct llama_vocab *vocab;
+    int n_vocab;
+    struct llama_context *context;
+    struct pawl_llama_cells *cells;
+    struct pawl_llama_urn *urn;
+    struct llama_batch batch;
+    struct slot slots[PAWL_LLAMA_SLOTS];
+    struct row rows[ROWS_MAX];
+    size_t n_rows;
+    llama_seq_id branches[ROWS_MAX];
+    size_t n_branches;
+    struct recent recents[RECENT];
+    size_t next_recent;
+};
+
+/* ---- Answers ---------------------------------------------------------------------------------- */
+
+static void announce(struct pawl_llama_engine *engine, struct pawl_llama_job *job)
+{
+    job->done_us = pawl_clock_monotonic_us();
+    pthread_mutex_lock(&engine->lock);
+    if (--*job->n_open == 0) pthread_cond_broadcast(&engine->answered);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void remember(struct pawl_llama_engine *engine, const struct pawl_llama_job *job)
+{
+    struct recent *recent = &engine->recents[engine->next_recent++ % RECENT];
+    recent->tokens = pawl_xrealloc(recent->tokens, job->n_prompt * sizeof *job->prompt);
+    memcpy(recent->tokens, job->prompt, job->n_prompt * sizeof *job->prompt);
+    recent->n = job->n_prompt;
+}
+
+static void finish(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    struct pawl_llama_job *job = slot->job;
+    remember(engine, job);
+    pawl_llama_cells_return(engine->cells, &slot->lease);
+    slot->job = NULL;
+    announce(engine, job);
+}
+
+/* libllama failed: nothing in the cache can be trusted. */
+static void fail_all(struct pawl_llama_engine *engine, const char *why)
+{
+    pawl_llama_cells_clear(engine->cells);
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
+        struct pawl_llama_job *job = engine->slots[i].job;
+        if (!job) continue;
+        job->failure = why;
+        engine->slots[i].job = NULL;
+        announce(engine, job);
+    }
+}
+
+/* ---- Writing and scoring ---------------------------------------------------------------------- */
+
+static void add_piece(struct pawl_llama_engine *engine, struct pawl_llama_job *job,
+                      llama_token token)
+{
+    char piece[PIECE_BYTES];
+    int32_t n = llama_token_to_piece(engine->vocab, token, piece, PIECE_BYTES, 0, false);
+    if (n >= 0) {
+        pawl_buf_add_bytes(&job->text, piece, (size_t)n);
+        return;
+    }
+    char *longer = pawl_xmalloc((size_t)-n);
+    n = llama_token_to_piece(engine->vocab, token, longer, -n, 0, false);
+    if (n > 0) pawl_buf_add_bytes(&job->text, longer, (size_t)n);
+    free(longer);
+}
+
+/* Choose the next token; true when the answer ends with it. */
+static bool write_token(struct pawl_llama_engine *engine, struct slot *slot, const float *logits)
+{
+    struct pawl_llama_job *job = slot->job;
+    llama_token token = pawl_llama_pick(engine->urn, &job->sampling, logits);
+    job->n_completion++;
+    if (llama_vocab_is_eog(engine->vocab, token)) return true;
+    size_t before = job->text.len;
+    add_piece(engine, job, token);
+    size_t stop = pawl_llama_find_stop(pawl_buf_str(&job->text), job->text.len - before, job->stops,
+                                       job->n_stops);
+    if (stop < job->text.len) {
+        job->text.len = stop;
+        job->text.data[stop] = 0;
+        return true;
+    }
+    job->truncated = job->n_completion >= job->max_tokens || job->text.overflowed;
+    slot->next = token;
+    return job->truncated;
+}
+
+/* The prompt is read: begin to answer; true when that was all. */
+static bool begin_answer(struct pawl_llama_engine *engine, struct slot *slot, const float *logits)
+{
+    struct pawl_llama_choices *choices = slot->job->choices;
+    if (!choices) {
+        slot->phase = WRITING;
+        return write_token(engine, slot, logits);
+    }
+    pawl_llama_choices_add(choices, NULL, 0, logits, engine->n_vocab);
+    slot->phase = SCORING;
+    slot->next_path = 0;
+    slot->open_paths = choices->n_paths;
+    return slot->open_paths == 0;
+}
+
+static void read_row(struct pawl_llama_engine *engine, const struct row *row)
+{
+    struct slot *slot = row->slot;
+    const float *logits = llama_get_logits_ith(engine->context, row->index);
+    if (!logits) PAWL_BUG("no logits for a token that asked for them");
+    bool done = false;
+    switch (slot->phase) {
+    case READING:
+        done = begin_answer(engine, slot, logits);
+        break;
+    case WRITING:
+        done = write_token(engine, slot, logits);
+        break;
+    case SCORING:
+        pawl_llama_choices_add(slot->job->choices, row->path, row->depth, logits, engine->n_vocab);
+        if (row->depth + 1 == row->path->n_tokens) done = --slot->open_paths == 0;
+        break;
+    }
+    if (done) finish(engine, slot);
+}
+
+/* ---- Admission -------------------------------------------------------------------------------- */
+
+static struct slot *free_slot(struct pawl_llama_engine *engine)
+{
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        if (!engine->slots[i].job) return &engine->slots[i];
+    return NULL;
+}
+
+static void consider(const struct pawl_llama_job *job, const llama_token *tokens, size_t n,
+                     size_t known, size_t *stem)
+{
+    size_t common = pawl_llama_common(job->prompt, job->n_prompt - 1, tokens, n);
+    if (common >= known + STEM_MIN && common < *stem) *stem = common;
+}
+
+/*
+ * How long a stem to make for this request, on top of the known tokens; 0: none. The shortest of
+ * what it shares with any other, so that the stem serves the most; longer ones grow on top of it.
+ */
+static size_t wanted_stem(struct pawl_llama_engine *engine, const struct pawl_llama_job *job,
+                          size_t known)
+{
+    size_t stem = SIZE_MAX;
+    consider(job, job->prompt, job->n_shared, known, &stem);
+    for (size_t i = 0; i < RECENT; i++)
+        consider(job, engine->recents[i].tokens, engine->recents[i].n, known, &stem);
+    pthread_mutex_lock(&engine->lock);
+    const struct pawl_llama_job *other = engine->first;
+    for (size_t i = 0; other && i < LOOK_AHEAD; i++, other = other->next)
+        if (other != job) consider(job, other->prompt, other->n_prompt, known, &stem);
+    pthread_mutex_unlock(&engine->lock);
+    return stem == SIZE_MAX ? 0 : stem;
+}
+
+static bool grow_stems(struct pawl_llama_engine *engine, const struct pawl_llama_job *job)
+{
+    for (;;) {
+        size_t known = pawl_llama_cells_known(engine->cells, job->prompt, job->n_prompt);
+        size_t stem = wanted_stem(engine, job, known);
+        int result;
+        if (stem == 0) return true;
+        if (pawl_llama_cells_grow(engine->cells, job->prompt, stem, &result)) continue;
+        return result == 0; /* no room for it now: the prompt is read whole */
+    }
+}
+
+static struct pawl_llama_job *peek(struct pawl_llama_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    struct pawl_llama_job *job = engine->cancelled ? NULL : engine->first;
+    pthread_mutex_unlock(&engine->lock);
+    return job;
+}
+
+static void pop(struct pawl_llama_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->first = engine->first->next;
+    if (!engine->first) engine->last = NULL;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Take in waiting requests while their prompts have room in the next batch; false: libllama failed. */
+static bool admit(struct pawl_llama_engine *engine)
+{
+    size_t planned = 0;
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
+        const struct slot *slot = &engine->slots[i];
+        if (slot->job) planned += slot->phase == READING ? slot->job->n_prompt - slot->n_past : 1;
+    }
+    while (planned < PAWL_LLAMA_BATCH) {
+        struct slot *slot = free_slot(engine);
+        struct pawl_llama_job *job = slot ? peek(engine) : NULL;
+        if (!job) return true;
+        if (!grow_stems(engine, job)) return false;
+        struct pawl_llama_lease lease;
+        size_t n_more = job->choices ? 0 : job->max_tokens;
+        if (!pawl_llama_cells_lease(engine->cells, job->prompt, job->n_prompt, n_more, &lease))
+            return true;
+        pop(engine);
+        *slot = (struct slot){.job = job, .lease = lease, .n_past = lease.n_ready};
+        job->n_cached = lease.n_ready;
+        planned += job->n_prompt - lease.n_ready;
+    }
+    return true;
+}
+
+/* ---- One decode ------------------------------------------------------------------------------- */
+
+static bool has_room(const struct pawl_llama_engine *engine, size_t n_tokens, size_t n_rows)
+{
+    return (size_t)engine->batch.n_tokens + n_tokens <= PAWL_LLAMA_BATCH &&
+           engine->n_rows + n_rows <= ROWS_MAX;
+}
+
+static void want_row(struct pawl_llama_engine *engine, struct slot *slot,
+                     const struct pawl_llama_path *path, size_t depth)
+{
+    engine->rows[engine->n_rows++] = (struct row){slot, path, depth, engine->batch.n_tokens - 1};
+}
+
+static void add_next_token(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    if (!has_room(engine, 1, 1)) return;
+    pawl_llama_batch_add(&engine->batch, slot->next, slot->n_past++, slot->lease.seq, true);
+    want_row(engine, slot, NULL, 0);
+}
+
+static void add_paths(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    const struct pawl_llama_choices *choices = slot->job->choices;
+    for (; slot->next_path < choices->n_paths; slot->next_path++) {
+        const struct pawl_llama_path *path = &choices->paths[slot->next_path];
+        if (!has_room(engine, path->n_tokens, path->n_tokens)) return;
+        llama_seq_id branch =
+            pawl_llama_cells_branch(engine->cells, &slot->lease, slot->job->n_prompt);
+        if (branch < 0) return;
+        engine->branches[engine->n_branches++] = branch;
+        for (size_t i = 0; i < path->n_tokens; i++) {
+            pawl_llama_batch_add(&engine->batch, path->tokens[i], slot->job->n_prompt + i, branch,
+                                 true);
+            want_row(engine, slot, path, i);
+        }
+    }
+}
+
+static void add_prompt(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    const struct pawl_llama_job *job = slot->job;
+    while (slot->n_past < job->n_prompt) {
+        bool last = slot->n_past + 1 == job->n_prompt;
+        if (!has_room(engine, 1, last)) return;
+        pawl_llama_batch_add(&engine->batch, job->prompt[slot->n_past], slot->n_past,
+                             slot->lease.seq, last);
+        slot->n_past++;
+        if (last) want_row(engine, slot, NULL, 0);
+    }
+}
+
+static void fill_batch(struct pawl_llama_engine *engine)
+{
+    static void (*const add[])(struct pawl_llama_engine *, struct slot *) = {
+        [READING] = add_prompt, [SCORING] = add_paths, [WRITING] = add_next_token};
+    static const enum phase order[] = {WRITING, SCORING, READING};
+    engine->batch.n_tokens = 0;
+    engine->n_rows = engine->n_branches = 0;
+    for (size_t o = 0; o < 3; o++)
+        for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
+            struct slot *slot = &engine->slots[i];
+            if (slot->job && slot->phase == order[o]) add[order[o]](engine, slot);
+        }
+}
+
+static void step(struct pawl_llama_engine *engine)
+{
+    if (!admit(engine)) {
+        fail_all(engine, "libllama could not decode a prompt.");
+        return;
+    }
+    fill_batch(engine);
+    if (engine->batch.n_tokens == 0) return;
+    if (llama_decode(engine->context, engine->batch) != 0) {
+        fail_all(engine, "libllama could not decode a batch.");
+        return;
+    }
+    for (size_t i = 0; i < engine->n_branches; i++)
+        pawl_llama_cells_prune(engine->cells, engine->branches[i]);
+    for (size_t i = 0; i < engine->n_rows; i++) read_row(engine, &engine->rows[i]);
+}
+
+/* ---- The thread ------------------------------------------------------------------------------- */
+
+static bool is_busy(const struct pawl_llama_engine *engine)
+{
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        if (engine->slots[i].job) return true;
+    return false;
+}
+
+/* After a cancel everybody goes home; run says so. */
+static void send_home(struct pawl_llama_engine *engine)
+{
+    fail_all(engine, "cancelled");
+    pthread_mutex_lock(&engine->lock);
+    for (struct pawl_llama_job *job = engine->first; job; job = job->next) --*job->n_open;
+    engine->first = engine->last = NULL;
+    pthread_cond_broadcast(&engine->answered);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void *drive(void *argument)
+{
+    struct pawl_llama_engine *engine = argument;
+    for (;;) {
+        bool busy = is_busy(engine);
+        pthread_mutex_lock(&engine->lock);
+        while (!busy && !engine->first && !engine->closing)
+            pthread_cond_wait(&engine->work, &engine->lock);
+        bool closing = engine->closing, cancelled = engine->cancelled;
+        pthread_mutex_unlock(&engine->lock);
+        if (closing) return NULL;
+        if (cancelled)
+            send_home(engine);
+        else
+            step(engine);
+    }
+}
+
+enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine *engine,
+                                       struct pawl_llama_job *jobs, size_t n,
+                                       struct pawl_error *err)
+{
+    size_t n_open = n;
+    pthread_mutex_lock(&engine->lock);
+    bool cancelled = engine->cancelled;
+    for (size_t i = 0; i < n && !cancelled; i++) {
+        jobs[i].n_open = &n_open;
+        jobs[i].next = NULL;
+        if (engine->last)
+            engine->last->next = &jobs[i];
+        else
+            engine->first = &jobs[i];
+        engine->last = &jobs[i];
+    }
+    pthread_cond_signal(&engine->work);
+    while (!cancelled && n_open > 0) pthread_cond_wait(&engine->answered, &engine->lock);
+    cancelled = engine->cancelled;
+    pthread_mutex_unlock(&engine->lock);
+    return cancelled ? pawl_fail(err, PAWL_EPAUSED, "The model was told to stop.") : PAWL_OK;
+}
+
+void pawl_llama_engine_cancel(struct pawl_llama_engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->cancelled = true;
+    pthread_cond_signal(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void release(struct pawl_llama_engine *engine)
+{
+    for (size_t i = 0; i < RECENT; i++) free(engine->recents[i].tokens);
+    pawl_llama_cells_free(engine->cells);
+    pawl_llama_urn_free(engine->urn);
+    llama_batch_free(engine->batch);
+    llama_free(engine->context);
+    pthread_cond_destroy(&engine->answered);
+    pthread_cond_destroy(&engine->work);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}
+
+enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings *settings,
+                                        struct pawl_llama_engine **out, struct pawl_error *err)
+{
+    struct llama_context *context = llama_init_from_model(
+        settings->model, pawl_llama_context_params(settings->context_tokens, settings->n_threads));
+    if (!context) {
+        pawl_fail(err, PAWL_EWORLD, "No room for a context of %zu tokens: %s.",
+                  settings->context_tokens, pawl_llama_last_error());
+        pawl_hint(err, "Set a smaller `context` for the model in pawl.yaml.");
+        return PAWL_EWORLD;
+    }
+    struct pawl_llama_engine *engine = pawl_xcalloc(1, sizeof *engine);
+    engine->context = context;
+    engine->vocab = llama_model_get_vocab(settings->model);
+    engine->n_vocab = llama_vocab_n_tokens(engine->vocab);
+    engine->cells = pawl_llama_cells_new(context, settings->context_tokens, PAWL_LLAMA_BATCH);
+    engine->urn = pawl_llama_urn_new(engine->n_vocab);
+    engine->batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, 1);
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_cond_init(&engine->work, NULL);
+    pthread_cond_init(&engine->answered, NULL);
+    int errnum = pthread_create(&engine->thread, NULL, drive, engine);
+    if (errnum == 0) {
+        *out = engine;
+        return PAWL_OK;
+    }
+    release(engine);
+    return pawl_fail_errno(err, PAWL_EWORLD, errnum, "Cannot start the model's thread");
+}
+
+void pawl_llama_engine_close(struct pawl_llama_engine *engine)
+{
+    if (!engine) return;
+    pthread_mutex_lock(&engine->lock);
+    engine->closing = true;
+    pthread_cond_signal(&engine->work);
+    pthread_mutex_unlock(&engine->lock);
+    pthread_join(engine->thread, NULL);
+    release(engine);
+}

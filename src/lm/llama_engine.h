@@ -1,0 +1,60 @@
+/*
+ * llama_engine.h - one thread that drives libllama for everybody who asks.
+ *
+ * Continuous batching: each decode carries one token of every answer being written, the paths of the
+ * choices being scored, and as much of waiting prompts as fits; a request joins as soon as there is
+ * room and leaves as soon as it is answered. What waiting or recent prompts have in common becomes
+ * a stem (llama_cells.h) and is computed once.
+ *
+ * Invariants
+ *   1. First come, first served: a request that does not fit yet holds up those behind it, so none
+ *      starves.
+ *   2. A job belongs to the engine from run until run returns.
+ */
+#ifndef PAWL_LM_LLAMA_ENGINE_H
+#define PAWL_LM_LLAMA_ENGINE_H
+
+#include "base/error.h"
+#include "lm/llama_sample.h"
+#include "lm/llama_score.h"
+
+enum { PAWL_LLAMA_SLOTS = 64, PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_PATH_MAX = 64 };
+
+struct pawl_llama_job {
+    /* The question. Pointers stay valid until run returns. */
+    const llama_token *prompt;
+    size_t n_prompt;
+    size_t n_shared;                    /* hint: that many first tokens will come again */
+    struct pawl_llama_choices *choices; /* scored; NULL: free text, by the fields below */
+    struct pawl_llama_sampling sampling;
+    const struct pawl_str *stops;
+    size_t n_stops, max_tokens; /* max_tokens >= 1 */
+    /* The answer. */
+    struct pawl_buf text; /* free text; may end inside a UTF-8 character; release it */
+    size_t n_completion, n_cached;
+    bool truncated;
+    const char *failure; /* libllama failed: why; else NULL */
+    int64_t done_us;     /* pawl_clock_monotonic_us */
+    /* The engine's. */
+    struct pawl_llama_job *next;
+    size_t *n_open; /* jobs of the same run that are not done */
+};
+
+struct pawl_llama_engine_settings {
+    struct llama_model *model; /* outlives the engine */
+    size_t context_tokens;     /* cells for all requests together */
+    int n_threads;
+};
+struct pawl_llama_engine;
+PAWL_MUST_CHECK enum pawl_status
+pawl_llama_engine_open(const struct pawl_llama_engine_settings *settings,
+                       struct pawl_llama_engine **engine, struct pawl_error *err);
+void pawl_llama_engine_close(struct pawl_llama_engine *engine);
+/* Answer all; blocks. Every job fits: n_prompt + its longest answer <= context_tokens. Any thread.
+ * Fails PAWL_EPAUSED once the engine is cancelled. */
+PAWL_MUST_CHECK enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine *engine,
+                                                       struct pawl_llama_job *jobs, size_t n,
+                                                       struct pawl_error *err);
+void pawl_llama_engine_cancel(struct pawl_llama_engine *engine);
+
+#endif
