@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all test tsan bench demo install check fuzz clean help
+.PHONY: all test tsan bench demo install check mutants calibration kill budgets fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -32,6 +32,18 @@ install: ## install to PREFIX (and DESTDIR)
 check: ## the rules that a compiler does not know: layers and format
 	@scripts/check-layers
 	@scripts/check-format
+
+mutants: ## break the source on purpose; a test must notice each time (minutes)
+	@tests/mutants/run-mutants
+
+calibration: all ## 100 runs on pure noise and 100 with a real gain, by operator (minutes)
+	@tests/long/calibration.py
+
+kill: all ## kill -9 at 300 random moments, and resume (minutes)
+	@tests/long/kill.py
+
+budgets: all ## 200 random limits that no run may exceed
+	@tests/long/budgets.py
 
 fuzz: ## build the libFuzzer targets in build/fuzz/tests (needs clang)
 	@cmake --preset fuzz

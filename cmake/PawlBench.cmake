@@ -1,0 +1,11 @@
+# Every bench/bench_THING.c is a program of its own, built by the target `bench_programs` alone.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)
+add_custom_target(bench_programs)
+foreach(source IN LISTS bench_sources)
+    get_filename_component(target ${source} NAME_WE)
+    add_executable(${target} EXCLUDE_FROM_ALL ${source})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(${target} PRIVATE pawl_compiler pawl_worker_rooms)
+    add_dependencies(bench_programs ${target})
+endforeach()
