@@ -22,6 +22,12 @@ const struct pawl_operator *pawl_operator_find(const char *name, struct pawl_err
     return NULL;
 }
 
+const struct pawl_option *pawl_options_or_none(const struct pawl_option *table)
+{
+    static const struct pawl_option none[] = {{0}};
+    return table != NULL ? table : none;
+}
+
 /* --- describe ------------------------------------------------------------------------------------ */
 
 static json_t *operator_json(const struct pawl_operator *operator)
@@ -37,7 +43,8 @@ static json_t *operator_json(const struct pawl_operator *operator)
                                operator->paper != NULL ? operator->paper : "", "risks",
                                operator->risks != NULL ? operator->risks : "", "roles", roles,
                                "texts", texts);
-    pawl_json_set(object, "options", pawl_options_describe(operator->options));
+    pawl_json_set(object, "options",
+                  pawl_options_describe(pawl_options_or_none(operator->options)));
     return object;
 }
 
@@ -46,7 +53,8 @@ static json_t *metrics_json(void)
     json_t *all = json_object();
     for (size_t i = 0; pawl_metrics[i] != NULL; i++) {
         json_t *one = json_pack("{s:s}", "summary", pawl_metrics[i]->summary);
-        pawl_json_set(one, "options", pawl_options_describe(pawl_metrics[i]->options));
+        pawl_json_set(one, "options",
+                      pawl_options_describe(pawl_options_or_none(pawl_metrics[i]->options)));
         pawl_json_set(all, pawl_metrics[i]->name, one);
     }
     return all;
@@ -85,8 +93,9 @@ static enum pawl_status check_operator(const struct pawl_config *config, struct 
     const struct pawl_operator *operator= pawl_operator_find(config->improve.operator_name, err);
     if (operator== NULL) return PAWL_ENOTFOUND;
     void *values = pawl_arena_alloc(&arena, 1, operator->options_bytes + 1);
-    enum pawl_status status = pawl_options_read(operator->options, config->improve.options,
-                                                "improve.options", &arena, values, err);
+    enum pawl_status status =
+        pawl_options_read(pawl_options_or_none(operator->options), config->improve.options,
+                          "improve.options", &arena, values, err);
     pawl_arena_release(&arena);
     return status;
 }

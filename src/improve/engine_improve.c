@@ -52,8 +52,9 @@ static json_t *identity_of(const struct improve *improve)
         json_t *value = json_object_get(improve->run, from_run[i]);
         pawl_json_set(identity, from_run[i], value != NULL ? json_incref(value) : json_null());
     }
-    pawl_json_set(identity, "options",
-                  pawl_options_json(improve->operator->options, improve->options));
+    pawl_json_set(
+        identity, "options",
+        pawl_options_json(pawl_options_or_none(improve->operator->options), improve->options));
     pawl_json_set(identity, "surroundings", surroundings(improve));
     return identity;
 }
@@ -236,8 +237,9 @@ static enum pawl_status read_operator(struct improve *improve, struct pawl_error
     improve->operator= pawl_operator_find(pawl_json_get_text(improve->run, "operator", ""), err);
     if (improve->operator== NULL) return PAWL_ENOTFOUND;
     improve->options = pawl_arena_alloc(&improve->arena, 1, improve->operator->options_bytes + 1);
-    return pawl_options_read(improve->operator->options, json_object_get(improve->run, "options"),
-                             "improve.options", &improve->arena, improve->options, err);
+    return pawl_options_read(pawl_options_or_none(improve->operator->options),
+                             json_object_get(improve->run, "options"), "improve.options",
+                             &improve->arena, improve->options, err);
 }
 
 static enum pawl_status prepare(struct improve *improve, struct pawl_error *err)

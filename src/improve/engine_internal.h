@@ -46,6 +46,8 @@ json_t *pawl_tokens_json(const struct pawl_usage *usage);
 enum pawl_status pawl_engine_cases(struct pawl_engine *engine, const char *tier, size_t limit,
                                    struct pawl_arena *arena, struct pawl_cases *cases,
                                    struct pawl_error *err);
+/* A table that may be NULL as one that is not. */
+const struct pawl_option *pawl_options_or_none(const struct pawl_option *table);
 const struct pawl_operator *pawl_operator_find(const char *name, struct pawl_error *err);
 
 /* The requests. Each gives *done (new reference). */
