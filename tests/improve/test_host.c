@@ -316,6 +316,49 @@ static void test_a_budget_too_small_to_find_anything_says_so(void **state)
     rig_summary_release(&summary);
 }
 
+static const char slow_script[] = "function complete(request)\n"
+                                  "  if request.role ~= 'task' then\n"
+                                  "    return 'Way ' .. math.floor(random(request) * 1000)\n"
+                                  "  end\n"
+                                  "  return {text = 'yes', delay_ms = 500}\n"
+                                  "end\n";
+
+/* The clock is read once per step and the reading recorded, so a repetition ends where the run did,
+ * however fast it is. What was kept back for the choice at the end is still spent. */
+static void test_minutes_end_a_run_once(void **state)
+{
+    (void)state;
+    rig.budget = 100000;
+    rig.minutes = 1;
+    rig_set_script(&rig, slow_script);
+    struct rig_summary first = rig_run(&rig, "run", &plain);
+    assert_int_equal(first.status, PAWL_OK);
+    assert_in_range(first.result.evaluations, 100, 400);
+    struct rig_summary second = rig_run(&rig, "run", &plain);
+    expect_equal(&first, &second, true);
+    assert_non_null(strstr(first.journal, "{\"refused\":\"minutes\"}"));
+    rig_summary_release(&first);
+    rig_summary_release(&second);
+}
+
+static void test_money_ends_a_run_and_is_never_overspent(void **state)
+{
+    (void)state;
+    rig.budget = 100000;
+    rig.usd = 0.02;
+    rig.price = 1;
+    rig_set_script(&rig, rig_script);
+    struct rig_summary first = rig_run(&rig, "run", &plain);
+    if (first.status != PAWL_OK) fail_msg("%s", first.error.message);
+    assert_true(first.result.usd > 0.001 && first.result.usd <= 0.02);
+    assert_non_null(strstr(first.journal, "{\"refused\":\"usd\"}"));
+    struct rig_summary second = rig_run(&rig, "run", &plain);
+    expect_equal(&first, &second, true);
+    assert_true(second.result.usd == first.result.usd);
+    rig_summary_release(&first);
+    rig_summary_release(&second);
+}
+
 /* --- rules ---------------------------------------------------------------------------------------------------------- */
 
 static unsigned diverging_way;
@@ -523,6 +566,8 @@ int main(void)
         TEST(test_200_random_budgets_are_kept),
         TEST(test_a_budget_too_small_to_choose_is_refused),
         TEST(test_a_budget_too_small_to_find_anything_says_so),
+        TEST(test_minutes_end_a_run_once),
+        TEST(test_money_ends_a_run_and_is_never_overspent),
         TEST(test_other_arguments_than_recorded_diverge),
         TEST(test_fewer_steps_than_recorded_diverge),
         TEST(test_deep_nesting_is_refused),

@@ -53,14 +53,30 @@ static void count_one(void *context, size_t n_done, size_t n_total)
     atomic_fetch_add(&rig->n_evaluated, 1);
 }
 
+static enum pawl_status reserve(void *context, int64_t microusd, struct pawl_error *err)
+{
+    struct rig *rig = context;
+    return rig->purse.reserve(rig->purse.context, microusd, err);
+}
+
+static void settle(void *context, int64_t reserved_microusd, int64_t spent_microusd)
+{
+    struct rig *rig = context;
+    rig->purse.settle(rig->purse.context, reserved_microusd, spent_microusd);
+}
+
 static void open_instruments(struct rig *rig)
 {
     struct pawl_error err = {0};
-    json_t *models = json_pack("{s:{s:s, s:s}}", "m", "backend", "script", "file", "model.lua");
+    json_t *models =
+        json_pack("{s:{s:s, s:s, s:f, s:f}}", "m", "backend", "script", "file", "model.lua",
+                  "price_prompt", rig->price, "price_completion", rig->price);
+    const struct pawl_lm_purse purse = {reserve, settle, rig};
     json_t *program = json_pack("{s:s, s:{s:s}}", "signature", "q -> a: yes | no", "instruction",
                                 "text", "Answer the question.");
     json_t *metric = json_string("exact_match");
-    struct pawl_lm_settings lm = {.models = models, .project_dir = rig->dir, .seed = 11};
+    struct pawl_lm_settings lm = {
+        .models = models, .project_dir = rig->dir, .seed = 11, .purse = &purse};
     must(pawl_lm_open(&lm, &rig->lm, &err), &err);
     struct pawl_program_settings settings = {
         .program = program, .project_dir = rig->dir, .lm = rig->lm, .seed = 11};
@@ -101,7 +117,8 @@ void rig_open(struct rig *rig)
 {
     struct pawl_error err = {0};
     const char *tmp = getenv("TMPDIR");
-    *rig = (struct rig){.seed = 1, .budget = 400, .dev_check = true};
+    *rig = (struct rig){
+        .seed = 1, .budget = 400, .usd = -1, .minutes = -1, .price = -1, .dev_check = true};
     pawl_crypto_init();
     pawl_clock_fix(1767225600000);
     snprintf(rig->dir, sizeof rig->dir, "%s/pawl-run-XXXXXX", tmp != NULL ? tmp : "/tmp");
@@ -252,7 +269,7 @@ struct rig_summary rig_run(struct rig *rig, const char *name, const struct pawl_
         .lm_seed = 11,
         .operator= operator,
         .options = options,
-        .budget = {.evaluations = rig->budget, .usd = -1, .minutes = -1},
+        .budget = {.evaluations = rig->budget, .usd = rig->usd, .minutes = rig->minutes},
         .dev_check = rig->dev_check,
         .start = rig->start,
         .journal = open_journal(rig, name),
@@ -267,6 +284,7 @@ struct rig_summary rig_run(struct rig *rig, const char *name, const struct pawl_
     };
     summary.status = pawl_run_open(&settings, &run, &summary.error);
     if (summary.status == PAWL_OK) {
+        rig->purse = pawl_run_purse(run);
         summary.status = pawl_run_go(run, &summary.result, &summary.error);
         summary.candidates = candidate_lines(run);
         summary.n_steps = atomic_load(&run->n_steps);

@@ -19,6 +19,8 @@ struct rig {
     char dir[256];
     uint64_t seed;
     int64_t budget;
+    double usd, minutes; /* -1: no limit */
+    double price;        /* usd per million tokens of the model; -1: none. Before rig_set_script */
     bool dev_check;
     const json_t *options; /* of the operator; NULL: defaults */
     bool gate_says;        /* what every offer is answered */
@@ -32,6 +34,7 @@ struct rig {
     struct pawl_metric *metric;
     struct pawl_evaluator *evaluator;
     struct pawl_artifact *start;
+    struct pawl_lm_purse purse; /* of the run under way */
 
     /* seen since rig_open */
     atomic_int n_evaluated, n_offers;
