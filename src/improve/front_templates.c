@@ -52,14 +52,14 @@ static const struct pawl_template_file scripted_files[] = {
      NULL},
     {"prompts/answer.md", "Answer the question.\n", NULL},
     {"model.lua",
-     "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks "
-     "for\n"
-     "-- care. When asked to reflect, it proposes just that.\n"
+     "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks for\n"
+     "-- care. When asked to reflect, it proposes just that, in ever other words.\n"
      "function complete(request)\n"
      "  local last = request.messages[#request.messages].content\n"
      "  if request.role == \"reflect\" then\n"
-     "    return \"```\\nAnswer the question. Take care: check the number before "
-     "answering.\\n```\"\n"
+     "    local times = 1 + math.floor(random(request) * 1000)\n"
+     "    return \"```\\nAnswer the question. Take care: check the number \" .. times ..\n"
+     "           \" times before answering.\\n```\"\n"
      "  end\n"
      "  local system = request.messages[1].content\n"
      "  local skill = system:find(\"Take care\", 1, true) and 0.85 or 0.60\n"
