@@ -84,3 +84,8 @@ real_python() {
         [ -x "$python" ] && echo "$python" && return
     done
 }
+# skip WHY: this machine cannot show it. ctest counts it as skipped, not as passed.
+skip() {
+    echo "SKIPPED: $*" >&2
+    exit 77
+}
