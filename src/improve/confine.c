@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 32, STALE_S = 60 };
+enum { DEPTH_MAX = 32, STALE_S = 5 };
 
 /* Programs, libraries, names of hosts and certificates, what a runtime asks about the machine. */
 static const char *const system_paths[] = {
