@@ -5,6 +5,7 @@
 #include "improve/templates.h"
 #include "io/file.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -244,13 +245,37 @@ static enum pawl_status record_added(struct pawl_project *project, const json_t 
     return status;
 }
 
+/* The vault opens nothing but the project and what the user named. */
+static enum pawl_status ask_to_add(struct pawl_call *call, const char *path, json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_front_worker vault;
+    json_t *read = json_pack("[s]", path);
+    enum pawl_status status =
+        pawl_front_start(call->project, PAWL_ROLE_VAULT_NAME, -1, read, &vault, err);
+    json_decref(read);
+    if (status != PAWL_OK) return status;
+    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", path);
+    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
+    pawl_front_end(&vault);
+    return status;
+}
+
 static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct data_options *options = values;
     json_t *done;
-    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", options->file);
-    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
-    enum pawl_status status = store_cases(call->project, done, err);
+    /* A path on the command line starts where the user is, one in pawl.yaml at the project. */
+    char *path = realpath(options->file, NULL);
+    if (path == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "The file \"%s\" is not there.", options->file);
+        pawl_hint(err, "Paths of a command start at the folder where it is called.");
+        return PAWL_EUSAGE;
+    }
+    enum pawl_status status = ask_to_add(call, path, &done, err);
+    free(path);
+    PAWL_TRY(status);
+    status = store_cases(call->project, done, err);
     if (status == PAWL_OK && pawl_json_get_int(done, "added", 0) > 0)
         status = record_added(call->project, done, err);
     static const char *const shown[] = {"added", "refused", "tiers"};

@@ -115,31 +115,51 @@ static const struct pawl_option compare_options[] = {
 enum { SCORE_FILE_MAX = 1 << 30, SCORE_LINE_MAX = 1 << 20 };
 
 struct scores {
+    const char *file;
     struct pawl_case_score *items;
+    int *lines; /* of each item */
     size_t n;
 };
+
+static enum pawl_status bad_line(const char *file, int line, const char *field, const char *what,
+                                 struct pawl_error *err)
+{
+    pawl_fail_at(err, PAWL_ECONFIG, file, line, field, "%s", what);
+    pawl_hint(err, "Write {\"id\":\"case 1\",\"score\":0.5} a line; leave out a case in both files "
+                   "when one has no score.");
+    return PAWL_ECONFIG;
+}
+
+/* A name is a text or a whole number, as tools write ids. {NULL} when it is neither. */
+static struct pawl_str name_of(const json_t *row, const char *field, struct pawl_arena *arena)
+{
+    const json_t *value = json_object_get(row, field);
+    if (json_is_integer(value))
+        return pawl_str_of(pawl_arena_printf(arena, "%lld", (long long)json_integer_value(value)));
+    struct pawl_str text = pawl_json_get_str(row, field);
+    return text.ptr == NULL ? text : pawl_arena_copy(arena, text);
+}
 
 static enum pawl_status score_line(const char *file, int line, const json_t *row,
                                    const char *cluster, struct pawl_arena *arena,
                                    struct pawl_case_score *out, struct pawl_error *err)
 {
     const json_t *score = json_object_get(row, "score");
-    struct pawl_str id = pawl_json_get_str(row, "id");
-    if (id.ptr == NULL)
-        return pawl_fail_at(err, PAWL_ECONFIG, file, line, "id", "The row has no text \"id\".");
+    out->id = name_of(row, "id", arena);
+    if (out->id.ptr == NULL) return bad_line(file, line, "id", "The row has no \"id\".", err);
     if (!json_is_number(score) && !json_is_boolean(score))
-        return pawl_fail_at(err, PAWL_ECONFIG, file, line, "score",
-                            "The row has no number \"score\".");
-    out->id = pawl_arena_copy(arena, id);
+        return bad_line(file, line, "score", "The row has no number \"score\".", err);
     out->score = json_is_boolean(score) ? json_is_true(score) : json_number_value(score);
+    if (!(out->score >= 0 && out->score <= 1))
+        return bad_line(file, line, "score", "The score is not between 0 and 1.", err);
     out->cluster = (struct pawl_str){"", 0};
     if (cluster == NULL) return PAWL_OK;
-    struct pawl_str name = pawl_json_get_str(row, cluster);
-    if (name.ptr == NULL)
-        return pawl_fail_at(err, PAWL_ECONFIG, file, line, cluster,
-                            "The row has no text \"%s\" to name its cluster.", cluster);
-    out->cluster = pawl_arena_copy(arena, name);
-    return PAWL_OK;
+    out->cluster = name_of(row, cluster, arena);
+    if (out->cluster.ptr != NULL) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, file, line, cluster,
+                 "The row has no \"%s\" to name its cluster.", cluster);
+    pawl_hint(err, "Every line of both files names its cluster, or leave --cluster out.");
+    return PAWL_ECONFIG;
 }
 
 static enum pawl_status read_scores(const char *file, const char *cluster, struct pawl_arena *arena,
@@ -150,27 +170,52 @@ static enum pawl_status read_scores(const char *file, const char *cluster, struc
     size_t n_lines = 1;
     PAWL_TRY(pawl_file_read(file, SCORE_FILE_MAX, arena, &rest, err));
     for (size_t i = 0; i < rest.len; i++) n_lines += rest.ptr[i] == '\n';
-    scores->items = PAWL_NEW_N(arena, struct pawl_case_score, n_lines);
+    *scores = (struct scores){.file = file,
+                              .items = PAWL_NEW_N(arena, struct pawl_case_score, n_lines),
+                              .lines = PAWL_NEW_N(arena, int, n_lines)};
     while (pawl_str_split(&rest, '\n', &text)) {
         json_t *row;
         line++;
         if (pawl_str_trim(text).len == 0) continue;
         enum pawl_status status = pawl_json_parse(text, SCORE_LINE_MAX, &row, err);
-        if (status != PAWL_OK)
-            return pawl_fail_at(err, PAWL_ECONFIG, file, line, NULL, "The line is not JSON.");
+        if (status != PAWL_OK) return bad_line(file, line, NULL, "The line is not JSON.", err);
         status = score_line(file, line, row, cluster, arena, &scores->items[scores->n], err);
         json_decref(row);
         PAWL_TRY(status);
-        scores->n++;
+        scores->lines[scores->n++] = line;
     }
-    return PAWL_OK;
+    return scores->n > 0 ? PAWL_OK : bad_line(file, 1, NULL, "The file has no scores.", err);
+}
+
+static int count_of(const struct scores *scores, struct pawl_str id, int *last_line)
+{
+    int count = 0;
+    for (size_t i = 0; i < scores->n; i++) {
+        if (!pawl_str_eq(scores->items[i].id, id)) continue;
+        *last_line = scores->lines[i];
+        count++;
+    }
+    return count;
+}
+
+/* The statistics name a case that is twice in a file, or in one file only; a person wants the line. */
+static void locate(const struct scores *a, const struct scores *b, struct pawl_error *err)
+{
+    int line_a = 0, line_b = 0;
+    if (err == NULL || err->field[0] == '\0') return;
+    struct pawl_str id = pawl_str_of(err->field);
+    int in_a = count_of(a, id, &line_a), in_b = count_of(b, id, &line_b);
+    if (in_a == in_b) return;
+    snprintf(err->file, sizeof err->file, "%s", in_a > in_b ? a->file : b->file);
+    err->line = in_a > in_b ? line_a : line_b;
+    pawl_hint(err, "Both files score the same cases, each once.");
 }
 
 static enum pawl_status run_compare(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
     const struct compare_options *options = values;
-    struct scores a = {0}, b = {0};
+    struct scores a, b;
     struct pawl_compare compared;
     const char *file_a = json_string_value(json_array_get(options->scores, 0));
     const char *file_b = json_string_value(json_array_get(options->scores, 1));
@@ -182,7 +227,12 @@ static enum pawl_status run_compare(struct pawl_call *call, const void *values,
     PAWL_TRY(read_scores(file_a, options->cluster, &call->arena, &a, err));
     PAWL_TRY(read_scores(file_b, options->cluster, &call->arena, &b, err));
     struct pawl_compare_plan plan = {.alpha = options->alpha, .seed = 1};
-    PAWL_TRY(pawl_compare(a.items, a.n, b.items, b.n, &plan, &call->arena, &compared, err));
+    enum pawl_status status =
+        pawl_compare(a.items, a.n, b.items, b.n, &plan, &call->arena, &compared, err);
+    if (status != PAWL_OK) {
+        locate(&a, &b, err);
+        return status;
+    }
     json_t *json = pawl_compare_json(&compared);
     json_object_update(call->result, json);
     json_decref(json);

@@ -1,0 +1,78 @@
+# New cases are placed by the same keyed hash, whole clusters together; no case ever moves, and what
+# cannot be added is said, with nothing half done.
+. "$(dirname "$0")/lib.sh"
+export PAWL_TEST_SEED=6
+careful_model | own_project p 1 1 1
+python3 - <<'P'
+import json
+def cases(name, clusters, start):
+    with open(name, "w") as f:
+        for i in range(start, start + 2 * clusters):
+            f.write(json.dumps({"id": f"q{i}", "input": f"Is {i} even?", "cluster": f"c{i // 2}",
+                                "target": "no" if i % 2 else "yes"}) + "\n")
+cases("p/data/all.jsonl", 300, 0)
+cases("more.jsonl", 100, 600)
+cases("again.jsonl", 2, 598) # two cases that are there, two that are in more.jsonl
+P
+edit p/pawl.yaml '{train: data/train.jsonl, dev: data/dev.jsonl, gate: data/gate.jsonl}' '{file: data/all.jsonl}'
+expect 0 pawl init --json -C p
+check 'r["cases"] == 600 and sum(r["tiers"].values()) == 600'
+before=$(field 'r["tiers"]') root=$(field 'r["commitment"]["root"]')
+visible() { # visible NAME: ids of train and dev, as the project itself shows them
+    for tier in train dev; do
+        expect 0 pawl eval --json -C p --tier "$tier" --per-case "$1.$tier"
+        python3 -c 'import json,sys; print(*sorted(json.loads(l)["id"] for l in open(sys.argv[1])), sep="\n")' "$1.$tier" >"$1.$tier.ids"
+    done
+}
+visible old
+
+expect 0 pawl data add --json -C p more.jsonl
+check 'r["added"] == 200 and sum(r["tiers"].values()) == 800'
+check "all(r['tiers'][t] >= n for t, n in $before.items()) and r['tiers']['gate'] > $before['gate']"
+visible new
+python3 - <<'P' || fail "a case moved, or a cluster is split"
+read = lambda name: set(open(name).read().split())
+train, dev = read("new.train.ids"), read("new.dev.ids")
+assert read("old.train.ids") < train and read("old.dev.ids") < dev
+cluster = lambda ids: {int(i[1:]) // 2 for i in ids}
+# A cluster that is partly in a tier would be partly elsewhere.
+for ids in (train, dev):
+    assert len(ids) == 2 * len(cluster(ids)), len(ids)
+assert not cluster(train) & cluster(dev)
+P
+# Opening the project again places every case where it was.
+expect 0 pawl init --json -C p
+check 'r["cases"] == 800'
+expect 0 pawl status --json -C p
+records=$(field 'r["ledger"]["records"]')
+
+# Duplicates are refused, and counted; a file of nothing else changes nothing.
+pawl data add --json -C p again.jsonl >"$work/out" 2>"$work/err"
+code=$?
+case $code in
+0) check 'r["added"] == 0 and r["refused"] == 4' ;;
+2) check 'r["error"]["line"] == 1 and "q598" in r["error"]["message"]' ;;
+*) fail "exit $code for duplicates" ;;
+esac
+
+refused() { # refused TEXT EXPR: not added, and the error (e) is so
+    printf "$1" >bad.jsonl
+    expect 2 pawl data add --json -C p bad.jsonl
+    [ "$(field "(lambda e: e['file'].endswith('bad.jsonl') and $2)(r['error'])")" = True ] || fail "the error is not so: $2"
+}
+good='{"id": "n1", "input": "Is 9000 even?", "target": "yes"}\n'
+refused "$good{" 'e["line"] == 2'
+refused "$good$good" 'e["line"] == 2 and "n1" in e["message"]'
+refused "$good"'{"id": "n2", "input": "Is \377 even?", "target": "yes"}\n' 'e["line"] == 2'
+refused "$good"'{"id": "n3", "target": "yes"}\n' 'e["line"] == 2 and "input" in (e["field"] or "") + e["message"]'
+refused '' 'True'
+expect 2 pawl data add --json -C p no-such-file.jsonl
+expect 2 pawl data add --json -C p
+expect 2 pawl data subtract --json -C p more.jsonl
+visible last
+cmp -s new.train.ids last.train.ids && cmp -s new.dev.ids last.dev.ids || fail "a refused file changed the tiers"
+expect 0 pawl status --json -C p
+check "r['ledger']['records'] == $records"
+expect 0 pawl init --json -C p
+check 'r["cases"] == 800'
+check "r['commitment']['root'] != '$root'"
