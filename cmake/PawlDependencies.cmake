@@ -42,11 +42,13 @@ if(PAWL_LLAMA AND NOT llama_found)
                         "include/llama.h. Run scripts/build-llama, set PAWL_LLAMA_PREFIX, or "
                         "configure with -DPAWL_LLAMA=OFF.")
 elseif(PAWL_LLAMA)
-    # ggml's CPU code needs the OpenMP runtime only when it was compiled with it.
+    # ggml's CPU code needs the OpenMP runtime only when it was compiled with it. The static one, as
+    # lm/llama_weights.c sets it up before it starts.
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${llama_libraries})
     foreach(library IN LISTS llama_libraries)
         file(STRINGS ${library} openmp_symbols REGEX "GOMP_parallel" LIMIT_COUNT 1)
         if(openmp_symbols)
-            set(openmp_runtime gomp)
+            set(openmp_runtime -l:libgomp.a)
         endif()
     endforeach()
     add_library(pawl_llama INTERFACE)

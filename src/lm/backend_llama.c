@@ -107,8 +107,7 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
         .limit_tokens = wanted < trained ? wanted : trained,
     };
     llama->scoring = scoring_of(o->scoring);
-    llama->end_of_turn = llama_vocab_eot(vocab);
-    if (llama->end_of_turn == LLAMA_TOKEN_NULL) llama->end_of_turn = llama_vocab_eos(vocab);
+    llama->end_of_turn = pawl_llama_end_of_turn(&llama->speller);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct pawl_llama_engine_settings settings = {
         .model = llama->model,

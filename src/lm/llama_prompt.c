@@ -103,6 +103,19 @@ static struct pawl_str render(const struct pawl_llama_speller *speller, struct p
     }
 }
 
+llama_token pawl_llama_end_of_turn(const struct pawl_llama_speller *speller)
+{
+    static const struct llama_chat_message turns[] = {{"user", "a"}, {"assistant", "b"}};
+    struct pawl_arena call = {0};
+    struct pawl_str text = render(speller, &call, turns, 2, false);
+    struct token_list list = tokenize(speller->vocab, &call, text, true);
+    llama_token end = llama_vocab_eos(speller->vocab);
+    for (size_t i = 0; i < list.n; i++)
+        if (llama_vocab_is_eog(speller->vocab, list.tokens[i])) end = list.tokens[i];
+    pawl_arena_release(&call);
+    return end;
+}
+
 /* A sentence about messages that no template should see, or NULL. */
 static const char *unfit_messages(const struct pawl_llama_speller *speller,
                                   struct pawl_arena *arena, const struct pawl_lm_request *request)

@@ -41,6 +41,8 @@ struct pawl_llama_shared {
 void pawl_llama_prompt_make(const struct pawl_llama_speller *speller, struct pawl_arena *arena,
                             const struct pawl_lm_request *request, struct pawl_llama_shared *shared,
                             struct pawl_llama_prompt *prompt);
+/* The token that the template puts behind an answer. */
+llama_token pawl_llama_end_of_turn(const struct pawl_llama_speller *speller);
 /* Text that stands for itself, without control tokens. */
 size_t pawl_llama_spell(const struct llama_vocab *vocab, struct pawl_arena *arena,
                         struct pawl_str text, const llama_token **tokens);
