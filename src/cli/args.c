@@ -169,13 +169,21 @@ static enum pawl_status take_verb(const char *word, const json_t *verbs, struct 
     return PAWL_EUSAGE;
 }
 
+/* Known before anything else, so that a mistake that stands before --json is told as JSON too. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0) return true;
+    return false;
+}
+
 enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cli_args *args,
                            struct pawl_error *err)
 {
     struct words words = {argc, 1, argv};
     size_t n_positional = 0;
     bool only_words = false;
-    *args = (struct cli_args){.dir = ".", .values = json_object()};
+    *args = (struct cli_args){.dir = ".", .json = wants_json(argc, argv), .values = json_object()};
     while (words.next < argc) {
         const char *word = argv[words.next++];
         if (!only_words && strcmp(word, "--") == 0) {

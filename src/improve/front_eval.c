@@ -240,7 +240,11 @@ static enum pawl_status run_run(struct pawl_call *call, const void *values, stru
     else
         json_object_update(call->result, json_array_get(outputs, 0));
     json_decref(done);
-    return PAWL_OK;
+    /* One input without an answer is a result that a script must notice. */
+    const json_t *output = json_object_get(call->result, "output");
+    if (json_is_array(options->input) || (output != NULL && !json_is_null(output))) return PAWL_OK;
+    return pawl_fail(err, PAWL_ENOTPROMOTED, "There is no answer: %s",
+                     pawl_json_get_text(call->result, "reason", "the model gave none."));
 }
 
 const struct pawl_verb pawl_verb_run = {

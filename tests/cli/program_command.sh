@@ -37,6 +37,7 @@ for line in open("scores.jsonl"):
     assert "question" in text and "target" not in text and "cluster" not in text, text
     assert "PAWL_BIN" not in output["environment"] and "XDG_DATA_HOME" not in output["environment"]
 P
+cp p/prog.py good.py
 # An operator improves it, and the gate certifies it without the network.
 pawl improve --json --force -C p >"$work/out" 2>"$work/err"
 [ $? -le 1 ] || fail "improve of a command program"
@@ -126,3 +127,10 @@ for body in 'import time; time.sleep(1000)' 'this is no Python' 'print("{}", flu
     expect 0 timeout 60 "$PAWL_BIN" eval --json -C p --limit 4
     check 'r["failed"] == 4 and r["mean"] == 0'
 done
+
+# Any value is an output.
+sed 's/output={.*$/output="plain " + m["reply"]["text"])/' good.py >p/prog.py
+rm -rf p/.pawl "$XDG_DATA_HOME"
+expect 0 pawl init --json -C p
+expect 0 pawl run -C p '{"question": "Is 12 even?"}'
+says '^plain '
