@@ -1,27 +1,19 @@
 #include "cli/cli.h"
 
-static void print_value(const json_t *value, FILE *out)
-{
-    char *text = json_is_string(value) ? NULL : pawl_json_text(value);
-    fprintf(out, "%s\n", text != NULL ? text : json_string_value(value));
-    pawl_free(text);
-}
-
 static void print_output(const json_t *answer, FILE *out)
 {
     const json_t *output = json_object_get(answer, "output");
     const char *field;
     json_t *value;
-    if (output == NULL || json_is_null(output)) {
+    if (!json_is_object(output)) {
         fprintf(out, "(no answer: %s)\n", cli_text(answer, "reason"));
-    } else if (!json_is_object(output)) {
-        print_value(output, out); /* of a command, which has no fields */
-    } else {
-        json_object_foreach((json_t *)output, field, value)
-        {
-            fprintf(out, "%s: ", field);
-            print_value(value, out);
-        }
+        return;
+    }
+    json_object_foreach((json_t *)output, field, value)
+    {
+        char *text = json_is_string(value) ? NULL : pawl_json_text(value);
+        fprintf(out, "%s: %s\n", field, text != NULL ? text : json_string_value(value));
+        pawl_free(text);
     }
 }
 
