@@ -52,7 +52,8 @@ static const struct pawl_template_file scripted_files[] = {
      NULL},
     {"prompts/answer.md", "Answer the question.\n", NULL},
     {"model.lua",
-     "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks for\n"
+     "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks "
+     "for\n"
      "-- care. When asked to reflect, it proposes just that, in ever other words.\n"
      "function complete(request)\n"
      "  local last = request.messages[#request.messages].content\n"
