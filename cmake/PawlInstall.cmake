@@ -5,6 +5,8 @@ install(DIRECTORY include/pawl TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 
 list(JOIN PAWL_FRONT_PACKAGES " " PAWL_PC_REQUIRES)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pawl)
+# Relative, so that a package that is moved, or installed with --prefix, still finds itself.
+file(RELATIVE_PATH PAWL_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/pawl.pc.in pawl.pc @ONLY)
 configure_package_config_file(cmake/pawlConfig.cmake.in pawlConfig.cmake
                               INSTALL_DESTINATION ${package_dir}

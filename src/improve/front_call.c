@@ -118,6 +118,8 @@ enum pawl_status pawl_call(struct pawl_project *project, const char *name, const
     json_decref(args);
     json_decref(call.result);
     pawl_arena_release(&call.arena);
+    /* At the end, not at the start: a cancel that comes just before the work begins is meant for it. */
+    if (project != NULL) project->canceled = 0;
     return status;
 }
 

@@ -61,9 +61,11 @@ enum pawl_status pawl_project_open(const char *dir, const char *config_file,
     char absolute[PATH_MAX];
     *out = NULL;
     pawl_crypto_init();
-    if (realpath(dir, absolute) == NULL)
-        return pawl_fail_errno(err, PAWL_ENOTFOUND, errno, "The project folder %s cannot be opened",
-                               dir);
+    if (realpath(dir, absolute) == NULL) {
+        pawl_fail_errno(err, PAWL_ENOTFOUND, errno, "The project folder %s cannot be opened", dir);
+        pawl_hint(err, "Make the folder, then `pawl init --template sentiment` in it.");
+        return PAWL_ENOTFOUND;
+    }
     struct pawl_project *project = pawl_xcalloc(1, sizeof *project);
     project->dir = pawl_arena_strdup(&project->arena, absolute);
     project->config_path = pawl_path_join(&project->arena, project->dir,
