@@ -300,19 +300,29 @@ static enum pawl_status status_of_end(const json_t *done, const char *verdict, c
 
 /* --- the verb ------------------------------------------------------------------------------------ */
 
+static enum pawl_status hopeless(const char *what, struct pawl_error *err)
+{
+    pawl_fail(err, PAWL_EUSAGE, "%s", what);
+    pawl_hint(err, "`pawl plan` says what the gate can do; add cases or start a new set, or search "
+                   "all the same with --force.");
+    return PAWL_EUSAGE;
+}
+
+/* A search whose winner could not be put before the gate is not begun. A vault that was tampered with
+ * is found here too, before anything is spent. */
 static enum pawl_status refuse_hopeless(struct pawl_call *call, bool force, struct pawl_error *err)
 {
-    json_t *seal;
-    PAWL_TRY(pawl_front_seal(call->project, &seal, err));
-    int64_t clusters = pawl_json_get_int(json_object_get(seal, "clusters"), "gate", 0);
-    json_decref(seal);
-    if (force || clusters >= GATE_CLUSTERS_MIN) return PAWL_OK;
-    pawl_fail(err, PAWL_EUSAGE,
-              "The gate has only %lld clusters of cases; it can certify hardly "
-              "any gain.",
-              (long long)clusters);
-    pawl_hint(err, "`pawl plan` says what it can certify; add cases, or run with --force.");
-    return PAWL_EUSAGE;
+    json_t *vault;
+    PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    bool few = pawl_json_get_int(vault, "gate_clusters", 0) < GATE_CLUSTERS_MIN;
+    bool closed = !pawl_json_get_bool(vault, "epoch_open", true);
+    bool worn = pawl_json_get_int(vault, "attempts_left", 1) <= 0;
+    json_decref(vault);
+    if (force) return PAWL_OK;
+    if (closed) return hopeless("The audit view was opened: the gate takes no more attempts.", err);
+    if (worn) return hopeless("All attempts of the sealed set are spent.", err);
+    if (few) return hopeless("The gate has too few cases; it can certify hardly any gain.", err);
+    return PAWL_OK;
 }
 
 static enum pawl_status run_in_engine(struct pawl_call *call, json_t *row, struct offers *offers,
@@ -365,7 +375,8 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
 {
     struct improve_options options = *(const struct improve_options *)values;
     json_t *row = NULL;
-    PAWL_TRY(refuse_hopeless(call, options.force, err));
+    /* A paused run may have its answer already; it is gone on with, whatever the gate can do now. */
+    if (options.resume == NULL) PAWL_TRY(refuse_hopeless(call, options.force, err));
     enum pawl_status status = open_row(call, &options, &row, err);
     if (status == PAWL_OK) status = improve_row(call, row, err);
     json_decref(row);
