@@ -433,7 +433,12 @@ static enum pawl_status search(struct gepa *g, struct pawl_error *err)
     note_tried(g, 0);
     pawl_host_say(g->host, "start: %.3f on dev", mean);
     for (int64_t i = 0; g->opt->max_iterations == 0 || i < g->opt->max_iterations; i++) {
-        if (pawl_host_budget_left(g->host) < worst_case) return PAWL_OK;
+        if (pawl_host_budget_left(g->host) < worst_case) {
+            if (i > 0) return PAWL_OK;
+            return pawl_fail(err, PAWL_EBUDGET,
+                             "No iteration of gepa fits the budget: one may take %lld evaluations.",
+                             (long long)worst_case);
+        }
         PAWL_TRY(iterate(g, err));
         pawl_arena_reset(&g->step);
     }
