@@ -15,7 +15,7 @@ struct plan_options {
     double discordance;
 };
 static const struct pawl_option plan_options[] = {
-    PAWL_OPT_REAL(struct plan_options, discordance, "0.25", 0.01, 1,
+    PAWL_OPT_REAL(struct plan_options, discordance, "0.2", 0.01, 1,
                   "share of cases on which candidate and incumbent differ"),
     {0}};
 
