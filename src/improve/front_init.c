@@ -148,20 +148,25 @@ static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *
     return status;
 }
 
+static int64_t total_of(const json_t *tiers)
+{
+    int64_t total = 0;
+    const char *tier;
+    json_t *n;
+    json_object_foreach((json_t *)tiers, tier, n) total += json_integer_value(n);
+    return total;
+}
+
 static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *err)
 {
     json_t *seal, *vault;
     PAWL_TRY(pawl_front_seal(call->project, &seal, err));
     enum pawl_status status = pawl_front_vault_status(call, &vault, err);
     if (status == PAWL_OK) {
-        const json_t *tiers = json_object_get(seal, "tiers");
-        int64_t cases = 0;
-        const char *tier;
-        json_t *n;
-        json_object_foreach((json_t *)tiers, tier, n) cases += json_integer_value(n);
+        json_t *tiers = json_object_get(seal, "tiers");
         pawl_json_set(call->result, "project", json_string(call->project->config.name));
-        pawl_json_set(call->result, "cases", json_integer(cases));
-        pawl_json_set(call->result, "tiers", json_incref((json_t *)tiers));
+        pawl_json_set(call->result, "cases", json_integer(total_of(tiers)));
+        pawl_json_set(call->result, "tiers", json_incref(tiers));
         pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
         pawl_json_set(call->result, "smallest_certifiable_gain",
@@ -227,20 +232,47 @@ static const struct pawl_option data_options[] = {
      "a file of new cases", true},
     {0}};
 
-static enum pawl_status record_added(struct pawl_project *project, const json_t *done,
-                                     struct pawl_error *err)
+static enum pawl_status record_added(struct pawl_project *project, json_t *seal, const json_t *done,
+                                     int64_t added, struct pawl_error *err)
 {
-    json_t *seal;
-    PAWL_TRY(pawl_front_seal(project, &seal, err));
     pawl_json_set(seal, "tiers", json_incref(json_object_get(done, "tiers")));
     pawl_json_set(seal, "commitment", json_incref(json_object_get(done, "commitment")));
-    json_t *body = json_pack("{s:O, s:O, s:O}", "added", json_object_get(done, "added"), "tiers",
+    json_t *body = json_pack("{s:I, s:O, s:O}", "added", (json_int_t)added, "tiers",
                              json_object_get(done, "tiers"), "commitment",
                              json_object_get(done, "commitment"));
     struct pawl_ledger_entry entry = {.kind = "data", .body = body};
     enum pawl_status status = pawl_ledger_append(project, &entry, err);
     if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", seal, err);
     json_decref(body);
+    return status;
+}
+
+static enum pawl_status store_all_cases(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *sealed;
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
+    enum pawl_status status = store_cases(call->project, sealed, err);
+    json_decref(sealed);
+    return status;
+}
+
+/* The vault placed the cases first. If an earlier call was killed after that, the store is behind by
+ * more than what was added now, and everything is taken from the vault again. */
+static enum pawl_status store_added(struct pawl_call *call, const json_t *done,
+                                    struct pawl_error *err)
+{
+    json_t *seal;
+    PAWL_TRY(pawl_front_seal(call->project, &seal, err));
+    int64_t behind =
+        total_of(json_object_get(done, "tiers")) - total_of(json_object_get(seal, "tiers"));
+    enum pawl_status status = PAWL_OK;
+    if (behind == pawl_json_get_int(done, "added", 0))
+        status = store_cases(call->project, done, err);
+    else
+        status = store_all_cases(call, err);
+    if (status == PAWL_OK && behind > 0)
+        status = record_added(call->project, seal, done, behind, err);
     json_decref(seal);
     return status;
 }
@@ -275,9 +307,7 @@ static enum pawl_status run_data(struct pawl_call *call, const void *values, str
     enum pawl_status status = ask_to_add(call, path, &done, err);
     free(path);
     PAWL_TRY(status);
-    status = store_cases(call->project, done, err);
-    if (status == PAWL_OK && pawl_json_get_int(done, "added", 0) > 0)
-        status = record_added(call->project, done, err);
+    status = store_added(call, done, err);
     static const char *const shown[] = {"added", "refused", "tiers"};
     for (size_t i = 0; i < 3; i++)
         pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));
