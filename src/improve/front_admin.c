@@ -222,6 +222,7 @@ static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
     json_t *request = json_pack("{s:s, s:I}", "op", "audit", "attempt", (json_int_t)attempt);
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
     pawl_json_set(call->result, "evidence", json_incref(json_object_get(done, "evidence")));
+    pawl_json_set(call->result, "evidence_state", json_string("opened"));
     json_decref(done);
     return PAWL_OK;
 }

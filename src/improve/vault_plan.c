@@ -131,13 +131,14 @@ static json_t *public_figures(struct pawl_vault *vault)
     const json_t *state = vault->state;
     struct pawl_signer signer;
     struct pawl_history history = history_of(vault);
+    bool open = pawl_json_get_bool(state, "epoch_open", true);
+    int64_t left = open ? pawl_vault_attempts_left(vault) : 0;
     pawl_signer_init(&signer, vault->keys.sign);
     json_t *out = json_pack(
         "{s:I, s:I, s:I, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "attempts",
         (json_int_t)pawl_vault_attempts(vault), "promotions",
-        (json_int_t)pawl_history_promotions(&history), "attempts_left",
-        (json_int_t)pawl_vault_attempts_left(vault), "largest_cluster",
-        json_object_get(state, "largest_cluster"), "epoch_open",
+        (json_int_t)pawl_history_promotions(&history), "attempts_left", (json_int_t)left,
+        "largest_cluster", json_object_get(state, "largest_cluster"), "epoch_open",
         json_object_get(state, "epoch_open"), "commitment", json_object_get(state, "commitment"),
         "tiers", json_object_get(state, "tiers"), "clusters", json_object_get(state, "clusters"),
         "vault", vault->id, "public_key", signer.public_hex, "custody",

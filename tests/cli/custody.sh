@@ -62,8 +62,9 @@ expect 0 pawl certificate --json -C q "$first"
 grep -q '"wins"' "$work/out" && fail "counts are open before the audit"
 expect 0 pawl certificate --json -C q "$first" --audit
 grep -q '"wins"' "$work/out" && grep -q '"losses"' "$work/out" || fail "the audit view shows no counts"
+check 'r["evidence_state"] == "opened"'
 expect 0 pawl status --json -C q
-check "r['ledger']['records'] == $records + 1"
+check "r['ledger']['records'] == $records + 1 and r['wear']['attempts_left'] == 0"
 expect 2 pawl improve --json -C q --seed 6
 says audit
 expect 2 pawl gate --json -C q "$first"
