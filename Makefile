@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all test tsan bench demo install check mutants calibration kill budgets fuzz clean help
+.PHONY: all test tsan bench demo install check mutants calibration kill budgets demos fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -44,6 +44,9 @@ kill: all ## kill -9 at 300 random moments, and resume (minutes)
 
 budgets: all ## 200 random limits that no run may exceed
 	@tests/long/budgets.py
+
+demos: all ## the demo's run in ten fresh projects: nine must certify (an hour)
+	@tests/long/demos.py
 
 fuzz: ## build the libFuzzer targets in build/fuzz/tests (needs clang)
 	@cmake --preset fuzz
