@@ -1,6 +1,10 @@
 # pawl_rooms(NAMES...): an object library pawl_room_NAME for each folder of src/ that has sources;
 # PAWL_ROOMS lists them. pawl_archive(TARGET NAMES...): a static library of those rooms.
+# Where the helpers are: as configured, and as seen from the command, should both be moved together.
+file(RELATIVE_PATH libexec_from_bin ${CMAKE_INSTALL_FULL_BINDIR}
+     ${CMAKE_INSTALL_FULL_LIBEXECDIR}/pawl)
 set(PAWL_INSTALL_DEFINES PAWL_LIBEXECDIR="${CMAKE_INSTALL_FULL_LIBEXECDIR}/pawl"
+                         PAWL_LIBEXEC_FROM_BIN="${libexec_from_bin}"
                          PAWL_VERSION="${PROJECT_VERSION}")
 
 function(pawl_room name)

@@ -59,6 +59,14 @@ void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
                                                  char hex[PAWL_HASH_HEX], struct pawl_error *err);
 
+/* A program of ours that is not on the PATH (pawl-worker, fetch-model): in PAWL_EXEC_PATH, beside the
+ * running program (a build tree), where an installation has it from there, or where this library's
+ * own has it. Fails PAWL_EWORLD with the remedy. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_helper(struct pawl_arena *arena, const char *name,
+                                                   const char **path, struct pawl_error *err);
+/* The models folder, as a list (front_model.c). New reference. */
+json_t *pawl_front_models(struct pawl_arena *arena);
+
 /* --- workers (front_worker.c) ---------------------------------------------------------------- */
 
 struct pawl_front_worker {

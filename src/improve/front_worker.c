@@ -12,28 +12,32 @@
 /* Real time between looks at the cancel flag while a worker is busy. */
 enum { TICK_MS = 50, END_GRACE_MS = 2000 };
 
-/* Beside the running program (a build tree), else where it was installed. */
-static enum pawl_status worker_path(struct pawl_arena *arena, const char **path,
-                                    struct pawl_error *err)
+/* The folder of the running program, or NULL. */
+static const char *own_folder(struct pawl_arena *arena)
 {
     char self[4096];
-    const char *override = getenv("PAWL_EXEC_PATH");
-    if (override != NULL) {
-        *path = pawl_path_join(arena, override, "pawl-worker");
-        if (pawl_path_exists(*path)) return PAWL_OK;
-    }
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        char *slash = strrchr(self, '/');
-        if (slash != NULL) *slash = '\0';
-        *path = pawl_path_join(arena, self, "pawl-worker");
+    if (n <= 0) return NULL;
+    self[n] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash != NULL) *slash = '\0';
+    return pawl_arena_strdup(arena, self);
+}
+
+enum pawl_status pawl_front_helper(struct pawl_arena *arena, const char *name, const char **path,
+                                   struct pawl_error *err)
+{
+    const char *self = own_folder(arena);
+    const char *const folders[] = {
+        getenv("PAWL_EXEC_PATH"), self,
+        self != NULL ? pawl_path_join(arena, self, PAWL_LIBEXEC_FROM_BIN) : NULL, PAWL_LIBEXECDIR};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (folders[i] == NULL) continue;
+        *path = pawl_path_join(arena, folders[i], name);
         if (pawl_path_exists(*path)) return PAWL_OK;
     }
-    *path = PAWL_LIBEXECDIR "/pawl-worker";
-    if (pawl_path_exists(*path)) return PAWL_OK;
-    pawl_fail(err, PAWL_EWORLD, "The helper program pawl-worker was not found.");
-    pawl_hint(err, "Install pawl completely, or name its folder in PAWL_EXEC_PATH.");
+    pawl_fail(err, PAWL_EWORLD, "The helper program %s was not found.", name);
+    pawl_hint(err, "Install pawl completely, or name the folder of its helpers in PAWL_EXEC_PATH.");
     return PAWL_EWORLD;
 }
 
@@ -97,7 +101,7 @@ static enum pawl_status spawn(struct pawl_project *project, const char *role, in
                               struct pawl_error *err)
 {
     const char *path;
-    PAWL_TRY(worker_path(arena, &path, err));
+    PAWL_TRY(pawl_front_helper(arena, "pawl-worker", &path, err));
     const char *argv[] = {"pawl-worker", role, NULL};
     struct pawl_process_fd fds[] = {
         {STDERR_FILENO, STDERR_FILENO}, {channel_fd, PAWL_FD_FRONT}, {peer_fd, PAWL_FD_PEER}};

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PIECE_BYTES = 1 << 16 };
+
 /* A system call on `path` failed: the sentence, and for the usual causes what to do. */
 static enum pawl_status fail_on(const char *doing, const char *path, int errnum,
                                 struct pawl_error *err)
@@ -35,13 +37,20 @@ static ssize_t read_up_to(int fd, char *bytes, size_t n_bytes)
     return (ssize_t)got;
 }
 
+/* A regular file, so that reading it ends. */
+static enum pawl_status look_at(int fd, const char *path, struct stat *st, struct pawl_error *err)
+{
+    if (fstat(fd, st) != 0) return fail_on("look at", path, errno, err);
+    if (S_ISREG(st->st_mode)) return PAWL_OK;
+    return pawl_fail(err, PAWL_EWORLD, "%s is not a regular file.", path);
+}
+
 static enum pawl_status read_open(int fd, const char *path, size_t limit_bytes,
                                   struct pawl_arena *arena, struct pawl_str *out,
                                   struct pawl_error *err)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0) return fail_on("look at", path, errno, err);
-    if (!S_ISREG(st.st_mode)) return pawl_fail(err, PAWL_EWORLD, "%s is not a regular file.", path);
+    PAWL_TRY(look_at(fd, path, &st, err));
     size_t size_bytes = (size_t)st.st_size;
     if (size_bytes > limit_bytes)
         return pawl_fail(err, PAWL_ETOOBIG, "%s has %zu bytes, more than the %zu allowed.", path,
@@ -100,31 +109,93 @@ static enum pawl_status sync_folder_of(const char *path, struct pawl_error *err)
     return errnum == 0 ? PAWL_OK : fail_on("write the folder", folder, errnum, err);
 }
 
+/* What a new file is filled from. */
+struct source {
+    struct pawl_str content; /* ptr NULL: the open file `in` instead */
+    int in;
+    const char *from;
+    struct pawl_hasher *hasher;
+};
+
+/* Read `in` to its end into the hash, and into `out` unless that is -1. */
+static enum pawl_status pump(const struct source *source, int out, const char *to,
+                             struct pawl_error *err)
+{
+    char piece[PIECE_BYTES];
+    for (;;) {
+        ssize_t n = read(source->in, piece, sizeof piece);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_on("read", source->from, errno, err);
+        if (n == 0) return PAWL_OK;
+        pawl_hasher_add(source->hasher, piece, (size_t)n);
+        if (out >= 0) PAWL_TRY(pawl_fd_write(out, piece, (size_t)n, to, err));
+    }
+}
+
 static enum pawl_status fill_and_rename(int fd, const char *temporary, const char *path,
-                                        struct pawl_str content, mode_t mode,
+                                        const struct source *source, mode_t mode,
                                         struct pawl_error *err)
 {
-    PAWL_TRY(pawl_fd_write(fd, content.ptr, content.len, path, err));
+    if (source->content.ptr != NULL)
+        PAWL_TRY(pawl_fd_write(fd, source->content.ptr, source->content.len, path, err));
+    else
+        PAWL_TRY(pump(source, fd, path, err));
     if (fchmod(fd, mode) != 0 || fsync(fd) != 0) return fail_on("write", path, errno, err);
     if (rename(temporary, path) != 0) return fail_on("replace", path, errno, err);
     return PAWL_OK;
 }
 
-enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content, mode_t mode,
-                                        struct pawl_error *err)
+static enum pawl_status replace(const char *path, const struct source *source, mode_t mode,
+                                struct pawl_error *err)
 {
     char temporary[PATH_MAX];
     int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof temporary) return fail_on("write", path, ENAMETOOLONG, err);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0) return fail_on("make a file beside", path, errno, err);
-    enum pawl_status status = fill_and_rename(fd, temporary, path, content, mode, err);
+    enum pawl_status status = fill_and_rename(fd, temporary, path, source, mode, err);
     close(fd);
     if (status != PAWL_OK) {
         unlink(temporary);
         return status;
     }
     return sync_folder_of(path, err);
+}
+
+enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content, mode_t mode,
+                                        struct pawl_error *err)
+{
+    struct source source = {.content = content.ptr != NULL ? content : PAWL_STR("")};
+    return replace(path, &source, mode, err);
+}
+
+/* `to` NULL: hash only. */
+static enum pawl_status read_through(const char *from, const char *to, mode_t mode,
+                                     struct pawl_hash *hash, struct pawl_error *err)
+{
+    struct pawl_hasher hasher;
+    pawl_hasher_init(&hasher);
+    struct source source = {.from = from, .hasher = &hasher};
+    source.in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (source.in < 0) return fail_on("open", from, errno, err);
+    struct stat st;
+    enum pawl_status status = look_at(source.in, from, &st, err);
+    if (status == PAWL_OK)
+        status = to != NULL ? replace(to, &source, mode, err) : pump(&source, -1, NULL, err);
+    close(source.in);
+    *hash = pawl_hasher_final(&hasher);
+    return status;
+}
+
+enum pawl_status pawl_file_hash(const char *path, struct pawl_hash *hash, struct pawl_error *err)
+{
+    return read_through(path, NULL, 0, hash, err);
+}
+
+enum pawl_status pawl_file_copy(const char *from, const char *to, mode_t mode,
+                                struct pawl_hash *hash, struct pawl_error *err)
+{
+    return read_through(from, to, mode, hash, err);
 }
 
 static enum pawl_status make_one(const char *path, mode_t mode, struct pawl_error *err)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/str.h"
 
 #include <sys/types.h>
@@ -17,6 +18,12 @@ PAWL_MUST_CHECK enum pawl_status pawl_file_read(const char *path, size_t limit_b
 /* Write a temporary sibling, fsync it, rename it over `path`, fsync the folder. */
 PAWL_MUST_CHECK enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content,
                                                         mode_t mode, struct pawl_error *err);
+/* The SHA-256 of a file, read piece by piece. Fails PAWL_ENOTFOUND, PAWL_EWORLD. */
+PAWL_MUST_CHECK enum pawl_status pawl_file_hash(const char *path, struct pawl_hash *hash,
+                                                struct pawl_error *err);
+/* Copy a file of any size: `to` is whole and on disk, or is left as it was. Gives what was copied. */
+PAWL_MUST_CHECK enum pawl_status pawl_file_copy(const char *from, const char *to, mode_t mode,
+                                                struct pawl_hash *hash, struct pawl_error *err);
 /* Write all of `bytes`, going on after EINTR and short writes. */
 PAWL_MUST_CHECK enum pawl_status pawl_fd_write(int fd, const void *bytes, size_t n_bytes,
                                                const char *what, struct pawl_error *err);

@@ -139,6 +139,37 @@ static void test_paths(void **state)
     assert_null(pawl_path_user(&arena, "PAWL_TEST_FOLDER", ".x"));
 }
 
+static void test_a_copy_is_whole_and_gives_its_hash(void **state)
+{
+    (void)state;
+    struct pawl_error err;
+    struct pawl_hash copied, hashed;
+    struct pawl_str out;
+    size_t n = 200000; /* several pieces */
+    char *bytes = pawl_arena_alloc(&arena, 1, n);
+    for (size_t i = 0; i < n; i++) bytes[i] = (char)(i * 31 % 251);
+    struct pawl_str content = {bytes, n};
+    char *from = in_folder("a"), *to = in_folder("b");
+    assert_int_equal(pawl_file_write_atomic(from, content, 0644, &err), PAWL_OK);
+    assert_int_equal(pawl_file_copy(from, to, 0600, &copied, &err), PAWL_OK);
+    assert_int_equal(pawl_file_hash(to, &hashed, &err), PAWL_OK);
+    assert_int_equal(pawl_file_read(to, n, &arena, &out, &err), PAWL_OK);
+    assert_true(pawl_str_eq(out, content));
+    struct pawl_hash expected = pawl_hash_str(content);
+    assert_true(pawl_hash_eq(&copied, &expected) && pawl_hash_eq(&hashed, &expected));
+    struct stat st;
+    assert_int_equal(stat(to, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    /* A source that is not there leaves the target as it was. */
+    assert_int_equal(pawl_file_copy(in_folder("none"), to, 0600, &copied, &err), PAWL_ENOTFOUND);
+    assert_int_equal(pawl_file_read(to, n, &arena, &out, &err), PAWL_OK);
+    assert_int_equal(out.len, n);
+    /* Nor does one without an end. */
+    assert_int_equal(pawl_file_copy("/dev/zero", to, 0600, &copied, &err), PAWL_EWORLD);
+    assert_int_equal(pawl_file_read(to, n, &arena, &out, &err), PAWL_OK);
+    assert_int_equal(count_entries(), 2);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
@@ -148,6 +179,7 @@ int main(void)
         TEST(test_what_is_no_file_is_refused_and_does_not_hang),
         TEST(test_a_failed_write_leaves_the_old_file),
         TEST(test_a_full_device_is_the_world_failing),
+        TEST(test_a_copy_is_whole_and_gives_its_hash),
         TEST(test_folders_are_made_with_their_parents),
         TEST(test_paths),
     };
