@@ -18,8 +18,11 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_compare = {
     .name = "compare",
-    .about = "Takes the per-case files of any tool. One planned comparison: run it once, on cases "
-             "that were\n"
-             "not used to choose between the two.",
+    .about =
+        "Takes the per-case files of any tool. One planned comparison: run it once, on cases "
+        "that were\n"
+        "not used to choose between the two. Rows of one case that differ in \"sample\" are its "
+        "samples: their\n"
+        "mean is its score.",
     .render = render,
 };

@@ -1,7 +1,7 @@
 /* plan and compare: statistics that need no model. */
 #include "improve/front.h"
 
-#include "gate/compare.h"
+#include "improve/scores.h"
 #include "gate/levels.h"
 #include "gate/plan.h"
 #include "io/file.h"
@@ -107,115 +107,38 @@ struct compare_options {
 };
 static const struct pawl_option compare_options[] = {
     {"scores", PAWL_OPTION_JSON, offsetof(struct compare_options, scores), NULL, 0, 0, NULL,
-     "two per-case files, old and new: {\"id\",\"score\"} a line", true},
+     "two per-case files, old and new: {\"id\",\"score\"} a line; with several answers per case "
+     "also "
+     "\"sample\"",
+     true},
     PAWL_OPT_REAL(struct compare_options, alpha, "0.05", 1e-9, 0.5, "level of the one comparison"),
     PAWL_OPT_TEXT(struct compare_options, cluster, NULL, "the field that names a case's cluster"),
     {0}};
 
-enum { SCORE_FILE_MAX = 1 << 30, SCORE_LINE_MAX = 1 << 20 };
-
-struct scores {
-    const char *file;
-    struct pawl_case_score *items;
-    int *lines; /* of each item */
-    size_t n;
-};
-
-static enum pawl_status bad_line(const char *file, int line, const char *field, const char *what,
-                                 struct pawl_error *err)
+/* The line of a case, or 0. */
+static int line_of(const struct pawl_scores *scores, struct pawl_str id)
 {
-    pawl_fail_at(err, PAWL_ECONFIG, file, line, field, "%s", what);
-    pawl_hint(err, "Write {\"id\":\"case 1\",\"score\":0.5} a line; leave out a case in both files "
-                   "when one has no score.");
-    return PAWL_ECONFIG;
+    for (size_t i = 0; i < scores->n; i++)
+        if (pawl_str_eq(scores->items[i].id, id)) return scores->lines[i];
+    return 0;
 }
 
-/* A name is a text or a whole number, as tools write ids. {NULL} when it is neither. */
-static struct pawl_str name_of(const json_t *row, const char *field, struct pawl_arena *arena)
+/* The statistics name a case that is in one file only; a person wants the line. */
+static void locate(const struct pawl_scores *a, const struct pawl_scores *b, struct pawl_error *err)
 {
-    const json_t *value = json_object_get(row, field);
-    if (json_is_integer(value))
-        return pawl_str_of(pawl_arena_printf(arena, "%lld", (long long)json_integer_value(value)));
-    struct pawl_str text = pawl_json_get_str(row, field);
-    return text.ptr == NULL ? text : pawl_arena_copy(arena, text);
-}
-
-static enum pawl_status score_line(const char *file, int line, const json_t *row,
-                                   const char *cluster, struct pawl_arena *arena,
-                                   struct pawl_case_score *out, struct pawl_error *err)
-{
-    const json_t *score = json_object_get(row, "score");
-    out->id = name_of(row, "id", arena);
-    if (out->id.ptr == NULL) return bad_line(file, line, "id", "The row has no \"id\".", err);
-    if (!json_is_number(score) && !json_is_boolean(score))
-        return bad_line(file, line, "score", "The row has no number \"score\".", err);
-    out->score = json_is_boolean(score) ? json_is_true(score) : json_number_value(score);
-    if (!(out->score >= 0 && out->score <= 1))
-        return bad_line(file, line, "score", "The score is not between 0 and 1.", err);
-    out->cluster = (struct pawl_str){"", 0};
-    if (cluster == NULL) return PAWL_OK;
-    out->cluster = name_of(row, cluster, arena);
-    if (out->cluster.ptr != NULL) return PAWL_OK;
-    pawl_fail_at(err, PAWL_ECONFIG, file, line, cluster,
-                 "The row has no \"%s\" to name its cluster.", cluster);
-    pawl_hint(err, "Every line of both files names its cluster, or leave --cluster out.");
-    return PAWL_ECONFIG;
-}
-
-static enum pawl_status read_scores(const char *file, const char *cluster, struct pawl_arena *arena,
-                                    struct scores *scores, struct pawl_error *err)
-{
-    struct pawl_str rest, text;
-    int line = 0;
-    size_t n_lines = 1;
-    PAWL_TRY(pawl_file_read(file, SCORE_FILE_MAX, arena, &rest, err));
-    for (size_t i = 0; i < rest.len; i++) n_lines += rest.ptr[i] == '\n';
-    *scores = (struct scores){.file = file,
-                              .items = PAWL_NEW_N(arena, struct pawl_case_score, n_lines),
-                              .lines = PAWL_NEW_N(arena, int, n_lines)};
-    while (pawl_str_split(&rest, '\n', &text)) {
-        json_t *row;
-        line++;
-        if (pawl_str_trim(text).len == 0) continue;
-        enum pawl_status status = pawl_json_parse(text, SCORE_LINE_MAX, &row, err);
-        if (status != PAWL_OK) return bad_line(file, line, NULL, "The line is not JSON.", err);
-        status = score_line(file, line, row, cluster, arena, &scores->items[scores->n], err);
-        json_decref(row);
-        PAWL_TRY(status);
-        scores->lines[scores->n++] = line;
-    }
-    return scores->n > 0 ? PAWL_OK : bad_line(file, 1, NULL, "The file has no scores.", err);
-}
-
-static int count_of(const struct scores *scores, struct pawl_str id, int *last_line)
-{
-    int count = 0;
-    for (size_t i = 0; i < scores->n; i++) {
-        if (!pawl_str_eq(scores->items[i].id, id)) continue;
-        *last_line = scores->lines[i];
-        count++;
-    }
-    return count;
-}
-
-/* The statistics name a case that is twice in a file, or in one file only; a person wants the line. */
-static void locate(const struct scores *a, const struct scores *b, struct pawl_error *err)
-{
-    int line_a = 0, line_b = 0;
     if (err == NULL || err->field[0] == '\0') return;
-    struct pawl_str id = pawl_str_of(err->field);
-    int in_a = count_of(a, id, &line_a), in_b = count_of(b, id, &line_b);
-    if (in_a == in_b) return;
-    snprintf(err->file, sizeof err->file, "%s", in_a > in_b ? a->file : b->file);
-    err->line = in_a > in_b ? line_a : line_b;
-    pawl_hint(err, "Both files score the same cases, each once.");
+    int line_a = line_of(a, pawl_str_of(err->field)), line_b = line_of(b, pawl_str_of(err->field));
+    if ((line_a == 0) == (line_b == 0)) return;
+    snprintf(err->file, sizeof err->file, "%s", line_a > 0 ? a->file : b->file);
+    err->line = line_a > 0 ? line_a : line_b;
+    pawl_hint(err, "Both files score the same cases.");
 }
 
 static enum pawl_status run_compare(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
     const struct compare_options *options = values;
-    struct scores a, b;
+    struct pawl_scores a, b;
     struct pawl_compare compared;
     const char *file_a = json_string_value(json_array_get(options->scores, 0));
     const char *file_b = json_string_value(json_array_get(options->scores, 1));
@@ -224,8 +147,8 @@ static enum pawl_status run_compare(struct pawl_call *call, const void *values,
         pawl_hint(err, "For example: pawl compare --scores old.jsonl new.jsonl");
         return PAWL_EUSAGE;
     }
-    PAWL_TRY(read_scores(file_a, options->cluster, &call->arena, &a, err));
-    PAWL_TRY(read_scores(file_b, options->cluster, &call->arena, &b, err));
+    PAWL_TRY(pawl_scores_read(file_a, options->cluster, &call->arena, &a, err));
+    PAWL_TRY(pawl_scores_read(file_b, options->cluster, &call->arena, &b, err));
     struct pawl_compare_plan plan = {.alpha = options->alpha, .seed = 1};
     enum pawl_status status =
         pawl_compare(a.items, a.n, b.items, b.n, &plan, &call->arena, &compared, err);

@@ -74,3 +74,27 @@ expect 2 pawl compare --json
 expect 2 pawl compare --json --alpha 2 --scores a.jsonl b.jsonl
 expect 2 pawl compare --json --cluster user --scores a.jsonl b.jsonl
 check '"user" in r["error"]["message"] + (r["error"]["field"] or "")'
+
+# Several answers to a case are one score, their mean: rows of one case differ in "sample".
+python3 -c '
+import json
+for name, wins in (("a.jsonl", (0, 0, 1)), ("b.jsonl", (1, 0, 1))):
+    rows = [{"id": f"q{i}", "sample": k, "score": s, "user": i // 2} for i in range(30) for k, s in enumerate(wins)]
+    open(name, "w").write("".join(json.dumps(r) + "\n" for r in reversed(rows)))'
+expect 0 pawl compare --json --scores a.jsonl b.jsonl
+check 'r["n"] == 30 and r["wins"] == 30 and r["p_mcnemar"] is None'
+near mean_a '1 / 3' && near mean_b '2 / 3'
+expect 0 pawl compare --json --cluster user --scores a.jsonl b.jsonl
+check 'r["n"] == 30'
+printf '{"id": "x", "sample": 0, "score": 1}\n{"id": "y", "score": 0}\n' >a.jsonl
+bad '{"id": "x", "sample": 1, "score": 1}\n{"id": "y", "score": 0}\n{"id": "x", "sample": 1, "score": 0}\n' \
+    'e["line"] == 3 and "twice" in e["message"] and "sample" in e["hint"]'
+bad '{"id": "x", "sample": "b", "score": 1}\n' 'e["line"] == 1 and e["field"] == "sample"'
+
+# What `eval --samples` writes is such a file.
+scripted_project p
+expect 0 pawl -C p eval --json --samples 3 --limit 20 --per-case "$work/rows.jsonl"
+mean=$(field 'r["mean"]')
+[ "$(grep -c '"sample":2' rows.jsonl)" = 20 ] || fail "not 20 cases with a third sample"
+expect 0 pawl compare --json --scores rows.jsonl rows.jsonl
+check 'r["n"] == r["ties"] == 20' && near mean_a "$mean"
