@@ -6,7 +6,7 @@
  * Each child judges one case at a time; a pool of them serves the threads. A child that is late,
  * talks nonsense or ends is stopped, the case it had is failed, and the next case gets a new child.
  */
-#include "evaluate/metric.h"
+#include "evaluate/metric_command.h"
 #include "program/command_line.h"
 #include "program/folder.h"
 
@@ -151,9 +151,8 @@ static struct pawl_str call_line(const struct pawl_metric_call *call, struct paw
     return pawl_buf_str(out);
 }
 
-/* Gives NULL when the line is an answer to `id` and result is filled, else what is wrong with it. */
-static const char *take_answer(struct pawl_str text, const char *id, struct pawl_arena *arena,
-                               struct pawl_metric_result *result)
+const char *pawl_metric_read_answer(struct pawl_str text, const char *id, struct pawl_arena *arena,
+                                    struct pawl_metric_result *result)
 {
     json_t *line;
     const char *wrong = NULL;
@@ -185,7 +184,7 @@ static const char *ask_judge(struct judge *judge, const struct options *o,
     if (!written) return "does not read its input";
     switch (pawl_child_read(judge->child, o->timeout_ms, &text)) {
     case PAWL_CHILD_LINE:
-        return take_answer(text, call->id, arena, result);
+        return pawl_metric_read_answer(text, call->id, arena, result);
     case PAWL_CHILD_LATE:
         return "did not answer in time";
     case PAWL_CHILD_ENDED:

@@ -57,9 +57,14 @@ enum pawl_status pawl_ledger_append(struct pawl_project *project,
 static enum pawl_status collect(void *context, int64_t seq, const char *kind, struct pawl_str text,
                                 const char *hash, struct pawl_error *err)
 {
-    json_t *record;
-    (void)seq, (void)kind;
-    PAWL_TRY(pawl_json_parse(text, text.len, &record, err));
+    json_t *record = NULL;
+    (void)kind;
+    if (pawl_json_parse(text, text.len, &record, NULL) != PAWL_OK || !json_is_object(record)) {
+        json_decref(record);
+        pawl_fail(err, PAWL_EINTEGRITY, "Record %lld of the ledger is damaged.", (long long)seq);
+        pawl_hint(err, "See `pawl ledger verify`.");
+        return PAWL_EINTEGRITY;
+    }
     pawl_json_set(record, "hash", json_string(hash));
     json_array_append_new(context, record);
     return PAWL_OK;

@@ -10,6 +10,7 @@
  *     in   {"id":"c1","call":"a","reply":{"text":"..."}}
  */
 #include "program/command_line.h"
+#include "program/command_wire.h"
 #include "program/folder.h"
 #include "program/kind.h"
 #include "program/project_file.h"
@@ -20,11 +21,8 @@
 
 enum {
     READ_MAX = 64,
-    PARALLEL_MAX = 64,
-    ASKS_MAX = 1000,    /* of one case */
-    MESSAGES_MAX = 512, /* of one ask */
-    ASK_TOKENS = 512,   /* when an ask names no max_tokens */
-    LOADS_MAX = 3,      /* a candidate that cannot be loaded so often never will be */
+    ASKS_MAX = 1000, /* of one case */
+    LOADS_MAX = 3,   /* a candidate that cannot be loaded so often never will be */
 };
 
 struct section {
@@ -164,25 +162,16 @@ static json_t *describe_fields(const void *program)
     return object;
 }
 
-static json_t *as_object(const json_t *value, const char *name)
-{
-    if (!value || json_is_null(value)) return NULL;
-    if (json_is_object(value)) return json_incref((json_t *)(uintptr_t)value);
-    json_t *object = json_object();
-    pawl_json_set(object, name, json_incref((json_t *)(uintptr_t)value));
-    return object;
-}
-
 static json_t *input_object(const void *program, const json_t *input)
 {
     (void)program;
-    return as_object(input, "input");
+    return pawl_command_as_object(input, "input");
 }
 
 static json_t *target_object(const void *program, const json_t *target)
 {
     (void)program;
-    return as_object(target, "answer");
+    return pawl_command_as_object(target, "answer");
 }
 
 static int parallel(const void *program)
@@ -236,8 +225,7 @@ static enum pawl_status write_components(const struct command_instance *instance
 static bool load_child(const struct command_instance *instance, struct pawl_child *child,
                        const char *folder, int *n_parallel, char *fault, size_t room)
 {
-    json_t *components = json_object(), *load = json_object(), *line = json_object(),
-           *answer = NULL;
+    json_t *components = json_object(), *load = json_object(), *line = json_object();
     for (size_t i = 0; i < instance->artifact->n_components; i++) {
         const struct pawl_component *component = &instance->artifact->components[i];
         pawl_json_set(components, component->name, pawl_json_string(component->text));
@@ -254,8 +242,7 @@ static bool load_child(const struct command_instance *instance, struct pawl_chil
     } else {
         switch (pawl_child_read(child, timeout_ms, &reply)) {
         case PAWL_CHILD_LINE:
-            if (pawl_json_parse(reply, reply.len, &answer, NULL) != PAWL_OK ||
-                !pawl_json_get_bool(answer, "ready", false))
+            if (!pawl_command_read_ready(reply, n_parallel))
                 wrong = "The command did not answer `load` with {\"ready\":true}.";
             break;
         case PAWL_CHILD_LATE:
@@ -270,11 +257,8 @@ static bool load_child(const struct command_instance *instance, struct pawl_chil
         }
     }
     if (wrong) snprintf(fault, room, "%s %s", wrong, pawl_child_complaint(child));
-    int64_t wanted = pawl_json_get_int(answer, "parallel", 1);
-    *n_parallel = wanted < 1 ? 1 : wanted > PARALLEL_MAX ? PARALLEL_MAX : (int)wanted;
     free(text);
     json_decref(line);
-    json_decref(answer);
     return !wrong;
 }
 
@@ -342,57 +326,17 @@ struct command_call {
     const char *missing; /* an ask that the world did not answer, or NULL */
 };
 
-static const char *read_messages(struct pawl_arena *arena, const json_t *list,
-                                 struct pawl_lm_request *request)
-{
-    size_t n = json_array_size(list);
-    if (n == 0 || n > MESSAGES_MAX) return "An ask has no messages, or more than 512.";
-    struct pawl_message *messages = PAWL_NEW_N(arena, struct pawl_message, n);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *message = json_array_get(list, i);
-        struct pawl_str role = pawl_json_get_str(message, "role");
-        struct pawl_str content = pawl_json_get_str(message, "content");
-        bool known = pawl_str_is(role, "system") || pawl_str_is(role, "user") ||
-                     pawl_str_is(role, "assistant");
-        if (!known || !content.ptr) return "A message of an ask lacks a known role or its content.";
-        messages[i] = (struct pawl_message){role.ptr, content};
-    }
-    request->messages = messages;
-    request->n_messages = n;
-    return NULL;
-}
-
+/* Gives what is wrong with the ask, or NULL. */
 static const char *read_ask(struct command_call *call, const json_t *ask,
                             struct pawl_lm_request *request)
 {
-    *request = (struct pawl_lm_request){.role = PAWL_ROLE_TASK, .sample = call->how->sample};
-    struct pawl_str role = pawl_json_get_str(ask, "role");
-    if (role.ptr && !pawl_role_from_name(role, &request->role))
-        return "An ask names no known role.";
-    int64_t max_tokens = pawl_json_get_int(ask, "max_tokens", ASK_TOKENS);
-    double temperature = pawl_json_get_real(ask, "temperature", 0);
-    if (max_tokens < 1 || max_tokens > 1000000 || !(temperature >= 0 && temperature <= 2))
-        return "An ask has a max_tokens or temperature out of range.";
-    request->max_tokens = (int)max_tokens;
-    request->temperature = call->how->temperature > 0 ? call->how->temperature : temperature;
-    if (request->temperature > 0) request->seed = call->seed;
+    const char *fault = pawl_command_read_ask(ask, call->arena, request);
+    if (fault) return fault;
     if (++call->n_asks > ASKS_MAX) return "The case asked more than 1000 times.";
-    return read_messages(call->arena, json_object_get(ask, "messages"), request);
-}
-
-static json_t *reply_json(const struct pawl_lm_reply *reply)
-{
-    json_t *object = json_object(), *tokens = json_object();
-    if (reply->status == PAWL_REPLY_OK)
-        pawl_json_set(object, "text", pawl_json_string(reply->text));
-    else
-        pawl_json_set(object, "error", json_string(reply->reason ? reply->reason : "no answer"));
-    pawl_json_set(object, "truncated", json_boolean(reply->truncated));
-    pawl_json_set(tokens, "prompt", json_integer(reply->usage.prompt_tokens));
-    pawl_json_set(tokens, "completion", json_integer(reply->usage.completion_tokens));
-    pawl_json_set(tokens, "cached", json_integer(reply->usage.cached_tokens));
-    pawl_json_set(object, "tokens", tokens);
-    return object;
+    request->sample = call->how->sample;
+    if (call->how->temperature > 0) request->temperature = call->how->temperature;
+    if (request->temperature > 0) request->seed = call->seed;
+    return NULL;
 }
 
 /* Gives *fault when the ask is nonsense. */
@@ -408,19 +352,15 @@ static enum pawl_status answer_ask(struct command_call *call, const json_t *line
     pawl_usage_add(&call->outcome->usage, &reply.usage);
     if (reply.status == PAWL_REPLY_MISSING)
         call->missing = reply.reason ? reply.reason : "A model did not answer.";
-    json_t *object = reply_json(&reply);
     if (call->outcome->trace) {
         json_t *step = json_object();
         pawl_json_set(step, "messages", json_incref(json_object_get(ask, "messages")));
         pawl_json_set(step, "reply", pawl_json_string(reply.text.ptr ? reply.text : PAWL_STR("")));
         json_array_append_new(call->outcome->trace, step);
     }
-    json_t *answer = json_object(), *name = json_object_get(ask, "call");
-    pawl_json_set(answer, "id", json_string(call->waiter.id));
-    if (name) pawl_json_set(answer, "call", json_incref(name));
-    pawl_json_set(answer, "reply", object);
+    json_t *answer = pawl_command_reply_line(call->waiter.id, ask, &reply);
     if (!pawl_session_write(call->session, answer, call->program->timeout_ms))
-        *fault = call->session->why;
+        *fault = pawl_arena_strdup(call->arena, call->session->why);
     json_decref(answer);
     return PAWL_OK;
 }
@@ -437,16 +377,12 @@ static enum pawl_status take_line(struct command_call *call, const json_t *line,
         if (!fault) return PAWL_OK;
     }
     *done = true;
-    json_t *output = json_object_get(line, "output");
     if (call->missing) return pawl_outcome_fail(outcome, PAWL_OUTCOME_MISSING, call->missing);
-    if (!fault && output) {
-        outcome->output = as_object(output, "answer");
-        outcome->status = PAWL_OUTCOME_DONE;
-        if (outcome->output) outcome->behaviour = pawl_hash_json(outcome->output);
-        if (outcome->output) return PAWL_OK;
-    }
-    if (!fault) fault = pawl_json_get_text(line, "error", "The line holds no output and no error.");
-    return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, pawl_arena_strdup(call->arena, fault));
+    if (!fault) outcome->output = pawl_command_read_output(line, call->arena, &fault);
+    if (!outcome->output) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
+    outcome->status = PAWL_OUTCOME_DONE;
+    outcome->behaviour = pawl_hash_json(outcome->output);
+    return PAWL_OK;
 }
 
 static enum pawl_status converse(struct command_call *call, const json_t *input,
