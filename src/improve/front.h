@@ -54,6 +54,12 @@ extern const struct pawl_verb *const pawl_verbs[]; /* NULL-terminated; front_cal
 
 PAWL_MUST_CHECK enum pawl_status pawl_front_store(struct pawl_project *project, bool create,
                                                   struct pawl_error *err);
+/*
+ * Be the only one that makes or grows this project; waits for another, and says so. The lock is on
+ * the folder itself, so that a call which is refused has written nothing. Gives *fd, to be closed.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_front_lock(struct pawl_call *call, int *fd,
+                                                 struct pawl_error *err);
 void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 /* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
@@ -127,6 +133,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_seal(struct pawl_project *project, j
 PAWL_MUST_CHECK enum pawl_status pawl_front_pointer(struct pawl_project *project, const char *name,
                                                     char hex[PAWL_HASH_HEX],
                                                     struct pawl_error *err);
+/* Store the visible cases of the vault's answer; those that are there already are passed over. */
+PAWL_MUST_CHECK enum pawl_status
+pawl_front_store_cases(struct pawl_project *project, const json_t *sealed, struct pawl_error *err);
+int64_t pawl_front_total(const json_t *tiers); /* cases in all tiers */
 /* Absolute paths of the configured case files, as a JSON list. New reference. */
 json_t *pawl_front_case_files(struct pawl_project *project);
 /* Point an error about a field of pawl.yaml at its line. */

@@ -1,4 +1,4 @@
-/* init: make what is missing, keep what is there, seal the tiers. `data add`: grow them. */
+/* init: make what is missing, keep what is there, seal the tiers. */
 #include "improve/front.h"
 
 #include "improve/protocol.h"
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- template ------------------------------------------------------------------------------- */
 
@@ -72,8 +73,8 @@ static enum pawl_status store_tier(struct pawl_project *project, const char *tie
     return status;
 }
 
-static enum pawl_status store_cases(struct pawl_project *project, const json_t *sealed,
-                                    struct pawl_error *err)
+enum pawl_status pawl_front_store_cases(struct pawl_project *project, const json_t *sealed,
+                                        struct pawl_error *err)
 {
     PAWL_TRY(store_tier(project, "train", json_object_get(sealed, "train"), err));
     return store_tier(project, "dev", json_object_get(sealed, "dev"), err);
@@ -137,7 +138,7 @@ static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *
         pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
     enum pawl_status status = pawl_front_store(project, true, err);
     if (status == PAWL_OK) status = seed_artifact(call, seed, err);
-    if (status == PAWL_OK) status = store_cases(project, sealed, err);
+    if (status == PAWL_OK) status = pawl_front_store_cases(project, sealed, err);
     json_t *record = seal_record(project, sealed, seed);
     if (status == PAWL_OK)
         status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);
@@ -148,7 +149,7 @@ static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *
     return status;
 }
 
-static int64_t total_of(const json_t *tiers)
+int64_t pawl_front_total(const json_t *tiers)
 {
     int64_t total = 0;
     const char *tier;
@@ -165,7 +166,7 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
     if (status == PAWL_OK) {
         json_t *tiers = json_object_get(seal, "tiers");
         pawl_json_set(call->result, "project", json_string(call->project->config.name));
-        pawl_json_set(call->result, "cases", json_integer(total_of(tiers)));
+        pawl_json_set(call->result, "cases", json_integer(pawl_front_total(tiers)));
         pawl_json_set(call->result, "tiers", json_incref(tiers));
         pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
@@ -188,23 +189,33 @@ static const struct pawl_option init_options[] = {
     PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
     {0}};
 
+/* Under the lock, so that of two calls one seals and the other finds it done. */
+static enum pawl_status init_locked(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *seal = NULL;
+    const char *store = pawl_path_join(&call->arena, call->project->dir, ".pawl/store/pawl.db");
+    if (pawl_path_exists(store)) {
+        PAWL_TRY(pawl_front_store(call->project, false, err));
+        PAWL_TRY(pawl_store_meta_get(call->project->store, "seal", &seal, err));
+    }
+    bool sealed = seal != NULL;
+    json_decref(seal);
+    if (!sealed) PAWL_TRY(seal_project(call, err));
+    return init_result(call, err);
+}
+
 static enum pawl_status run_init(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct init_options *options = values;
-    json_t *seal = NULL;
+    int lock;
     if (options->template != NULL)
         PAWL_TRY(write_template(options->dir, options->template, &call->arena, err));
     PAWL_TRY(pawl_project_open(options->dir, options->config, &call->project, err));
-    enum pawl_status status = PAWL_OK;
-    const char *store = pawl_path_join(&call->arena, call->project->dir, ".pawl/store/pawl.db");
-    if (pawl_path_exists(store)) {
-        status = pawl_front_store(call->project, false, err);
-        if (status == PAWL_OK)
-            status = pawl_store_meta_get(call->project->store, "seal", &seal, err);
+    enum pawl_status status = pawl_front_lock(call, &lock, err);
+    if (status == PAWL_OK) {
+        status = init_locked(call, err);
+        close(lock);
     }
-    if (status == PAWL_OK && seal == NULL) status = seal_project(call, err);
-    if (status == PAWL_OK) status = init_result(call, err);
-    json_decref(seal);
     pawl_project_close(call->project);
     call->project = NULL;
     return status;
@@ -218,111 +229,4 @@ const struct pawl_verb pawl_verb_init = {
     .options = init_options,
     .options_bytes = sizeof(struct init_options),
     .run = run_init,
-};
-
-/* --- data add ------------------------------------------------------------------------------- */
-
-struct data_options {
-    const char *action, *file;
-};
-static const struct pawl_option data_options[] = {
-    {"action", PAWL_OPTION_CHOICE, offsetof(struct data_options, action), NULL, 0, 0, "add",
-     "what to do", true},
-    {"file", PAWL_OPTION_TEXT, offsetof(struct data_options, file), NULL, 0, 0, NULL,
-     "a file of new cases", true},
-    {0}};
-
-static enum pawl_status record_added(struct pawl_project *project, json_t *seal, const json_t *done,
-                                     int64_t added, struct pawl_error *err)
-{
-    pawl_json_set(seal, "tiers", json_incref(json_object_get(done, "tiers")));
-    pawl_json_set(seal, "commitment", json_incref(json_object_get(done, "commitment")));
-    json_t *body = json_pack("{s:I, s:O, s:O}", "added", (json_int_t)added, "tiers",
-                             json_object_get(done, "tiers"), "commitment",
-                             json_object_get(done, "commitment"));
-    struct pawl_ledger_entry entry = {.kind = "data", .body = body};
-    enum pawl_status status = pawl_ledger_append(project, &entry, err);
-    if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", seal, err);
-    json_decref(body);
-    return status;
-}
-
-static enum pawl_status store_all_cases(struct pawl_call *call, struct pawl_error *err)
-{
-    json_t *sealed;
-    PAWL_TRY(
-        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
-    enum pawl_status status = store_cases(call->project, sealed, err);
-    json_decref(sealed);
-    return status;
-}
-
-/* The vault placed the cases first. If an earlier call was killed after that, the store is behind by
- * more than what was added now, and everything is taken from the vault again. */
-static enum pawl_status store_added(struct pawl_call *call, const json_t *done,
-                                    struct pawl_error *err)
-{
-    json_t *seal;
-    PAWL_TRY(pawl_front_seal(call->project, &seal, err));
-    int64_t behind =
-        total_of(json_object_get(done, "tiers")) - total_of(json_object_get(seal, "tiers"));
-    enum pawl_status status = PAWL_OK;
-    if (behind == pawl_json_get_int(done, "added", 0))
-        status = store_cases(call->project, done, err);
-    else
-        status = store_all_cases(call, err);
-    if (status == PAWL_OK && behind > 0)
-        status = record_added(call->project, seal, done, behind, err);
-    json_decref(seal);
-    return status;
-}
-
-/* The vault opens nothing but the project and what the user named. */
-static enum pawl_status ask_to_add(struct pawl_call *call, const char *path, json_t **done,
-                                   struct pawl_error *err)
-{
-    struct pawl_front_worker vault;
-    json_t *read = json_pack("[s]", path);
-    enum pawl_status status =
-        pawl_front_start(call->project, PAWL_ROLE_VAULT_NAME, -1, read, &vault, err);
-    json_decref(read);
-    if (status != PAWL_OK) return status;
-    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", path);
-    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
-    pawl_front_end(&vault);
-    return status;
-}
-
-static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
-{
-    const struct data_options *options = values;
-    json_t *done;
-    /* A path on the command line starts where the user is, one in pawl.yaml at the project. */
-    char *path = realpath(options->file, NULL);
-    if (path == NULL) {
-        pawl_fail(err, PAWL_EUSAGE, "The file \"%s\" is not there.", options->file);
-        pawl_hint(err, "Paths of a command start at the folder where it is called.");
-        return PAWL_EUSAGE;
-    }
-    enum pawl_status status = ask_to_add(call, path, &done, err);
-    free(path);
-    PAWL_TRY(status);
-    status = store_added(call, done, err);
-    static const char *const shown[] = {"added", "refused", "tiers"};
-    for (size_t i = 0; i < 3; i++)
-        pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));
-    json_decref(done);
-    return status;
-}
-
-const struct pawl_verb pawl_verb_data = {
-    .name = "data",
-    .summary = "append cases; new clusters are placed, no case ever moves",
-    .positional = "action file",
-    .example = "pawl data add new-cases.jsonl",
-    .needs_project = true,
-    .needs_store = true,
-    .options = data_options,
-    .options_bytes = sizeof(struct data_options),
-    .run = run_data,
 };

@@ -7,9 +7,12 @@
 #include "io/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 enum { CONFIG_BYTES_MAX = 1 << 20 };
 
@@ -100,6 +103,39 @@ enum pawl_status pawl_front_store(struct pawl_project *project, bool create, str
     if (project->store != NULL) return PAWL_OK;
     const char *dir = pawl_path_join(&project->arena, project->dir, ".pawl/store");
     return pawl_store_open(dir, create, &project->store, err);
+}
+
+/* --- one at a time --------------------------------------------------------------------------- */
+
+enum { LOCK_LOOK_MS = 50 };
+
+static void say(const struct pawl_call *call, const char *sentence)
+{
+    json_t *message = json_pack("{s:s, s:s}", "phase", "waiting", "say", sentence);
+    pawl_front_progress(call, message);
+    json_decref(message);
+}
+
+enum pawl_status pawl_front_lock(struct pawl_call *call, int *fd, struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    bool said = false;
+    *fd = open(project->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
+        return pawl_fail_errno(err, PAWL_EWORLD, errno, "%s cannot be opened", project->dir);
+    while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        int errnum = errno;
+        if (errnum == EWOULDBLOCK && !project->canceled) {
+            if (!said) say(call, "Another init or data add is at work in this project; waiting.");
+            said = true;
+            pawl_clock_sleep_ms(LOCK_LOOK_MS);
+            continue;
+        }
+        close(*fd);
+        if (project->canceled) return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
+        return pawl_fail_errno(err, PAWL_EWORLD, errnum, "%s cannot be locked", project->dir);
+    }
+    return PAWL_OK;
 }
 
 char *pawl_front_sealed_dir(struct pawl_project *project, struct pawl_arena *arena)

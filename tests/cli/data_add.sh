@@ -60,6 +60,25 @@ cmp -s new.train.ids caught.train.ids && cmp -s new.dev.ids caught.dev.ids || fa
 expect 0 pawl status --json -C p
 check "r['ledger']['records'] == $records"
 
+# As after a kill between the ledger's record and the note of it: the record is not made again.
+note() { python3 - "$@" <<'P'
+import json, sqlite3, sys
+db = sqlite3.connect("p/.pawl/store/pawl.db")
+row = json.loads(db.execute("select value from meta where key = 'seal'").fetchone()[0])
+if len(sys.argv) > 1:
+    row["tiers"] = json.loads(sys.argv[1].replace("'", '"'))
+    db.execute("update meta set value = ? where key = 'seal'", [json.dumps(row)])
+    db.commit()
+print(sum(row["tiers"].values()))
+P
+}
+[ "$(note)" = 800 ] || fail "the note of the seal is not what it was"
+note "$before" >/dev/null
+expect 0 pawl data add --json -C p again.jsonl
+[ "$(note)" = 800 ] || fail "the note of the seal stays behind"
+expect 0 pawl ledger verify --json -C p
+check "r['records'] == $records"
+
 refused() { # refused TEXT EXPR: not added, and the error (e) is so
     printf "$1" >bad.jsonl
     expect 2 pawl data add --json -C p bad.jsonl

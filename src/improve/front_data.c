@@ -1,0 +1,150 @@
+/* data add: new cases for a sealed project. */
+#include "improve/front.h"
+
+#include "improve/protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct data_options {
+    const char *action, *file;
+};
+static const struct pawl_option data_options[] = {
+    {"action", PAWL_OPTION_CHOICE, offsetof(struct data_options, action), NULL, 0, 0, "add",
+     "what to do", true},
+    {"file", PAWL_OPTION_TEXT, offsetof(struct data_options, file), NULL, 0, 0, NULL,
+     "a file of new cases", true},
+    {0}};
+
+/* The tiers as the ledger has them: its newest record that tells sizes. New reference. */
+static enum pawl_status recorded_tiers(struct pawl_project *project, json_t **tiers,
+                                       struct pawl_error *err)
+{
+    json_t *records, *record;
+    size_t i;
+    *tiers = json_object();
+    PAWL_TRY(pawl_ledger_records(project->store, &records, err));
+    json_array_foreach(records, i, record)
+    {
+        const char *kind = pawl_json_get_text(record, "kind", "");
+        if (strcmp(kind, "seal") != 0 && strcmp(kind, "data") != 0) continue;
+        json_decref(*tiers);
+        *tiers = json_incref(json_object_get(json_object_get(record, "body"), "tiers"));
+    }
+    json_decref(records);
+    return PAWL_OK;
+}
+
+/* What the ledger does not know yet; nothing when a killed call came as far as this. */
+static enum pawl_status record_added(struct pawl_project *project, const json_t *done,
+                                     struct pawl_error *err)
+{
+    json_t *recorded, *tiers = json_object_get(done, "tiers");
+    PAWL_TRY(recorded_tiers(project, &recorded, err));
+    int64_t added = pawl_front_total(tiers) - pawl_front_total(recorded);
+    json_decref(recorded);
+    if (added == 0) return PAWL_OK;
+    json_t *body = json_pack("{s:I, s:O, s:O}", "added", (json_int_t)added, "tiers", tiers,
+                             "commitment", json_object_get(done, "commitment"));
+    struct pawl_ledger_entry entry = {.kind = "data", .body = body};
+    enum pawl_status status = pawl_ledger_append(project, &entry, err);
+    json_decref(body);
+    return status;
+}
+
+static enum pawl_status store_all_cases(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *sealed;
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
+    enum pawl_status status = pawl_front_store_cases(call->project, sealed, err);
+    json_decref(sealed);
+    return status;
+}
+
+/*
+ * The vault has placed the cases; now the store, the ledger and last `meta seal` follow it. A call
+ * that was killed on the way left the later ones behind: then more is missing than was added now,
+ * and everything is taken from the vault again.
+ */
+static enum pawl_status follow_vault(struct pawl_call *call, const json_t *done,
+                                     struct pawl_error *err)
+{
+    struct pawl_project *project = call->project;
+    json_t *seal;
+    PAWL_TRY(pawl_front_seal(project, &seal, err));
+    int64_t behind = pawl_front_total(json_object_get(done, "tiers")) -
+                     pawl_front_total(json_object_get(seal, "tiers"));
+    enum pawl_status status = behind == pawl_json_get_int(done, "added", 0)
+                                  ? pawl_front_store_cases(project, done, err)
+                                  : store_all_cases(call, err);
+    if (status == PAWL_OK) status = record_added(project, done, err);
+    if (status == PAWL_OK && behind > 0) {
+        pawl_json_set(seal, "tiers", json_incref(json_object_get(done, "tiers")));
+        pawl_json_set(seal, "commitment", json_incref(json_object_get(done, "commitment")));
+        status = pawl_store_meta_put(project->store, "seal", seal, err);
+    }
+    json_decref(seal);
+    return status;
+}
+
+/* The vault opens nothing but the project and what the user named. */
+static enum pawl_status ask_to_add(struct pawl_call *call, const char *path, json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_front_worker vault;
+    json_t *read = json_pack("[s]", path);
+    enum pawl_status status =
+        pawl_front_start(call->project, PAWL_ROLE_VAULT_NAME, -1, read, &vault, err);
+    json_decref(read);
+    if (status != PAWL_OK) return status;
+    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", path);
+    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
+    pawl_front_end(&vault);
+    return status;
+}
+
+static enum pawl_status add_file(struct pawl_call *call, const char *path, struct pawl_error *err)
+{
+    json_t *done;
+    PAWL_TRY(ask_to_add(call, path, &done, err));
+    enum pawl_status status = follow_vault(call, done, err);
+    static const char *const shown[] = {"added", "refused", "tiers"};
+    for (size_t i = 0; i < 3; i++)
+        pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));
+    json_decref(done);
+    return status;
+}
+
+static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct data_options *options = values;
+    int lock;
+    /* A path on the command line starts where the user is, one in pawl.yaml at the project. */
+    char *path = realpath(options->file, NULL);
+    if (path == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "The file \"%s\" is not there.", options->file);
+        pawl_hint(err, "Paths of a command start at the folder where it is called.");
+        return PAWL_EUSAGE;
+    }
+    enum pawl_status status = pawl_front_lock(call, &lock, err);
+    if (status == PAWL_OK) {
+        status = add_file(call, path, err);
+        close(lock);
+    }
+    free(path);
+    return status;
+}
+
+const struct pawl_verb pawl_verb_data = {
+    .name = "data",
+    .summary = "append cases; new clusters are placed, no case ever moves",
+    .positional = "action file",
+    .example = "pawl data add new-cases.jsonl",
+    .needs_project = true,
+    .needs_store = true,
+    .options = data_options,
+    .options_bytes = sizeof(struct data_options),
+    .run = run_data,
+};
