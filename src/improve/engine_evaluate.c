@@ -16,25 +16,14 @@ enum { PIECE_ITEMS = 512, RESAMPLES = 2000, ANSWER_THREADS_MAX = 64 };
 
 struct tally {
     size_t n_cases, n_failed, n_missing, n_evaluations, n_scored;
-    double *means;   /* of each case that has a score, in order */
-    size_t *cluster; /* of each such case */
-    size_t n_clusters;
+    double *means;                  /* of each case that has a score, in order */
+    const struct pawl_case **cases; /* each such case */
     bool all_binary;
     struct pawl_behaviour *behaviour; /* of sample 0 of each case */
     struct pawl_usage usage;
 };
 
-/* Clusters are numbered in order of appearance; a quadratic search would show at 10^6 cases. */
-static size_t cluster_number(json_t *numbers, const char *name)
-{
-    json_t *known = json_object_get(numbers, name);
-    if (known != NULL) return (size_t)json_integer_value(known);
-    size_t number = json_object_size(numbers);
-    json_object_set_new(numbers, name, json_integer((json_int_t)number));
-    return number;
-}
-
-static void tally_case(struct tally *tally, const struct pawl_case *item, json_t *clusters,
+static void tally_case(struct tally *tally, const struct pawl_case *item,
                        const struct pawl_result *results, size_t n_samples)
 {
     double sum = 0;
@@ -54,8 +43,24 @@ static void tally_case(struct tally *tally, const struct pawl_case *item, json_t
     double mean = sum / (double)n;
     if (mean > 0 && mean < 1) tally->all_binary = false;
     tally->means[tally->n_scored] = mean;
-    tally->cluster[tally->n_scored++] = cluster_number(clusters, item->cluster);
-    tally->n_clusters = json_object_size(clusters);
+    tally->cases[tally->n_scored++] = item;
+}
+
+/* The cluster of each scored case, numbered in order of appearance; gives how many there are. Done
+ * once at the end, so that a long evaluation holds no names. A quadratic search would show at 10^6
+ * cases. */
+static size_t number_clusters(const struct tally *tally, size_t *cluster)
+{
+    json_t *numbers = json_object();
+    for (size_t i = 0; i < tally->n_scored; i++) {
+        const char *name = tally->cases[i]->cluster;
+        json_t *known = json_object_get(numbers, name);
+        cluster[i] = known != NULL ? (size_t)json_integer_value(known) : json_object_size(numbers);
+        if (known == NULL) json_object_set_new(numbers, name, json_integer((json_int_t)cluster[i]));
+    }
+    size_t n_clusters = json_object_size(numbers);
+    json_decref(numbers);
+    return n_clusters;
 }
 
 static struct pawl_interval bootstrap(const double *x, size_t n, uint64_t seed)
@@ -70,35 +75,35 @@ static struct pawl_interval bootstrap(const double *x, size_t n, uint64_t seed)
 }
 
 /* Only clusters are independent. Too few of them for a normal interval: resample their means. */
-static struct pawl_interval clustered(const struct tally *tally, uint64_t seed)
+static struct pawl_interval clustered(const struct tally *tally, const size_t *cluster,
+                                      size_t n_clusters, uint64_t seed, struct pawl_arena *arena)
 {
-    struct pawl_arena arena = {0};
-    struct pawl_clustered c = pawl_clustered(tally->means, tally->cluster, tally->n_scored,
-                                             tally->n_clusters, CONFIDENCE, &arena);
-    struct pawl_interval ci = {c.lo, c.hi};
-    if (isnan(c.lo)) {
-        double *sums = PAWL_NEW_N(&arena, double, tally->n_clusters);
-        double *sizes = PAWL_NEW_N(&arena, double, tally->n_clusters);
-        pawl_cluster_sums(tally->means, tally->cluster, tally->n_scored, sums, tally->n_clusters);
-        for (size_t i = 0; i < tally->n_scored; i++) sizes[tally->cluster[i]] += 1;
-        for (size_t g = 0; g < tally->n_clusters; g++) sums[g] /= sizes[g];
-        ci = bootstrap(sums, tally->n_clusters, seed);
-    }
-    pawl_arena_release(&arena);
-    return ci;
+    struct pawl_clustered c =
+        pawl_clustered(tally->means, cluster, tally->n_scored, n_clusters, CONFIDENCE, arena);
+    if (!isnan(c.lo)) return (struct pawl_interval){c.lo, c.hi};
+    double *sums = PAWL_NEW_N(arena, double, n_clusters);
+    double *sizes = PAWL_NEW_N(arena, double, n_clusters);
+    pawl_cluster_sums(tally->means, cluster, tally->n_scored, sums, n_clusters);
+    for (size_t i = 0; i < tally->n_scored; i++) sizes[cluster[i]] += 1;
+    for (size_t g = 0; g < n_clusters; g++) sums[g] /= sizes[g];
+    return bootstrap(sums, n_clusters, seed);
 }
 
 static struct pawl_interval interval(const struct tally *tally, double mean, uint64_t seed)
 {
     struct pawl_interval ci = {0, 1};
     if (tally->n_scored == 0) return ci;
-    if (tally->n_clusters < tally->n_scored)
-        ci = clustered(tally, seed);
+    struct pawl_arena arena = {0};
+    size_t *cluster = PAWL_NEW_N(&arena, size_t, tally->n_scored);
+    size_t n_clusters = number_clusters(tally, cluster);
+    if (n_clusters < tally->n_scored)
+        ci = clustered(tally, cluster, n_clusters, seed, &arena);
     else if (tally->all_binary)
         ci = pawl_wilson((uint64_t)llround(mean * (double)tally->n_scored), tally->n_scored,
                          CONFIDENCE);
     else
         ci = bootstrap(tally->means, tally->n_scored, seed);
+    pawl_arena_release(&arena);
     if (ci.lo < 0) ci.lo = 0;
     if (ci.hi > 1) ci.hi = 1;
     return ci;
@@ -140,7 +145,6 @@ struct evaluation {
     size_t n_samples;
     bool per_case;
     bool whole_dev; /* the behaviour on all of dev names a candidate */
-    json_t *clusters;
     struct tally tally;
 };
 
@@ -180,8 +184,7 @@ static enum pawl_status evaluate_piece(struct evaluation *evaluation, size_t fir
                            &evaluation->tally.usage, evaluation->per_case ? &batch : NULL, err);
     for (size_t i = 0; status == PAWL_OK && i < n; i++) {
         const struct pawl_case *item = &evaluation->cases.items[first + i];
-        tally_case(&evaluation->tally, item, evaluation->clusters, &results[i * n_samples],
-                   n_samples);
+        tally_case(&evaluation->tally, item, &results[i * n_samples], n_samples);
         for (size_t k = 0; evaluation->per_case && status == PAWL_OK && k < n_samples; k++)
             status = send_row(evaluation, item, (uint32_t)k, &results[i * n_samples + k], err);
     }
@@ -258,7 +261,7 @@ static enum pawl_status evaluate_in(struct pawl_arena *arena, struct evaluation 
     if (evaluation->cases.n == 0) return pawl_fail(err, PAWL_EUSAGE, "There is no case to score.");
     struct tally *tally = &evaluation->tally;
     tally->means = PAWL_NEW_N(arena, double, evaluation->cases.n);
-    tally->cluster = PAWL_NEW_N(arena, size_t, evaluation->cases.n);
+    tally->cases = PAWL_NEW_N(arena, const struct pawl_case *, evaluation->cases.n);
     tally->behaviour = PAWL_NEW_N(arena, struct pawl_behaviour, evaluation->cases.n);
     tally->all_binary = pawl_metric_is_binary(engine->metric);
     PAWL_TRY(pawl_program_prepare(engine->program, artifact, 0, &evaluation->instance, err));
@@ -279,12 +282,10 @@ enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *
     PAWL_TRY(pawl_engine_open(engine, true, err));
     struct evaluation evaluation = {.engine = engine,
                                     .n_samples = (size_t)samples,
-                                    .per_case = pawl_json_get_bool(request, "per_case", false),
-                                    .clusters = json_object()};
+                                    .per_case = pawl_json_get_bool(request, "per_case", false)};
     enum pawl_status status = evaluate_in(&arena, &evaluation, request, done, err);
     if (evaluation.instance != NULL) pawl_program_release(evaluation.instance);
     pawl_cases_release(&evaluation.cases);
-    json_decref(evaluation.clusters);
     pawl_arena_release(&arena);
     return status;
 }
