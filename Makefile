@@ -48,9 +48,9 @@ budgets: all ## 200 random limits that no run may exceed
 demos: all ## the demo's run in ten fresh projects: nine must certify (an hour)
 	@tests/long/demos.py
 
-fuzz: ## build the libFuzzer targets in build/fuzz/tests (needs clang)
-	@cmake --preset fuzz
-	@cmake --build --preset fuzz -j$(JOBS)
+FUZZ_SECONDS ?= 60
+fuzz: ## run each fuzz target for FUZZ_SECONDS (needs clang)
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 clean: ## remove what was built, keep build/deps
 	@find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true

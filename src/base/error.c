@@ -27,6 +27,7 @@ int pawl_status_exit_code(enum pawl_status status)
 }
 
 /* The message ends in "..." when it does not fit, so that a cut is never taken for the whole. */
+PAWL_PRINTF(3, 0)
 static void write_text(char *out, size_t room, const char *format, va_list args)
 {
     int n = vsnprintf(out, room, format, args);
@@ -34,6 +35,7 @@ static void write_text(char *out, size_t room, const char *format, va_list args)
     if (n >= (int)room) memcpy(out + room - 4, "...", 4);
 }
 
+PAWL_PRINTF(3, 0)
 static void write_message(struct pawl_error *err, enum pawl_status status, const char *format,
                           va_list args)
 {

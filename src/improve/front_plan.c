@@ -1,10 +1,9 @@
 /* plan and compare: statistics that need no model. */
 #include "improve/front.h"
 
-#include "improve/scores.h"
 #include "gate/levels.h"
 #include "gate/plan.h"
-#include "io/file.h"
+#include "improve/scores.h"
 
 #include <math.h>
 #include <string.h>
@@ -107,9 +106,8 @@ struct compare_options {
 };
 static const struct pawl_option compare_options[] = {
     {"scores", PAWL_OPTION_JSON, offsetof(struct compare_options, scores), NULL, 0, 0, NULL,
-     "two per-case files, old and new: {\"id\",\"score\"} a line; with several answers per case "
-     "also "
-     "\"sample\"",
+     "two per-case files, old and new: {\"id\",\"score\"} a line, and \"sample\" where a case "
+     "has several",
      true},
     PAWL_OPT_REAL(struct compare_options, alpha, "0.05", 1e-9, 0.5, "level of the one comparison"),
     PAWL_OPT_TEXT(struct compare_options, cluster, NULL, "the field that names a case's cluster"),

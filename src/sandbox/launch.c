@@ -54,10 +54,11 @@ static const char *const step_names[] = {"connect its input and output",
                                          "enforce seccomp",
                                          "execute it"};
 struct report {
-    int step, errnum;
+    enum step step;
+    int errnum;
 };
 
-static bool limit(int resource, int64_t value)
+static bool limit(unsigned resource, int64_t value)
 {
     struct rlimit now, next = {(rlim_t)value, (rlim_t)value};
     if (getrlimit(resource, &now) == 0 && now.rlim_max < next.rlim_max)
@@ -294,7 +295,7 @@ static enum pawl_status await_exec(struct launch *l, int report_fd, struct pawl_
     do n = read(report_fd, &report, sizeof report);
     while (n < 0 && errno == EINTR);
     if (n == 0) return PAWL_OK;
-    if (n != sizeof report || report.step < 0 || report.step > STEP_EXEC)
+    if (n != sizeof report || (unsigned)report.step > STEP_EXEC)
         report = (struct report){STEP_EXEC, EIO};
     pawl_fail_errno(err, PAWL_EWORLD, report.errnum, "A child process for \"%s\" could not %s",
                     l->path, step_names[report.step]);

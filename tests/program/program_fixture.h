@@ -113,7 +113,7 @@ static inline struct pawl_instance *prepare_edit(struct bench *b, const char *co
 {
     struct pawl_error err = {0};
     struct pawl_artifact *artifact;
-    struct pawl_instance *instance;
+    struct pawl_instance *instance = NULL;
     const struct pawl_edit edit = {component, pawl_str_of(text)};
     if (pawl_artifact_apply(&b->arena, b->seed, &edit, 1, &artifact, &err) != PAWL_OK ||
         pawl_program_prepare(b->program, artifact, 0, &instance, &err) != PAWL_OK)
