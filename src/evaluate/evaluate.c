@@ -1,11 +1,18 @@
 /*
- * evaluate.c - a pool of threads that take items from the batches at hand, one by one.
+ * evaluate.c - whoever brings a batch works on it, and a pool of threads helps, item by item.
  *
- * Threads mostly wait for a model, so there are as many as it can answer at once; each has an arena
- * that is reset after every case, so memory does not grow with the number of cases. Several
- * threads may evaluate at once (branches of an operator): their batches share the pool.
+ * Threads mostly wait for a model, so there are as many as it can answer at once, the one that
+ * brought the batch included; each has an arena that is reset after every case, so memory does not
+ * grow with the number of cases. Several threads may evaluate at once (branches of an operator):
+ * their batches share the pool.
+ *
+ * Waking a thread costs more than a scripted case. So help is called at once only if the batch
+ * before took long, and else when this one does; each helper calls the next one while items are
+ * left. Who was wrong about that loses the time of one case.
  */
 #include "evaluate/evaluate.h"
+
+#include "base/clock.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -14,6 +21,7 @@
 #include <stdlib.h>
 
 enum { THREADS_MAX = 256, STACK_BYTES = 1 << 20 /* a Lua call wants half of it */ };
+enum { ALONE_US = 200 /* a few times what it takes to wake somebody */ };
 enum { MISSING_ALWAYS_ALLOWED = 2, MISSING_PER_CENT = 2 };
 
 struct pawl_batch {
@@ -31,10 +39,11 @@ struct job {
     unsigned flags;
     struct pawl_batch *batch; /* NULL: keep nothing */
     atomic_size_t next, n_done;
-    atomic_bool stopped;
+    atomic_bool stopped, called; /* called: helpers, or there is nothing to help with */
+    int64_t started_us;
 
     struct job *after; /* below: under the evaluator's lock */
-    int n_workers;     /* that look at it */
+    int n_helpers;     /* of the pool that look at it */
     struct pawl_usage usage;
     enum pawl_status status; /* of the first item that could not be run */
     struct pawl_error error;
@@ -48,6 +57,7 @@ struct pawl_evaluator {
     struct job *jobs; /* with items left, oldest first */
     bool closing;
     atomic_bool canceled;
+    atomic_bool was_slow; /* the batch before */
     pthread_t threads[THREADS_MAX];
     int n_threads;
 };
@@ -139,7 +149,20 @@ static void note_failure(struct pawl_evaluator *evaluator, struct job *job, enum
     pthread_mutex_unlock(&evaluator->lock);
 }
 
-/* Take items until there are none. */
+/* A helper that is busy looks for jobs before it sleeps, so one signal for each is enough. */
+static void call_help(struct pawl_evaluator *evaluator, struct job *job)
+{
+    bool has_items = atomic_load(&job->next) < job->n;
+    if (has_items) pthread_cond_signal(&evaluator->work);
+    atomic_store(&job->called, true);
+}
+
+static bool is_slow(const struct job *job)
+{
+    return pawl_clock_monotonic_us() - job->started_us > ALONE_US;
+}
+
+/* Take items until there are none. `worker` is a helper's index, or n_threads for who brought it. */
 static void work_on(struct pawl_evaluator *evaluator, struct job *job, int worker,
                     struct pawl_arena *arena, struct pawl_usage *usage)
 {
@@ -154,6 +177,7 @@ static void work_on(struct pawl_evaluator *evaluator, struct job *job, int worke
             note_failure(evaluator, job, status, &error);
             return;
         }
+        if (!atomic_load(&job->called) && is_slow(job)) call_help(evaluator, job);
         size_t n_done = atomic_fetch_add(&job->n_done, 1) + 1;
         if (evaluator->settings.progress)
             evaluator->settings.progress(evaluator->settings.context, n_done, job->n);
@@ -168,7 +192,7 @@ static void take_off(struct pawl_evaluator *evaluator, const struct job *job)
     if (*link) *link = job->after;
 }
 
-static void *work(void *context)
+static void *help(void *context)
 {
     struct worker worker = *(struct worker *)context;
     struct pawl_evaluator *evaluator = worker.evaluator;
@@ -181,13 +205,14 @@ static void *work(void *context)
         struct job *job = evaluator->jobs;
         if (!job) break;
         struct pawl_usage usage = {0};
-        job->n_workers++;
+        job->n_helpers++;
+        call_help(evaluator, job);
         pthread_mutex_unlock(&evaluator->lock);
         work_on(evaluator, job, worker.index, &arena, &usage);
         pthread_mutex_lock(&evaluator->lock);
         take_off(evaluator, job); /* it has no item left that anybody should take */
         pawl_usage_add(&job->usage, &usage);
-        if (--job->n_workers == 0) pthread_cond_broadcast(&evaluator->done);
+        if (--job->n_helpers == 0) pthread_cond_broadcast(&evaluator->done);
     }
     pthread_mutex_unlock(&evaluator->lock);
     pawl_arena_release(&arena);
@@ -206,7 +231,7 @@ static int start_threads(struct pawl_evaluator *evaluator, int n)
     for (; evaluator->n_threads < n; evaluator->n_threads++) {
         struct worker *worker = pawl_xmalloc(sizeof *worker);
         *worker = (struct worker){evaluator, evaluator->n_threads};
-        if (pthread_create(&evaluator->threads[evaluator->n_threads], &attributes, work, worker) ==
+        if (pthread_create(&evaluator->threads[evaluator->n_threads], &attributes, help, worker) ==
             0)
             continue;
         free(worker);
@@ -224,11 +249,13 @@ enum pawl_status pawl_evaluator_open(const struct pawl_evaluator_settings *setti
     struct pawl_evaluator *e = pawl_xcalloc(1, sizeof *e);
     e->settings = *settings;
     e->program = program;
+    atomic_store(&e->was_slow, true);
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->work, NULL);
     pthread_cond_init(&e->done, NULL);
     int n = settings->threads > 0 ? settings->threads : pawl_program_parallel(program);
-    if (start_threads(e, n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : n) == 0) {
+    int n_helpers = n > THREADS_MAX ? THREADS_MAX - 1 : n - 1;
+    if (n_helpers > 0 && start_threads(e, n_helpers) == 0) {
         pawl_evaluator_close(e);
         return pawl_fail(err, PAWL_EWORLD, "No thread for evaluating could be started.");
     }
@@ -275,24 +302,25 @@ void pawl_batch_free(struct pawl_batch *batch)
     free(batch);
 }
 
-/* Put the job last, wait until nobody looks at it. */
+/* Put the job last, work on it too, wait until nobody looks at it. */
 static void run_job(struct pawl_evaluator *evaluator, struct job *job)
 {
+    struct pawl_arena arena = {0};
+    struct pawl_usage usage = {0};
     pthread_mutex_lock(&evaluator->lock);
     struct job **link = &evaluator->jobs;
     while (*link) link = &(*link)->after;
     *link = job;
-    if (job->n == 1)
-        pthread_cond_signal(&evaluator->work);
-    else
-        pthread_cond_broadcast(&evaluator->work);
-    for (;;) {
-        bool listed = false;
-        for (const struct job *j = evaluator->jobs; j; j = j->after) listed = listed || j == job;
-        if (!listed && job->n_workers == 0) break;
-        pthread_cond_wait(&evaluator->done, &evaluator->lock);
-    }
     pthread_mutex_unlock(&evaluator->lock);
+    if (job->n > 1 && atomic_load(&evaluator->was_slow)) call_help(evaluator, job);
+    work_on(evaluator, job, evaluator->n_threads, &arena, &usage);
+    pawl_arena_release(&arena);
+    pthread_mutex_lock(&evaluator->lock);
+    take_off(evaluator, job);
+    pawl_usage_add(&job->usage, &usage);
+    while (job->n_helpers > 0) pthread_cond_wait(&evaluator->done, &evaluator->lock);
+    pthread_mutex_unlock(&evaluator->lock);
+    if (job->n > 1) atomic_store(&evaluator->was_slow, is_slow(job));
 }
 
 static enum pawl_status verdict_on(const struct pawl_evaluator *evaluator, const struct job *job,
@@ -321,11 +349,12 @@ enum pawl_status pawl_evaluator_run(struct pawl_evaluator *evaluator,
                                     struct pawl_error *err)
 {
     bool keep = batch && (flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE));
-    struct job job = {.items = items, .results = results, .n = n};
+    struct job job = {
+        .items = items, .results = results, .n = n, .started_us = pawl_clock_monotonic_us()};
     if (batch) *batch = NULL;
     if (keep) {
         job.flags = flags;
-        job.batch = new_batch(evaluator->n_threads);
+        job.batch = new_batch(evaluator->n_threads + 1);
         *batch = job.batch;
     }
     for (size_t i = 0; i < n; i++)

@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BUSY_MS = 30000, JOURNAL_LIMIT_BYTES = 64 << 20 };
+enum {
+    BUSY_MS = 30000,
+    CACHE_KIB = 16 << 10,    /* of the writer's connection */
+    CHECKPOINT_PAGES = 4096, /* the log is copied into the database when it is so long */
+};
 
 static const char *const texts[] = {
 #define X(name, text) text,
@@ -74,6 +78,10 @@ static int use_wal(sqlite3 *db)
  * synchronous = NORMAL: a commit hands its pages to the kernel, and what must be on the disk is
  * synced explicitly (pawl_sql_sync), so that the writer decides when. The log is still synced by
  * SQLite before it is copied into the database.
+ *
+ * Rows have hashes for keys, so that each one changes a page of its own once the tables are large. A
+ * log that is copied seldom holds such a page many times and copies it once; a cache that holds the
+ * inner pages and many of the outer ones need not read them again.
  */
 static enum pawl_status configure(struct pawl_sql *sql, enum pawl_sql_mode mode,
                                   struct pawl_error *err)
@@ -87,8 +95,12 @@ static enum pawl_status configure(struct pawl_sql *sql, enum pawl_sql_mode mode,
         code = sqlite3_exec(sql->db, "PRAGMA query_only = 1", NULL, NULL, NULL);
     } else {
         code = use_wal(sql->db);
-        if (code == SQLITE_OK)
-            code = sqlite3_exec(sql->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+        char settings[128];
+        sqlite3_snprintf(sizeof settings, settings,
+                         "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d;"
+                         "PRAGMA wal_autocheckpoint = %d",
+                         CACHE_KIB, CHECKPOINT_PAGES);
+        if (code == SQLITE_OK) code = sqlite3_exec(sql->db, settings, NULL, NULL, NULL);
         sqlite3_limit(sql->db, SQLITE_LIMIT_ATTACHED, 0);
     }
     return code == SQLITE_OK ? PAWL_OK : pawl_sql_fail(sql, err);

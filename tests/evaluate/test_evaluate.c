@@ -1,19 +1,22 @@
 /* Batches on a pool of threads: order, status, what is kept, the 2 % rule, stopping. */
 #include "program/program_fixture.h"
 
+#include "base/clock.h"
 #include "evaluate/evaluate.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 enum { N = 200 };
 
-/* Answers its input; "missing" and "failed" are what they say. */
+/* Answers its input; "missing", "failed" and "slow" are what they say. */
 static const char script[] = "function complete(r)\n"
                              "  local t = r.messages[#r.messages].content\n"
                              "  if t == 'missing' then return {error = 'missing: overloaded'} end\n"
                              "  if t == 'failed' then return {error = 'refused'} end\n"
+                             "  if t == 'slow' then return {text = t, delay_ms = 50} end\n"
                              "  return t\n"
                              "end";
 
@@ -25,11 +28,13 @@ struct rig {
     struct pawl_evaluation_item items[N];
     struct pawl_result results[N];
 };
-static atomic_size_t n_progress;
+static atomic_size_t n_progress, n_by_others;
+static pthread_t caller;
 
 static void count_progress(void *context, size_t n_done, size_t n_total)
 {
     (void)context;
+    if (!pthread_equal(pthread_self(), caller)) atomic_fetch_add(&n_by_others, 1);
     assert_true(n_done <= n_total);
     atomic_fetch_add(&n_progress, 1);
 }
@@ -189,6 +194,54 @@ static void test_several_batches_at_once(void **state)
     rig_close(&rig);
 }
 
+static void run_items(struct rig *rig, const struct pawl_evaluation_item *items, size_t n)
+{
+    struct pawl_usage usage = {0};
+    caller = pthread_self();
+    n_by_others = 0;
+    assert_int_equal(
+        pawl_evaluator_run(rig->evaluator, items, n, 0, rig->results, &usage, NULL, NULL), PAWL_OK);
+}
+
+/* Who brings a batch is one of the threads that it asked for. */
+static void test_one_thread_is_the_callers(void **state)
+{
+    (void)state;
+    static struct rig rig;
+    rig_open(&rig, 1, 0);
+    run_items(&rig, rig.items, N);
+    assert_int_equal(n_by_others, 0);
+    rig_close(&rig);
+}
+
+/* Nobody needs to be woken for a few fast cases; for slow ones that come after them helpers are. */
+static void test_help_is_called_when_it_is_slow(void **state)
+{
+    (void)state;
+    static struct rig rig;
+    rig_open(&rig, 4, 0);
+    struct pawl_case slow = rig.cases.items[8];
+    json_t *input = json_string("slow");
+    slow.input = input;
+    struct pawl_evaluation_item items[4];
+    for (int i = 0; i < 4; i++)
+        items[i] = (struct pawl_evaluation_item){.instance = rig.b.instance, .item = &slow};
+    int n_fast = 0; /* in a row; a busy machine may make any batch a slow one */
+    for (int n_tries = 0; n_fast < 2; n_tries++) {
+        if (n_tries == 10000) skip();
+        int64_t start_us = pawl_clock_monotonic_us();
+        run_items(&rig, rig.items, 2);
+        bool is_fast = pawl_clock_monotonic_us() - start_us < 200;
+        if (is_fast && n_fast > 0) assert_int_equal(n_by_others, 0);
+        n_fast = is_fast ? n_fast + 1 : 0;
+    }
+    usleep(50000); /* who was called for a slow batch sleeps again */
+    run_items(&rig, items, 4);
+    assert_in_range(n_by_others, 1, 3);
+    json_decref(input);
+    rig_close(&rig);
+}
+
 static void test_no_items(void **state)
 {
     (void)state;
@@ -222,6 +275,8 @@ int main(void)
         cmocka_unit_test(test_a_world_that_fails_too_often),
         cmocka_unit_test(test_no_metric_no_score),
         cmocka_unit_test(test_several_batches_at_once),
+        cmocka_unit_test(test_one_thread_is_the_callers),
+        cmocka_unit_test(test_help_is_called_when_it_is_slow),
         cmocka_unit_test(test_no_items),
         cmocka_unit_test(test_stopped),
     };
