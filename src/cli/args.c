@@ -142,6 +142,8 @@ static bool take_global(struct words *words, const char *word, struct cli_args *
 {
     if (strcmp(word, "--json") == 0)
         args->json = true;
+    else if (strcmp(word, "--quiet") == 0)
+        args->quiet = true;
     else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         args->help = true;
     else if (strcmp(word, "-C") == 0 && words->next < words->argc)
@@ -241,7 +243,8 @@ static void print_command_help(const struct cli_args *args, FILE *out)
     print_options(options, out);
     fputs("  -C DIR             the project folder [.]\n"
           "  --config FILE      the configuration's name [pawl.yaml]\n"
-          "  --json             one JSON object on standard output, nothing else\n",
+          "  --json             one JSON object on standard output, nothing else\n"
+          "  --quiet            no progress on standard error\n",
           out);
     fprintf(out, "\nExample:\n  %s\n", cli_text(args->table, "example"));
 }
@@ -260,7 +263,7 @@ void cli_print_help(const json_t *verbs, const struct cli_args *args, FILE *out)
           out);
     json_array_foreach((json_t *)verbs, i, verb)
         fprintf(out, "  %-12s %s\n", cli_text(verb, "name"), cli_text(verb, "summary"));
-    fputs("\nEvery command takes -C DIR, --json and --help.\n"
+    fputs("\nEvery command takes -C DIR, --json, --quiet and --help.\n"
           "\nExample:\n  pawl init --template scripted && pawl improve && pawl diff\n",
           out);
 }

@@ -28,7 +28,7 @@ extern const struct pawl_command *const pawl_commands[]; /* NULL-terminated, gen
 
 struct cli_args {
     const char *dir, *config; /* -C, --config */
-    bool json, help;
+    bool json, quiet, help;
     const char *verb;    /* NULL: none was named */
     const json_t *table; /* the verb's entry; borrowed */
     json_t *values;      /* its arguments as a JSON object */
@@ -41,10 +41,13 @@ void cli_print_help(const json_t *verbs, const struct cli_args *args, FILE *out)
 /* --- progress (progress.c) ----------------------------------------------------------------------- */
 
 struct cli_progress {
+    bool quiet;    /* nothing */
     bool terminal; /* a bar that is redrawn; else one JSON line per tick */
-    bool drawn;
+    bool color, drawn;
+    double started_s, told_s;
+    char phase[32]; /* of the last tick */
 };
-void cli_progress_init(struct cli_progress *progress);
+void cli_progress_init(struct cli_progress *progress, bool quiet);
 void cli_progress_show(void *progress, const char *json); /* fits struct pawl_watch */
 void cli_progress_end(struct cli_progress *progress);
 

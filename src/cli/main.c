@@ -92,7 +92,7 @@ static int run(struct cli_args *args)
     struct pawl_watch watch = {cli_progress_show, &progress};
     char *result_json = NULL;
     json_t *result = NULL;
-    cli_progress_init(&progress);
+    cli_progress_init(&progress, args->quiet);
     enum pawl_status status = open_project(args, &project, &error);
     if (status == PAWL_OK) {
         char *values = pawl_json_text(args->values);

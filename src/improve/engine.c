@@ -1,13 +1,11 @@
 /* The engine process: requests from the front, one at a time, until the front goes away. */
 #include "improve/engine_internal.h"
 
-#include "base/clock.h"
-
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TELL_EVERY_US = 100000, END_GRACE_S = 5 };
+enum { END_GRACE_S = 5 };
 
 /* --- instruments ------------------------------------------------------------------------------- */
 
@@ -24,27 +22,6 @@ static void settle(void *context, int64_t reserved_microusd, int64_t spent_micro
     struct pawl_engine *engine = context;
     struct pawl_lm_purse purse = engine->purse;
     if (purse.settle != NULL) purse.settle(purse.context, reserved_microusd, spent_microusd);
-}
-
-bool pawl_engine_may_tell(struct pawl_engine *engine)
-{
-    int64_t now_us = pawl_clock_monotonic_us();
-    pthread_mutex_lock(&engine->lock);
-    bool may = now_us - engine->told_us >= TELL_EVERY_US;
-    if (may) engine->told_us = now_us;
-    pthread_mutex_unlock(&engine->lock);
-    return may;
-}
-
-static void tell_progress(void *context, size_t n_done, size_t n_total)
-{
-    struct pawl_engine *engine = context;
-    (void)n_total;
-    if (engine->n_planned == 0 || !pawl_engine_may_tell(engine)) return;
-    json_t *progress = json_pack("{s:s, s:I, s:I}", "phase", "evaluate", "evaluations",
-                                 (json_int_t)(engine->n_done_before + (int64_t)n_done), "budget",
-                                 (json_int_t)engine->n_planned);
-    (void)!pawl_engine_send(engine, "progress", progress, NULL);
 }
 
 static enum pawl_status open_models(struct pawl_engine *engine, struct pawl_error *err)
@@ -67,7 +44,7 @@ static enum pawl_status open_models(struct pawl_engine *engine, struct pawl_erro
     PAWL_TRY(pawl_metric_open(config->metric, worker->project_dir, &engine->metric, err));
     struct pawl_evaluator_settings evaluator = {.metric = engine->metric,
                                                 .threads = (int)config->concurrency,
-                                                .progress = tell_progress,
+                                                .progress = pawl_engine_tell_evaluated,
                                                 .context = engine};
     return pawl_evaluator_open(&evaluator, engine->program, &engine->evaluator, err);
 }

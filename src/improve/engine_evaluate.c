@@ -199,7 +199,10 @@ static enum pawl_status evaluate_all(struct evaluation *evaluation, struct pawl_
     enum pawl_status status = PAWL_OK;
     struct pawl_evaluation_item *items = pawl_xcalloc(piece * n_samples, sizeof *items);
     struct pawl_result *results = pawl_xcalloc(piece * n_samples, sizeof *results);
+    pawl_engine_start_pace(evaluation->engine);
+    evaluation->engine->n_done_before = 0;
     evaluation->engine->n_planned = (int64_t)(n_cases * n_samples);
+    pawl_engine_tell_evaluated(evaluation->engine, 0, 0); /* a model may take its time to load */
     for (size_t first = 0; status == PAWL_OK && first < n_cases; first += piece) {
         size_t n = n_cases - first < piece ? n_cases - first : piece;
         status = evaluate_piece(evaluation, first, n, items, results, err);

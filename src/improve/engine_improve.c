@@ -272,20 +272,6 @@ static enum pawl_status offer(void *context, const struct pawl_offer_call *call,
     return PAWL_OK;
 }
 
-static void tell(void *context, const struct pawl_run_progress *progress)
-{
-    struct pawl_engine *engine = context;
-    if (!pawl_engine_may_tell(engine)) return;
-    json_t *tick = json_pack("{s:s, s:I, s:I, s:f}", "phase", "improve", "evaluations",
-                             (json_int_t)progress->evaluations, "candidates",
-                             (json_int_t)progress->n_candidates, "usd", progress->usd);
-    pawl_json_set(tick, "budget",
-                  progress->budget >= 0 ? json_integer(progress->budget) : json_null());
-    pawl_json_set(tick, "best_dev",
-                  isnan(progress->best) ? json_null() : json_real(progress->best));
-    (void)!pawl_engine_send(engine, "progress", tick, NULL);
-}
-
 static void say(void *context, const char *text)
 {
     json_t *tick = json_pack("{s:s}", "phase", "improve");
@@ -344,11 +330,14 @@ static enum pawl_status go(struct improve *improve, json_t **done, struct pawl_e
     struct pawl_run *run;
     PAWL_TRY(run_settings(improve, &settings, err));
     settings.offer = offer;
-    settings.progress = tell;
+    settings.progress = pawl_engine_tell_run;
     settings.say = say;
     settings.context = engine;
     PAWL_TRY(pawl_run_open(&settings, &run, err));
     int64_t started_us = pawl_clock_monotonic_us();
+    pawl_engine_start_pace(engine);
+    pawl_engine_tell_run(
+        engine, &(struct pawl_run_progress){.budget = settings.budget.evaluations, .best = NAN});
     pawl_engine_set_run(engine, run);
     enum pawl_status status = pawl_run_go(run, &result, err);
     pawl_engine_set_run(engine, NULL);

@@ -9,9 +9,11 @@
 #define PAWL_IMPROVE_ENGINE_INTERNAL_H
 
 #include "improve/engine.h"
+#include "improve/pace.h"
 #include "improve/worker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct pawl_engine {
     struct pawl_worker *worker;
@@ -25,9 +27,14 @@ struct pawl_engine {
     pthread_cond_t changed;
     json_t *request, *answer; /* NULL: none waits */
     bool pausing, closed, is_serving;
-    struct pawl_run *run;             /* under way, or NULL */
-    struct pawl_lm_purse purse;       /* of the run; without one money is not limited */
-    int64_t told_us;                  /* when progress was last told */
+    struct pawl_run *run;              /* under way, or NULL */
+    struct pawl_lm_purse purse;        /* of the run; without one money is not limited */
+    int64_t told_us;                   /* when progress was last told; 0: not yet */
+    struct pawl_pace pace;             /* of the work under way */
+    struct pawl_usage spent_before;    /* when it began */
+    struct pawl_run_progress run_told; /* what the run said last */
+    atomic_int_fast64_t n_since_told;  /* evaluations since then */
+    int64_t n_shown;
     int64_t n_done_before, n_planned; /* of an evaluation in pieces */
 };
 
@@ -35,8 +42,13 @@ struct pawl_engine {
 enum pawl_status pawl_engine_open(struct pawl_engine *engine, bool stored, struct pawl_error *err);
 enum pawl_status pawl_engine_send(struct pawl_engine *engine, const char *key, json_t *value,
                                   struct pawl_error *err); /* takes value */
-/* True at most ten times a second. */
-bool pawl_engine_may_tell(struct pawl_engine *engine);
+
+/* Progress (engine_progress.c): work begins; then its ticks, from any thread. The evaluator's count
+ * in an evaluation, whose n_planned is set, and in a run. */
+void pawl_engine_start_pace(struct pawl_engine *engine);
+void pawl_engine_tell_evaluated(void *engine, size_t n_done, size_t n_total);
+void pawl_engine_tell_run(void *engine, const struct pawl_run_progress *progress);
+
 void pawl_engine_set_run(struct pawl_engine *engine, struct pawl_run *run);
 /* Wait for the front's answer to an offer (new reference). */
 enum pawl_status pawl_engine_wait(struct pawl_engine *engine, json_t **answer,

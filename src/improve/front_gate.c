@@ -67,6 +67,9 @@ static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_
         json_decref(request);
         return status;
     }
+    json_t *begins = json_pack("{s:s, s:i}", "phase", "gate", "release_points_passed", 0);
+    pawl_front_progress(call, begins);
+    json_decref(begins);
     status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
     pawl_front_end(&vault);
     pawl_front_end(&sealed);

@@ -25,7 +25,8 @@
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
  *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","limit":N,"samples":K,
- *    "per_case":bool}                      {"row":{id,sample,score,status,output,feedback}}*
+ *    "per_case":bool}                      {"row":{id,sample,score,status,output,feedback}}*,
+ *                                          {"progress":{...}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
  *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
@@ -35,6 +36,10 @@
  *                                          -> {"state":"finished"|"paused"|"budget","best":hex,
  *                                              "offered":hex|null,"promoted":bool,...totals}
  *   {"pause":true}                         at any time; no answer of its own
+ *
+ *   An engine's progress: {"phase":"evaluate"|"improve","evaluations","budget":N|null,"tokens",
+ *     "tokens_per_s","usd","elapsed_s","eta_s":X|null}, in a run with "candidates" and "best_dev", or
+ *     {"phase","say":text}. At most ten a second; counts never fall.
  *
  * front -> vault
  *   {"op":"seal"}                          first time: read the case files, draw the key, place
@@ -48,7 +53,9 @@
  *                                          "gate_cases","gate_clusters","largest_cluster","planned",
  *                                          "attempts_left","epoch_open",...}
  *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null}
- *                                          {"progress":{"phase":"gate","release_points_passed":0..4}}*
+ *                                          {"progress":{"phase":"gate","release_points_passed":1..4,
+ *                                           "release_points":4,"eta_s":X}}* from what was
+ *                                          registered before the first case, and nothing else
  *                                          -> {"statement":{...},"signature":hex,"stored":bool}
  *                                          fails PAWL_EUNDECIDED when the world failed
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...]}; ends the epoch

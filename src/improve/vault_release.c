@@ -53,9 +53,11 @@ static enum pawl_status pass_point(struct pawl_vault_asked *asked, struct pawl_e
     int64_t points = points_passed(asked) + 1;
     pawl_json_set(asked->row, "points", json_integer(points));
     PAWL_TRY(pawl_vault_asked_save(asked, err));
+    int64_t passed = points < PAWL_VAULT_POINTS ? points : PAWL_VAULT_POINTS;
+    double eta_s = (double)(point_ms(asked, PAWL_VAULT_POINTS) - point_ms(asked, passed)) / 1000;
     json_t *progress =
-        json_pack("{s:{s:s, s:I}}", "progress", "phase", "gate", "release_points_passed",
-                  (json_int_t)(points < PAWL_VAULT_POINTS ? points : PAWL_VAULT_POINTS));
+        json_pack("{s:{s:s, s:I, s:i, s:f}}", "progress", "phase", "gate", "release_points_passed",
+                  (json_int_t)passed, "release_points", PAWL_VAULT_POINTS, "eta_s", eta_s);
     enum pawl_status status = pawl_channel_send(asked->vault->worker->front, progress, err);
     json_decref(progress);
     return status == PAWL_OK ? PAWL_OK : PAWL_EPAUSED;

@@ -300,6 +300,26 @@ static enum pawl_status role_model(struct pawl_lm *lm, enum pawl_role role,
     return PAWL_ECONFIG;
 }
 
+static void meter(struct pawl_lm_meter *meter, const struct pawl_usage *usage)
+{
+    if (usage->n_cached > 0) return;
+    atomic_fetch_add(&meter->prompt_tokens, usage->prompt_tokens);
+    atomic_fetch_add(&meter->completion_tokens, usage->completion_tokens);
+    atomic_fetch_add(&meter->cached_tokens, usage->cached_tokens);
+    atomic_fetch_add(&meter->cost_microusd, usage->cost_microusd);
+    atomic_fetch_add(&meter->n_requests, usage->n_requests);
+}
+
+void pawl_lm_spent(struct pawl_lm *lm, struct pawl_usage *usage)
+{
+    const struct pawl_usage spent = {.prompt_tokens = atomic_load(&lm->meter.prompt_tokens),
+                                     .completion_tokens = atomic_load(&lm->meter.completion_tokens),
+                                     .cached_tokens = atomic_load(&lm->meter.cached_tokens),
+                                     .cost_microusd = atomic_load(&lm->meter.cost_microusd),
+                                     .n_requests = atomic_load(&lm->meter.n_requests)};
+    pawl_usage_add(usage, &spent);
+}
+
 enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                              const struct pawl_lm_request *requests, size_t n,
                              struct pawl_lm_reply *replies, struct pawl_error *err)
@@ -309,6 +329,7 @@ enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
         PAWL_TRY(role_model(lm, requests[i].role, &model, err));
         for (end = i + 1; end < n && lm->roles[requests[end].role] == model;) end++;
         PAWL_TRY(pawl_lm_model_ask(lm, model, arena, requests + i, end - i, replies + i, err));
+        for (size_t k = i; k < end; k++) meter(&lm->meter, &replies[k].usage);
     }
     return PAWL_OK;
 }

@@ -113,6 +113,8 @@ void pawl_lm_close(struct pawl_lm *lm);
 PAWL_MUST_CHECK enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                                              const struct pawl_lm_request *requests, size_t n,
                                              struct pawl_lm_reply *replies, struct pawl_error *err);
+/* Add to *usage what was asked of all models so far, answers from our cache aside. Any thread. */
+void pawl_lm_spent(struct pawl_lm *lm, struct pawl_usage *usage);
 void pawl_lm_cancel(struct pawl_lm *lm); /* async-signal-unsafe; from any thread */
 
 /* How many asking threads the model of a role can use at once (1 for a script on one core ...). */

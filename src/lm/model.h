@@ -27,6 +27,11 @@ struct pawl_lm_model {
     int64_t concurrency, in_use;
 };
 
+/* What pawl_lm_spent gives; each sum by itself. */
+struct pawl_lm_meter {
+    _Atomic int64_t prompt_tokens, completion_tokens, cached_tokens, cost_microusd, n_requests;
+};
+
 struct pawl_lm {
     struct pawl_arena arena;
     struct pawl_lm_model *models;
@@ -38,6 +43,7 @@ struct pawl_lm {
     bool metered, sealed;
     uint64_t seed;
     atomic_bool canceled;
+    struct pawl_lm_meter meter;
 };
 
 PAWL_MUST_CHECK enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model,
