@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     struct pawl_project *project;
     struct pawl_error error = {0};
     int ticks = 0;
-    struct pawl_watch watch = {on_progress, &ticks};
+    struct pawl_watch watch = {.progress = on_progress, .context = &ticks};
     char *result;
 
     if (argc != 2) {

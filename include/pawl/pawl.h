@@ -49,11 +49,14 @@ enum pawl_status pawl_project_open(const char *dir, const char *config_file,
                                    struct pawl_project **project, struct pawl_error *error);
 void pawl_project_close(struct pawl_project *project);
 
-/* Told about work in progress. `json` is one JSON object: {"phase","evaluations","budget",...}.
- * Called from the thread that called pawl_*, at most ten times a second. */
+/* Who follows a call; each slot may be NULL. Called from the thread that called pawl_*. */
 struct pawl_watch {
+    /* Work in progress, at most ten times a second: {"phase","evaluations","budget",...}. */
     void (*progress)(void *context, const char *json);
     void *context;
+    /* A question to a person, who agrees (not 0) or does not. NULL: nobody is there, and what needs
+     * consent is refused with the argument that gives it. */
+    int (*ask)(void *context, const char *question);
 };
 
 /*

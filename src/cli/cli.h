@@ -51,6 +51,12 @@ void cli_progress_init(struct cli_progress *progress, bool quiet);
 void cli_progress_show(void *progress, const char *json); /* fits struct pawl_watch */
 void cli_progress_end(struct cli_progress *progress);
 
+/* --- questions (ask.c) ----------------------------------------------------------------------------- */
+
+/* A person is at the terminal, and did not ask for JSON. */
+bool cli_can_ask(const struct cli_args *args);
+int cli_ask(void *progress, const char *question); /* fits struct pawl_watch */
+
 /* --- words and numbers (render.c) ------------------------------------------------------------------ */
 
 const char *cli_text(const json_t *object, const char *key); /* "-" when absent */

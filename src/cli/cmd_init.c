@@ -1,5 +1,19 @@
 #include "cli/cli.h"
 
+static void print_files(const json_t *result, FILE *out)
+{
+    size_t i;
+    json_t *file;
+    json_array_foreach(json_object_get(result, "moved"), i, file)
+        fprintf(out, "  moved %s\n     to %s (pawl.yaml names it there)\n", cli_text(file, "from"),
+                cli_text(file, "to"));
+    json_array_foreach(json_object_get(result, "movable"), i, file)
+        fprintf(out,
+                "  %s lies in the project, where an agent could read it; move it out with:\n"
+                "    pawl init --move-cases\n",
+                json_string_value(file));
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *tiers = json_object_get(result, "tiers");
@@ -14,6 +28,7 @@ static void render(const json_t *result, FILE *out)
         fprintf(out, "  smallest gain that the gate can certify with 80 %% power: %.1f points\n",
                 100 * gain);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
+    print_files(result, out);
     if (pawl_json_get_bool(result, "small", false))
         fputs("  The gate is small; improve will ask for --force. More cases certify smaller "
               "gains.\n",

@@ -89,10 +89,11 @@ static int run(struct cli_args *args)
     struct pawl_error error = {0};
     struct pawl_project *project = NULL;
     struct cli_progress progress;
-    struct pawl_watch watch = {cli_progress_show, &progress};
+    struct pawl_watch watch = {.progress = cli_progress_show, .context = &progress};
     char *result_json = NULL;
     json_t *result = NULL;
     cli_progress_init(&progress, args->quiet);
+    if (cli_can_ask(args)) watch.ask = cli_ask;
     enum pawl_status status = open_project(args, &project, &error);
     if (status == PAWL_OK) {
         char *values = pawl_json_text(args->values);

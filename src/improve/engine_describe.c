@@ -115,7 +115,9 @@ enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
     PAWL_TRY(pawl_metric_open(config->metric, worker->project_dir, &metric, err));
     pawl_metric_close(metric);
     PAWL_TRY(check_operator(config, err));
-    *done = json_object();
+    json_t *providers;
+    PAWL_TRY(pawl_lm_providers(&lm, &providers, err));
+    *done = json_pack("{s:o}", "providers", providers);
     return PAWL_OK;
 }
 

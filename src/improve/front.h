@@ -101,6 +101,35 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_ask(struct pawl_call *call, const ch
                                                 json_t *request, json_t **done,
                                                 struct pawl_error *err);
 
+/* --- files with sealed cases (front_case_files.c) ------------------------------------------------ */
+
+/* Remember what was sealed, by hash, to find copies of it; a file that is not there is passed over. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_note_case_file(struct pawl_call *call, const char *path,
+                                                           struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_front_note_case_files(struct pawl_call *call,
+                                                            struct pawl_error *err);
+/* Readable copies, {"found":[path],"complete":bool}: paths in the project are relative to it. Reads
+ * at most 50,000 folder entries and 1 GiB. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_case_copies(struct pawl_call *call, json_t **copies,
+                                                        struct pawl_error *err);
+/* The configured files with sealed cases that lie in the project. New reference. */
+json_t *pawl_front_movable_cases(struct pawl_call *call);
+/* Move them beside the vault's key and write the new paths into pawl.yaml; result: "moved". */
+PAWL_MUST_CHECK enum pawl_status pawl_front_move_cases(struct pawl_call *call,
+                                                       struct pawl_error *err);
+
+/* --- who is sent sealed prompts (front_providers.c) ---------------------------------------------- */
+
+/* Agree to these providers, by the argument or by asking; PAWL_EUSAGE naming them when not. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_agree(struct pawl_call *call, const json_t *providers,
+                                                  bool allowed, struct pawl_error *err);
+/* The same for those that a sealed project has come to use since; recorded in the ledger. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_agree_again(struct pawl_call *call, bool allowed,
+                                                        struct pawl_error *err);
+/* PAWL_EUSAGE when a provider was not agreed to. Gives *providers, as they are now (new reference). */
+PAWL_MUST_CHECK enum pawl_status
+pawl_front_check_providers(struct pawl_call *call, json_t **providers, struct pawl_error *err);
+
 /* --- the gate (front_gate.c) ------------------------------------------------------------------- */
 
 struct pawl_offer {
@@ -123,8 +152,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
 PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                                          struct pawl_error *err);
 
-/* --- helpers shared by verbs (front_util.c) ------------------------------------------------------ */
+/* --- helpers shared by verbs (front_project.c) --------------------------------------------------- */
 
+/* After pawl.yaml was changed. */
+PAWL_MUST_CHECK enum pawl_status pawl_project_reread(struct pawl_project *project,
+                                                     struct pawl_error *err);
 char *pawl_front_sealed_dir(struct pawl_project *project, struct pawl_arena *arena);
 char *pawl_front_vault_home(struct pawl_arena *arena);
 /* The seal record of the project; PAWL_ENOTFOUND with the hint to run init. New reference. */

@@ -242,7 +242,11 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
     }
     const json_t *statement = json_object_get(body, "statement");
     json_object_update(call->result, (json_t *)statement);
-    pawl_json_set(call->result, "signature", json_incref(json_object_get(body, "signature")));
+    static const char *const beside[] = {"signature", "providers", "case_copies"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        json_t *value = json_object_get(body, beside[i]);
+        if (value != NULL) pawl_json_set(call->result, beside[i], json_incref(value));
+    }
     pawl_json_set(call->result, "evidence_state", json_string("committed"));
     enum pawl_status status = PAWL_OK;
     if (options->audit)

@@ -110,6 +110,7 @@ static enum pawl_status add_file(struct pawl_call *call, const char *path, struc
     json_t *done;
     PAWL_TRY(ask_to_add(call, path, &done, err));
     enum pawl_status status = follow_vault(call, done, err);
+    if (status == PAWL_OK) status = pawl_front_note_case_file(call, path, err);
     static const char *const shown[] = {"added", "refused", "tiers"};
     for (size_t i = 0; i < 3; i++)
         pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));

@@ -15,6 +15,7 @@
 
 struct asked {
     const char *candidate, *incumbent, *run;
+    json_t *around; /* what the front saw before it asked: {"providers","case_copies"} */
 };
 
 /* The same question was answered before, or this run's offer was recorded just before a crash. */
@@ -104,6 +105,7 @@ static enum pawl_status record_verdict(struct pawl_project *project, const json_
     if (!same_text) return PAWL_OK;
     json_t *body = json_pack("{s:O, s:s, s:b}", "statement", statement, "signature",
                              pawl_json_get_text(done, "signature", ""), "promoted", promotes);
+    json_object_update(body, asked->around);
     struct pawl_ledger_entry entry = {.kind = "verdict", .body = body};
     if (promotes) {
         entry.flips[0].pointer = "incumbent";
@@ -116,9 +118,21 @@ static enum pawl_status record_verdict(struct pawl_project *project, const json_
     return status;
 }
 
+/* Who is sent sealed prompts (a stranger is refused here, before the attempt is counted), and
+ * whether an operator could have read a copy of the cases. Certificates show both. */
+static enum pawl_status look_around(struct pawl_call *call, json_t **around, struct pawl_error *err)
+{
+    json_t *providers, *copies;
+    PAWL_TRY(pawl_front_check_providers(call, &providers, err));
+    enum pawl_status status = pawl_front_case_copies(call, &copies, err);
+    if (status == PAWL_OK)
+        *around = json_pack("{s:O, s:o}", "providers", providers, "case_copies", copies);
+    json_decref(providers);
+    return status;
+}
+
 static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_offer *offer,
-                                    const struct asked *asked, json_t **statement,
-                                    struct pawl_error *err)
+                                    struct asked *asked, json_t **statement, struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     struct pawl_artifact *candidate, *incumbent;
@@ -130,10 +144,13 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     }
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->candidate, &candidate, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
-    PAWL_TRY(ask_vault(call, attempt_request(offer, candidate, incumbent), &done, err));
-    enum pawl_status status = check_answer(project, done, asked, err);
+    PAWL_TRY(look_around(call, &asked->around, err));
+    enum pawl_status status =
+        ask_vault(call, attempt_request(offer, candidate, incumbent), &done, err);
+    if (status == PAWL_OK) status = check_answer(project, done, asked, err);
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));
+    json_decref(asked->around);
     json_decref(done);
     return status;
 }
@@ -145,7 +162,7 @@ enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_of
     json_t *body;
     *statement = NULL;
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
-    struct asked asked = {offer->candidate, incumbent, offer->run};
+    struct asked asked = {.candidate = offer->candidate, .incumbent = incumbent, .run = offer->run};
     PAWL_TRY(pawl_ledger_find_verdict(call->project->store, answers, &asked, &body, err));
     if (body == NULL) return new_attempt(call, offer, &asked, statement, err);
     *statement = json_incref(json_object_get(body, "statement"));

@@ -376,7 +376,12 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
     struct improve_options options = *(const struct improve_options *)values;
     json_t *row = NULL;
     /* A paused run may have its answer already; it is gone on with, whatever the gate can do now. */
-    if (options.resume == NULL) PAWL_TRY(refuse_hopeless(call, options.force, err));
+    if (options.resume == NULL) {
+        json_t *providers;
+        PAWL_TRY(refuse_hopeless(call, options.force, err));
+        PAWL_TRY(pawl_front_check_providers(call, &providers, err));
+        json_decref(providers);
+    }
     enum pawl_status status = open_row(call, &options, &row, err);
     if (status == PAWL_OK) status = improve_row(call, row, err);
     json_decref(row);

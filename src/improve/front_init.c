@@ -96,11 +96,13 @@ static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH
 }
 
 /* What the seal record says for ever; the cases themselves are not in it. */
-static json_t *seal_record(struct pawl_project *project, const json_t *sealed, const char *seed)
+static json_t *seal_record(struct pawl_project *project, const json_t *sealed, json_t *providers,
+                           const char *seed)
 {
     static const char *const kept[] = {"tiers",      "clusters", "commitment", "largest_cluster",
                                        "public_key", "vault",    "custody"};
-    json_t *record = json_pack("{s:s, s:s}", "project", project->config.name, "seed", seed);
+    json_t *record = json_pack("{s:s, s:s, s:O}", "project", project->config.name, "seed", seed,
+                               "providers", providers);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         json_t *value = json_object_get(sealed, kept[i]);
         if (value != NULL) pawl_json_set(record, kept[i], json_incref(value));
@@ -126,26 +128,38 @@ static enum pawl_status append_seal(struct pawl_project *project, json_t *record
  * Order matters for a crash in between: the vault is sealed first and answers the same again, cases
  * that are stored are passed over, and `meta seal` is written last.
  */
-static enum pawl_status seal_project(struct pawl_call *call, struct pawl_error *err)
+static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers,
+                                   struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     char seed[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
-    json_t *sealed, *done;
-    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
-                            &done, err));
-    json_decref(done);
+    json_t *sealed;
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
     enum pawl_status status = pawl_front_store(project, true, err);
     if (status == PAWL_OK) status = seed_artifact(call, seed, err);
     if (status == PAWL_OK) status = pawl_front_store_cases(project, sealed, err);
-    json_t *record = seal_record(project, sealed, seed);
+    json_t *record = seal_record(project, sealed, providers, seed);
     if (status == PAWL_OK)
         status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);
     if (status == PAWL_OK && incumbent[0] == '\0') status = append_seal(project, record, seed, err);
     if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", record, err);
     json_decref(record);
     json_decref(sealed);
+    return status;
+}
+
+/* Nothing is written before the configuration is in order and a person agreed to what it means. */
+static enum pawl_status seal_project(struct pawl_call *call, bool allow_remote,
+                                     struct pawl_error *err)
+{
+    json_t *checked;
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
+                            &checked, err));
+    json_t *providers = json_object_get(checked, "providers");
+    enum pawl_status status = pawl_front_agree(call, providers, allow_remote, err);
+    if (status == PAWL_OK) status = seal_cases(call, providers, err);
+    json_decref(checked);
     return status;
 }
 
@@ -172,6 +186,7 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
         pawl_json_set(call->result, "smallest_certifiable_gain",
                       json_incref(json_object_get(vault, "smallest_certifiable_gain")));
+        pawl_json_set(call->result, "movable", pawl_front_movable_cases(call));
         pawl_json_set(call->result, "small",
                       json_boolean(pawl_json_get_int(vault, "gate_clusters", 0) < 40));
         json_decref(vault);
@@ -182,15 +197,21 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
 
 struct init_options {
     const char *dir, *template, *config;
+    bool allow_remote, move_cases;
 };
 static const struct pawl_option init_options[] = {
     PAWL_OPT_TEXT(struct init_options, dir, ".", "the project folder"),
     PAWL_OPT_TEXT(struct init_options, template, NULL, "write a project to start from"),
     PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
+    PAWL_OPT_BOOL(struct init_options, allow_remote, "false",
+                  "agree that remote providers see sealed prompts; it is recorded"),
+    PAWL_OPT_BOOL(struct init_options, move_cases, "false",
+                  "move files with sealed cases out of the project, beside the vault's key"),
     {0}};
 
 /* Under the lock, so that of two calls one seals and the other finds it done. */
-static enum pawl_status init_locked(struct pawl_call *call, struct pawl_error *err)
+static enum pawl_status init_locked(struct pawl_call *call, const struct init_options *options,
+                                    struct pawl_error *err)
 {
     json_t *seal = NULL;
     const char *store = pawl_path_join(&call->arena, call->project->dir, ".pawl/store/pawl.db");
@@ -200,7 +221,10 @@ static enum pawl_status init_locked(struct pawl_call *call, struct pawl_error *e
     }
     bool sealed = seal != NULL;
     json_decref(seal);
-    if (!sealed) PAWL_TRY(seal_project(call, err));
+    PAWL_TRY(sealed ? pawl_front_agree_again(call, options->allow_remote, err)
+                    : seal_project(call, options->allow_remote, err));
+    PAWL_TRY(pawl_front_note_case_files(call, err));
+    if (options->move_cases) PAWL_TRY(pawl_front_move_cases(call, err));
     return init_result(call, err);
 }
 
@@ -213,7 +237,7 @@ static enum pawl_status run_init(struct pawl_call *call, const void *values, str
     PAWL_TRY(pawl_project_open(options->dir, options->config, &call->project, err));
     enum pawl_status status = pawl_front_lock(call, &lock, err);
     if (status == PAWL_OK) {
-        status = init_locked(call, err);
+        status = init_locked(call, options, err);
         close(lock);
     }
     pawl_project_close(call->project);

@@ -25,17 +25,40 @@ static void find_problems(struct pawl_call *call, const json_t *described, json_
     if (strcmp(level, "S2") < 0)
         add_problem(problems, "The kernel does not confine the engine (no Landlock or seccomp).",
                     "Use a kernel with Landlock (5.13 or newer); certificates name the level.");
-    json_t *files = pawl_front_case_files(call->project);
+    json_t *files = pawl_front_movable_cases(call);
     json_array_foreach(files, i, file)
     {
-        if (!pawl_path_exists(json_string_value(file))) continue;
         char *what =
             pawl_arena_printf(&call->arena, "%s holds sealed cases and lies inside the project.",
                               json_string_value(file));
         add_problem(problems, what,
-                    "Move it out after init; until then only the kernel keeps the engine from it.");
+                    "`pawl init --move-cases` moves it out; until then only the kernel keeps the "
+                    "engine from it.");
     }
     json_decref(files);
+}
+
+/* Copies are looked for by hash: one that was changed is not found. */
+static enum pawl_status find_copies(struct pawl_call *call, json_t *problems,
+                                    struct pawl_error *err)
+{
+    json_t *copies, *path;
+    size_t i;
+    PAWL_TRY(pawl_front_case_copies(call, &copies, err));
+    json_array_foreach(json_object_get(copies, "found"), i, path)
+    {
+        add_problem(problems,
+                    pawl_arena_printf(&call->arena, "%s is a copy of sealed cases.",
+                                      json_string_value(path)),
+                    "Remove it: operators can read what lies in the project, and certificates "
+                    "name it.");
+    }
+    if (!pawl_json_get_bool(copies, "complete", false))
+        add_problem(problems, "The search for copies of the sealed cases is not complete.",
+                    "It stops after 50,000 entries or 1 GiB, and knows files sealed by this "
+                    "version: run `pawl init` again, or move big folders out of the project.");
+    pawl_json_set(call->result, "case_copies", copies);
+    return PAWL_OK;
 }
 
 static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
@@ -61,8 +84,9 @@ static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
         PAWL_TRY(pawl_store_meta_get(call->project->store, "seal", &seal, err));
     pawl_json_set(call->result, "custody",
                   json_string(pawl_json_get_text(seal, "custody", "nothing is sealed yet")));
+    bool sealed = seal != NULL;
     json_decref(seal);
-    return PAWL_OK;
+    return sealed ? find_copies(call, problems, err) : PAWL_OK;
 }
 
 const struct pawl_verb pawl_verb_doctor = {

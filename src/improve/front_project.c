@@ -38,6 +38,14 @@ static enum pawl_status read_config(struct pawl_project *project, struct pawl_er
                              &project->places, err);
 }
 
+enum pawl_status pawl_project_reread(struct pawl_project *project, struct pawl_error *err)
+{
+    pawl_config_release(&project->config);
+    pawl_yaml_places_free(project->places);
+    project->places = NULL;
+    return read_config(project, err);
+}
+
 /* A virtual clock and fixed secrets, for tests: only where no real model could be fooled by them. */
 static enum pawl_status read_test_mode(struct pawl_project *project, struct pawl_error *err)
 {

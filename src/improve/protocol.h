@@ -19,7 +19,8 @@
  *     model is scripted. The vault alone gets sealed_dir and vault_home.
  *
  * front -> engine
- *   {"op":"validate"}                      check config, files, models' options -> {}
+ *   {"op":"validate"}                      check config, files, models' options
+ *                                          -> {"providers":[{"provider":host,"roles":[...]}]}
  *   {"op":"describe"}                      operators, backends, metrics, sandbox, llama -> {...}
  *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",

@@ -15,7 +15,7 @@ enum pawl_lm_backend_flags {
     PAWL_BACKEND_CACHED = 1u << 0,   /* answers are worth keeping in the cache */
     PAWL_BACKEND_SCRIPTED = 1u << 1, /* deterministic stand-in: allows the virtual clock */
     PAWL_BACKEND_CHOICES = 1u << 2,  /* scores choices by log-probability */
-    PAWL_BACKEND_NETWORK = 1u << 3,  /* prompts leave this machine */
+    PAWL_BACKEND_NETWORK = 1u << 3,  /* prompts may leave this machine: see provider */
 };
 
 struct pawl_lm_open {
@@ -52,6 +52,10 @@ struct pawl_lm_backend {
     /* Useful number of asking threads. (optional; default: number of cores)
      * An option called `concurrency`, when not 0, bounds the requests that are here at a time. */
     int (*parallel)(void *model);
+    /* Who is sent the prompts, e.g. "api.openai.com", in the arena; NULL: they stay on this machine.
+     * Nothing is loaded and no key is needed. (optional; default with PAWL_BACKEND_NETWORK: the
+     * backend's name, otherwise NULL) */
+    const char *(*provider)(const void *options, struct pawl_arena *arena);
     /* Upper bound of the price in microusd. (optional; default: no price, -1) */
     int64_t (*worst_cost)(void *model, const struct pawl_lm_request *request);
 };

@@ -22,6 +22,7 @@
 #include "lm/backend.h"
 #include "lm/openai_wire.h"
 #include "lm/price.h"
+#include "lm/provider.h"
 #include "lm/request.h"
 
 #include <pthread.h>
@@ -113,6 +114,11 @@ static enum pawl_status openai_check(const struct pawl_lm_open *context, const v
                  "query.");
     pawl_hint(err, "E.g. http://localhost:11434/v1; the key comes from the variable key_env.");
     return PAWL_ECONFIG;
+}
+
+static const char *openai_provider(const void *given, struct pawl_arena *arena)
+{
+    return pawl_provider_of_url(base_url_of(given), arena);
 }
 
 static bool is_reasoning(const struct openai_options *options)
@@ -449,6 +455,7 @@ const struct pawl_lm_backend pawl_backend_openai = {
     .open = openai_open,
     .close = openai_close,
     .identity = openai_identity,
+    .provider = openai_provider,
     .ask = openai_ask,
     .cancel = openai_cancel,
     .parallel = openai_parallel,

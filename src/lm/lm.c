@@ -386,6 +386,46 @@ bool pawl_lm_all_scripted(const struct pawl_lm_settings *settings)
     return json_object_size(settings->models) > 0;
 }
 
+/* --- who is sent prompts ---------------------------------------------------------------------- */
+
+static const char *provider_of(const struct pawl_lm_model *model, struct pawl_arena *arena)
+{
+    const struct pawl_lm_backend *backend = model->backend;
+    if (backend->provider) return backend->provider(model->options, arena);
+    return backend->flags & PAWL_BACKEND_NETWORK ? backend->name : NULL;
+}
+
+static json_t *providers_of(const struct pawl_lm *lm)
+{
+    struct pawl_arena arena = {0};
+    json_t *roles = json_object(), *list = json_array();
+    for (size_t i = 0; i < PAWL_N_ROLES; i++) {
+        const char *provider = lm->roles[i] ? provider_of(lm->roles[i], &arena) : NULL;
+        if (!provider) continue;
+        json_t *played = json_object_get(roles, provider);
+        if (!played) {
+            played = json_array();
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:O}", "provider", provider, "roles", played));
+            pawl_json_set(roles, provider, played);
+        }
+        json_array_append_new(played, json_string(role_names[i]));
+    }
+    json_decref(roles);
+    pawl_arena_release(&arena);
+    return list;
+}
+
+enum pawl_status pawl_lm_providers(const struct pawl_lm_settings *settings, json_t **providers,
+                                   struct pawl_error *err)
+{
+    struct pawl_lm *lm;
+    PAWL_TRY(pawl_lm_open(settings, &lm, err));
+    *providers = providers_of(lm);
+    pawl_lm_close(lm);
+    return PAWL_OK;
+}
+
 json_t *pawl_lm_describe(void)
 {
     json_t *all = json_object();

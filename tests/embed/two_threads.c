@@ -50,7 +50,7 @@ static void *cancel_when_it_works(void *context)
 static void cancelled_and_resumed(const char *dir)
 {
     struct run run = {0};
-    struct pawl_watch watch = {count, &run};
+    struct pawl_watch watch = {.progress = count, .context = &run};
     struct pawl_error error = {0};
     pthread_t canceller;
     char *result = NULL;
