@@ -155,8 +155,8 @@ static const char *make_choices(const struct llama *llama, struct pawl_arena *ar
     job->choices = PAWL_NEW(arena, struct pawl_llama_choices);
     pawl_llama_choices_build(job->choices, arena, choice, request->n_choices, llama->end_of_turn,
                              llama->scoring);
-    if (job->choices->longest_path > PAWL_LLAMA_PATH_MAX)
-        return pawl_arena_printf(arena, "A choice has more than %d tokens.", PAWL_LLAMA_PATH_MAX);
+    if (job->choices->height > PAWL_LLAMA_HEIGHT_MAX)
+        return pawl_arena_printf(arena, "A choice has more than %d tokens.", PAWL_LLAMA_HEIGHT_MAX);
     return NULL;
 }
 
@@ -188,7 +188,7 @@ static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
         const char *refusal = make_choices(llama, arena, request, job);
         if (refusal) return refusal;
     }
-    size_t n_answer = job->choices ? job->choices->longest_path : job->max_tokens;
+    size_t n_answer = job->choices ? job->choices->height : job->max_tokens;
     if (job->n_prompt + n_answer > llama->speller.limit_tokens)
         return pawl_arena_printf(arena,
                                  "The prompt has %zu tokens and the answer may have %zu; the model "

@@ -43,6 +43,11 @@ void pawl_llama_batch_add(struct llama_batch *batch, llama_token token, size_t p
     batch->logits[i] = want_logits;
 }
 
+void pawl_llama_batch_join(struct llama_batch *batch, int32_t entry, llama_seq_id seq)
+{
+    batch->seq_id[entry][batch->n_seq_id[entry]++] = seq;
+}
+
 static void free_all_sequences(struct pawl_llama_cells *cells)
 {
     cells->n_free_seqs = 0;

@@ -60,5 +60,7 @@ size_t pawl_llama_common(const llama_token *a, size_t n_a, const llama_token *b,
 /* Add a token to a batch. */
 void pawl_llama_batch_add(struct llama_batch *batch, llama_token token, size_t position,
                           llama_seq_id seq, bool want_logits);
+/* A token of the batch belongs to one more sequence. The batch has room for all. */
+void pawl_llama_batch_join(struct llama_batch *batch, int32_t entry, llama_seq_id seq);
 
 #endif

@@ -17,7 +17,7 @@ enum {
     PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
 };
 
-enum phase { READING, SCORING, WRITING };
+enum phase { WRITING, SCORING, READING };
 
 /* A request that is being answered. */
 struct slot {
@@ -25,16 +25,15 @@ struct slot {
     struct pawl_llama_lease lease;
     enum phase phase;
     size_t n_past;     /* tokens in the cache */
-    size_t next_path;  /* SCORING: the first path not decoded */
-    size_t open_paths; /* SCORING: paths not read */
+    size_t next_node;  /* SCORING: the first one not decoded */
+    size_t open_nodes; /* SCORING: those not read */
     llama_token next;  /* WRITING: chosen, not decoded */
 };
 
 /* Who reads the logits of which batch entry. */
 struct row {
     struct slot *slot;
-    const struct pawl_llama_path *path;
-    size_t depth;
+    size_t node; /* SCORING */
     int32_t index;
 };
 
@@ -151,11 +150,11 @@ static bool begin_answer(struct pawl_llama_engine *engine, struct slot *slot, co
         slot->phase = WRITING;
         return write_token(engine, slot, logits);
     }
-    pawl_llama_choices_add(choices, NULL, 0, logits, engine->n_vocab);
+    pawl_llama_choices_add(choices, PAWL_LLAMA_ROOT, logits, engine->n_vocab);
     slot->phase = SCORING;
-    slot->next_path = 0;
-    slot->open_paths = choices->n_paths;
-    return slot->open_paths == 0;
+    slot->next_node = 0;
+    slot->open_nodes = choices->n_nodes;
+    return slot->open_nodes == 0;
 }
 
 static void read_row(struct pawl_llama_engine *engine, const struct row *row)
@@ -172,8 +171,8 @@ static void read_row(struct pawl_llama_engine *engine, const struct row *row)
         done = write_token(engine, slot, logits);
         break;
     case SCORING:
-        pawl_llama_choices_add(slot->job->choices, row->path, row->depth, logits, engine->n_vocab);
-        if (row->depth + 1 == row->path->n_tokens) done = --slot->open_paths == 0;
+        pawl_llama_choices_add(slot->job->choices, row->node, logits, engine->n_vocab);
+        done = --slot->open_nodes == 0;
         break;
     }
     if (done) finish(engine, slot);
@@ -260,7 +259,8 @@ static bool admit(struct pawl_llama_engine *engine)
         if (!pawl_llama_cells_lease(engine->cells, job->prompt, job->n_prompt, n_more, &lease))
             return true;
         pop(engine);
-        *slot = (struct slot){.job = job, .lease = lease, .n_past = lease.n_ready};
+        *slot =
+            (struct slot){.job = job, .lease = lease, .phase = READING, .n_past = lease.n_ready};
         job->n_cached = lease.n_ready;
         planned += job->n_prompt - lease.n_ready;
     }
@@ -275,35 +275,57 @@ static bool has_room(const struct pawl_llama_engine *engine, size_t n_tokens, si
            engine->n_rows + n_rows <= ROWS_MAX;
 }
 
-static void want_row(struct pawl_llama_engine *engine, struct slot *slot,
-                     const struct pawl_llama_path *path, size_t depth)
+static void want_row(struct pawl_llama_engine *engine, struct slot *slot, size_t node)
 {
-    engine->rows[engine->n_rows++] = (struct row){slot, path, depth, engine->batch.n_tokens - 1};
+    engine->rows[engine->n_rows++] = (struct row){slot, node, engine->batch.n_tokens - 1};
 }
 
 static void add_next_token(struct pawl_llama_engine *engine, struct slot *slot)
 {
-    if (!has_room(engine, 1, 1)) return;
     pawl_llama_batch_add(&engine->batch, slot->next, slot->n_past++, slot->lease.seq, true);
-    want_row(engine, slot, NULL, 0);
+    want_row(engine, slot, 0);
 }
 
-static void add_paths(struct pawl_llama_engine *engine, struct slot *slot)
+/*
+ * Add the nodes from `first` down to the first leaf, as one branch. The nodes above belong to it as
+ * well: those that are in this batch join it, the others are computed again.
+ */
+static bool add_branch(struct pawl_llama_engine *engine, struct slot *slot, size_t first)
 {
-    const struct pawl_llama_choices *choices = slot->job->choices;
-    for (; slot->next_path < choices->n_paths; slot->next_path++) {
-        const struct pawl_llama_path *path = &choices->paths[slot->next_path];
-        if (!has_room(engine, path->n_tokens, path->n_tokens)) return;
-        llama_seq_id branch =
-            pawl_llama_cells_branch(engine->cells, &slot->lease, slot->job->n_prompt);
-        if (branch < 0) return;
-        engine->branches[engine->n_branches++] = branch;
-        for (size_t i = 0; i < path->n_tokens; i++) {
-            pawl_llama_batch_add(&engine->batch, path->tokens[i], slot->job->n_prompt + i, branch,
-                                 true);
-            want_row(engine, slot, path, i);
-        }
+    struct pawl_llama_node *nodes = slot->job->choices->nodes;
+    size_t leaf = first;
+    while (nodes[leaf].end > leaf + 1) leaf++;
+    size_t way[PAWL_LLAMA_HEIGHT_MAX], n_new = 0;
+    for (size_t at = leaf; at != PAWL_LLAMA_ROOT; at = nodes[at].parent) {
+        way[nodes[at].depth] = at;
+        n_new += nodes[at].entry < 0;
     }
+    if (!has_room(engine, n_new, leaf + 1 - first)) return false;
+    llama_seq_id branch = pawl_llama_cells_branch(engine->cells, &slot->lease, slot->job->n_prompt);
+    if (branch < 0) return false;
+    engine->branches[engine->n_branches++] = branch;
+    for (size_t depth = 0; depth <= nodes[leaf].depth; depth++) {
+        struct pawl_llama_node *node = &nodes[way[depth]];
+        if (node->entry >= 0) {
+            pawl_llama_batch_join(&engine->batch, node->entry, branch);
+            continue;
+        }
+        bool wanted = way[depth] >= first;
+        node->entry = engine->batch.n_tokens;
+        pawl_llama_batch_add(&engine->batch, node->token, slot->job->n_prompt + depth, branch,
+                             wanted);
+        if (wanted) want_row(engine, slot, way[depth]);
+    }
+    slot->next_node = leaf + 1;
+    return true;
+}
+
+static void add_nodes(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    struct pawl_llama_choices *choices = slot->job->choices;
+    for (size_t i = 0; i < choices->n_nodes; i++) choices->nodes[i].entry = -1;
+    while (slot->next_node < choices->n_nodes)
+        if (!add_branch(engine, slot, slot->next_node)) return;
 }
 
 static void add_prompt(struct pawl_llama_engine *engine, struct slot *slot)
@@ -315,39 +337,36 @@ static void add_prompt(struct pawl_llama_engine *engine, struct slot *slot)
         pawl_llama_batch_add(&engine->batch, job->prompt[slot->n_past], slot->n_past,
                              slot->lease.seq, last);
         slot->n_past++;
-        if (last) want_row(engine, slot, NULL, 0);
+        if (last) want_row(engine, slot, 0);
     }
 }
 
-static void fill_batch(struct pawl_llama_engine *engine)
+/* Decode what the slots of this phase, and then of the next, have to add. */
+static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase to)
 {
     static void (*const add[])(struct pawl_llama_engine *, struct slot *) = {
-        [READING] = add_prompt, [SCORING] = add_paths, [WRITING] = add_next_token};
-    static const enum phase order[] = {WRITING, SCORING, READING};
+        [WRITING] = add_next_token, [SCORING] = add_nodes, [READING] = add_prompt};
     engine->batch.n_tokens = 0;
     engine->n_rows = engine->n_branches = 0;
-    for (size_t o = 0; o < 3; o++)
+    for (enum phase phase = from; phase <= to; phase++)
         for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
             struct slot *slot = &engine->slots[i];
-            if (slot->job && slot->phase == order[o]) add[order[o]](engine, slot);
+            if (slot->job && slot->phase == phase) add[phase](engine, slot);
         }
+    if (engine->batch.n_tokens == 0) return true;
+    if (llama_decode(engine->context, engine->batch) != 0) return false;
+    for (size_t i = 0; i < engine->n_branches; i++)
+        pawl_llama_cells_prune(engine->cells, engine->branches[i]);
+    for (size_t i = 0; i < engine->n_rows; i++) read_row(engine, &engine->rows[i]);
+    return true;
 }
 
 static void step(struct pawl_llama_engine *engine)
 {
-    if (!admit(engine)) {
+    if (!admit(engine))
         fail_all(engine, "libllama could not decode a prompt.");
-        return;
-    }
-    fill_batch(engine);
-    if (engine->batch.n_tokens == 0) return;
-    if (llama_decode(engine->context, engine->batch) != 0) {
+    else if (!decode(engine, WRITING, WRITING) || !decode(engine, SCORING, READING))
         fail_all(engine, "libllama could not decode a batch.");
-        return;
-    }
-    for (size_t i = 0; i < engine->n_branches; i++)
-        pawl_llama_cells_prune(engine->cells, engine->branches[i]);
-    for (size_t i = 0; i < engine->n_rows; i++) read_row(engine, &engine->rows[i]);
 }
 
 /* ---- The thread ------------------------------------------------------------------------------- */
@@ -449,7 +468,7 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->n_vocab = llama_vocab_n_tokens(engine->vocab);
     engine->cells = pawl_llama_cells_new(context, settings->context_tokens, PAWL_LLAMA_BATCH);
     engine->urn = pawl_llama_urn_new(engine->n_vocab);
-    engine->batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, 1);
+    engine->batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, PAWL_LLAMA_SEQUENCES);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->work, NULL);
     pthread_cond_init(&engine->answered, NULL);

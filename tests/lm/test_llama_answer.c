@@ -31,10 +31,9 @@ static struct pawl_llama_choices score(const llama_token (*tokens)[4], const siz
         choice[i] = (struct pawl_llama_choice){.tokens = tokens[i], .n_tokens = n_tokens[i]};
     struct pawl_llama_choices choices;
     pawl_llama_choices_build(&choices, &arena, choice, n, END, scoring);
-    pawl_llama_choices_add(&choices, NULL, 0, logits_of_counts(), VOCAB);
-    for (size_t i = 0; i < choices.n_paths; i++)
-        for (size_t d = 0; d < choices.paths[i].n_tokens; d++)
-            pawl_llama_choices_add(&choices, &choices.paths[i], d, logits_of_counts(), VOCAB);
+    pawl_llama_choices_add(&choices, PAWL_LLAMA_ROOT, logits_of_counts(), VOCAB);
+    for (size_t i = 0; i < choices.n_nodes; i++)
+        pawl_llama_choices_add(&choices, i, logits_of_counts(), VOCAB);
     return choices;
 }
 
@@ -48,22 +47,47 @@ static void test_one_token_choices_need_no_decode(void **unused)
     (void)unused;
     static const llama_token tokens[][4] = {{2}, {5}};
     struct pawl_llama_choices c = score(tokens, (size_t[]){1, 1}, 2, PAWL_LLAMA_SUM);
-    assert_int_equal(c.n_paths, 0);
+    assert_int_equal(c.n_nodes, 0);
     assert_near(c.score[0], p(2));
     assert_near(c.score[1], p(5));
     assert_int_equal(pawl_llama_choices_finish(&c), 1);
 }
 
-static void test_longer_choices_share_their_paths(void **unused)
+static void test_longer_choices_share_their_nodes(void **unused)
 {
     (void)unused;
     static const llama_token tokens[][4] = {{1, 2}, {1, 2, 3}, {1, 2, 4, 5}, {6}};
     struct pawl_llama_choices c = score(tokens, (size_t[]){2, 3, 4, 1}, 4, PAWL_LLAMA_SUM);
-    assert_int_equal(c.n_paths, 1);                /* 1 2 4 serves them all */
+    assert_int_equal(c.n_nodes, 3); /* 1, 2 and 4 serve them all */
+    assert_int_equal(c.height, 3);
     assert_near(c.score[0], p(1) + p(2) + p(END)); /* it begins another: its end counts */
     assert_near(c.score[1], p(1) + p(2) + p(3));
     assert_near(c.score[2], p(1) + p(2) + p(4) + p(5));
     assert_near(c.score[3], p(6));
+}
+
+static void test_nodes_lie_in_the_order_of_a_walk(void **unused)
+{
+    (void)unused;
+    /* Not in order, with branches at every depth: 1 (2 (3, 4), 5 (6)), 3 (1). */
+    static const llama_token tokens[][4] = {{1, 5, 6, 0}, {3, 1, 1}, {1, 2, 4, 0},
+                                            {1, 2, 3, 0}, {3, 0},    {1, 2, 3, 1}};
+    struct pawl_llama_choices c = score(tokens, (size_t[]){4, 3, 4, 4, 2, 4}, 6, PAWL_LLAMA_SUM);
+    static const llama_token walk[] = {1, 2, 3, 4, 5, 6, 3, 1};
+    static const size_t parents[] = {PAWL_LLAMA_ROOT, 0, 1, 1, 0, 4, PAWL_LLAMA_ROOT, 6};
+    static const size_t ends[] = {6, 4, 3, 4, 6, 6, 8, 8};
+    assert_int_equal(c.n_nodes, 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(c.nodes[i].token, walk[i]);
+        assert_int_equal(c.nodes[i].parent, parents[i]);
+        assert_int_equal(c.nodes[i].end, ends[i]);
+        assert_int_equal(c.nodes[i].depth,
+                         parents[i] == PAWL_LLAMA_ROOT ? 0 : c.nodes[parents[i]].depth + 1);
+    }
+    assert_near(c.score[0], p(1) + p(5) + p(6) + p(0));
+    assert_near(c.score[1], 2 * p(1) + p(3));
+    assert_near(c.score[4], p(3) + p(0));
+    assert_near(c.score[5], 2 * p(1) + p(2) + p(3));
 }
 
 static void test_mean_and_first_count_other_tokens(void **unused)
@@ -74,7 +98,7 @@ static void test_mean_and_first_count_other_tokens(void **unused)
     assert_near(c.score[0], p(1) + p(2));
     assert_near(c.score[1], p(1) + p(4));
     assert_near(c.score[2], p(6));
-    assert_int_equal(c.longest_path, 1);
+    assert_int_equal(c.height, 1);
     c = score(tokens, (size_t[]){3, 3, 1}, 3, PAWL_LLAMA_MEAN);
     pawl_llama_choices_finish(&c);
     assert_near(c.score[0], (p(1) + p(2) + p(3)) / 3);
@@ -150,7 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_token_choices_need_no_decode, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_longer_choices_share_their_paths, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_longer_choices_share_their_nodes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nodes_lie_in_the_order_of_a_walk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mean_and_first_count_other_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_equal_and_empty_choices_are_scored, set_up, tear_down),
         cmocka_unit_test(test_greedy_takes_the_likeliest),
