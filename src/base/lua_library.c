@@ -260,6 +260,7 @@ static void open_string_library(lua_State *L)
     remove_fields(L, (const char *const[]){"dump", NULL});
     lua_pushcfunction(L, lib_rep);
     lua_setfield(L, -2, "rep");
+    pawl_lua_match_open(L);
     /* getmetatable("").__index must not lead to the real string table. */
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);

@@ -1,5 +1,5 @@
 /*
- * lua_private.h - what lua_state.c, lua_library.c and lua_freeze.c share.
+ * lua_private.h - what the lua_*.c files share.
  */
 #ifndef PAWL_BASE_LUA_PRIVATE_H
 #define PAWL_BASE_LUA_PRIVATE_H
@@ -24,6 +24,8 @@ void pawl_lua_spend(lua_State *L, size_t n);
 
 /* Open the restricted libraries into the table at the top of the stack (the globals). */
 void pawl_lua_library_open(lua_State *L);
+/* Put find, match, gmatch and gsub into the table at the top. */
+void pawl_lua_match_open(lua_State *L);
 /* True for the library's own functions that are closures; they keep no state. */
 bool pawl_lua_library_owns(lua_State *L, int index);
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOOK_EVERY = 1000 };
+enum { HOOK_EVERY = 1000, LARGE_BYTES = 4096, BYTES_PER_INSTRUCTION = 64 };
 
 struct pawl_lua {
     struct pawl_lua_script script;
@@ -18,6 +18,18 @@ struct pawl_lua {
 };
 
 /* --- limits ----------------------------------------------------------------------------------- */
+
+static void on_count(lua_State *L, lua_Debug *debug);
+
+/* Copying is work that no instruction counts: one of them may join two texts of many megabytes. What
+ * is copied is allocated first, so it is charged here; small pieces are an instruction's own. */
+static void charge_copy(struct pawl_lua_state *state, size_t n_bytes)
+{
+    if (n_bytes < LARGE_BYTES) return;
+    state->instructions_left -= (int64_t)(n_bytes / BYTES_PER_INSTRUCTION);
+    if (state->instructions_left <= 0 && state->L)
+        lua_sethook(state->L, on_count, LUA_MASKCOUNT, 1);
+}
 
 static void *allocate(void *context, void *old, size_t old_bytes, size_t new_bytes)
 {
@@ -30,6 +42,7 @@ static void *allocate(void *context, void *old, size_t old_bytes, size_t new_byt
     else if (!(p = realloc(old, new_bytes)))
         return NULL;
     state->used_bytes += new_bytes - held;
+    charge_copy(state, new_bytes);
     return p;
 }
 
@@ -44,8 +57,6 @@ void *pawl_lua_context(lua_State *L)
 {
     return pawl_lua_self(L)->context;
 }
-
-static void on_count(lua_State *L, lua_Debug *debug);
 
 static int out_of_instructions(lua_State *L)
 {

@@ -15,7 +15,8 @@
  *      pairs() goes through keys in order (numbers, then strings, then booleans).
  *   4. What is left of Lua: base without load, require, rawset and the like, string, table, math
  *      without random, utf8. print() is ignored. A finalizer (__gc) cannot be set.
- * The one thing no limit reaches is a pattern match that backtracks without end.
+ * What runs in C counts too: a step of a pattern match (lua_pattern.h), a byte that is copied, an
+ * element that a table function moves.
  *
  *     struct pawl_lua_script script = {.name = "m.lua", .source = text, .entry = "complete",
  *                                      .limits = PAWL_LUA_LIMITS};

@@ -198,6 +198,26 @@ static void test_no_way_out(void **unused)
     assert_fails("function main() setmetatable({}, {__gc = main}) end", "__gc");
 }
 
+/* What Lua 5.4.4 was patched for, and what comes near it: an answer or a failure, the same twice. */
+static void test_old_faults_of_lua(void **unused)
+{
+    (void)unused;
+    second("function main() local _ENV <const> = {} return tostring(x) end");
+    second("function main() local _ENV <const> = 'text' return x, y, z end");
+    second("function main() local _ENV <const> = 7 x = 1 return (function() return x end)() end");
+    second("local function f() return pcall(f) or error(f) end function main() return f() end");
+    second("local function f() local ok, e = pcall(f) error(e .. 'x') end\n"
+           "function main() return f() end");
+    second(
+        "function main() local t = setmetatable({}, {__index = function(t, k) return t[k] end})\n"
+        "return t.x end");
+    second("function main() local t = setmetatable({}, {__close = function() error('again') end})\n"
+           "local a <close> = t local b <close> = t error('first') end");
+    second("function main() local t <close> = setmetatable({}, {__close = function()\n"
+           "local function deep() return 1 + deep() end deep() end}) return 1 end");
+    second("function main() return select(-1, table.unpack({}, 1, 100000)) end");
+}
+
 static void test_limits(void **unused)
 {
     (void)unused;
@@ -277,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_frozen_tables_still_work),
         cmocka_unit_test(test_pairs_has_an_order),
         cmocka_unit_test(test_no_way_out),
+        cmocka_unit_test(test_old_faults_of_lua),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_recovers),
         cmocka_unit_test(test_loading_errors),
