@@ -166,7 +166,8 @@ static enum pawl_status read_header(struct pawl_journal *journal, const struct p
                                     struct pawl_error *err)
 {
     json_t *object;
-    PAWL_TRY(pawl_json_parse(line->json, LINE_MAX_BYTES, &object, err));
+    if (pawl_json_parse(line->json, LINE_MAX_BYTES, &object, NULL) != PAWL_OK)
+        return corrupt(journal, 0, "the header is no JSON", err);
     journal->header = json_incref(json_object_get(object, "header"));
     json_decref(object);
     if (!json_is_object(journal->header))

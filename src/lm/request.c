@@ -144,6 +144,13 @@ static bool read_logprobs(const json_t *list, size_t n_choices, struct pawl_aren
     return true;
 }
 
+/* Counts are summed: one out of a file that somebody changed must neither be negative nor overflow. */
+static int64_t read_count(const json_t *usage, const char *key)
+{
+    int64_t n = pawl_json_get_int(usage, key, 0);
+    return n < 0 ? 0 : n > INT64_C(1000000000000) ? INT64_C(1000000000000) : n;
+}
+
 bool pawl_lm_reply_read(const json_t *object, size_t n_choices, struct pawl_arena *arena,
                         struct pawl_lm_reply *reply)
 {
@@ -163,11 +170,11 @@ bool pawl_lm_reply_read(const json_t *object, size_t n_choices, struct pawl_aren
     if (reason) reply->reason = pawl_arena_strdup(arena, reason);
     reply->truncated = pawl_json_get_bool(object, "truncated", false);
     reply->usage = (struct pawl_usage){
-        .prompt_tokens = pawl_json_get_int(usage, "prompt_tokens", 0),
-        .completion_tokens = pawl_json_get_int(usage, "completion_tokens", 0),
-        .cached_tokens = pawl_json_get_int(usage, "cached_tokens", 0),
-        .cost_microusd = pawl_json_get_int(usage, "cost_microusd", 0),
-        .latency_us = pawl_json_get_int(usage, "latency_us", 0),
+        .prompt_tokens = read_count(usage, "prompt_tokens"),
+        .completion_tokens = read_count(usage, "completion_tokens"),
+        .cached_tokens = read_count(usage, "cached_tokens"),
+        .cost_microusd = read_count(usage, "cost_microusd"),
+        .latency_us = read_count(usage, "latency_us"),
         .n_requests = 1,
     };
     return true;
