@@ -8,6 +8,7 @@
 #include "operators/bootstrap_calibrate.c"
 #include "operators/bootstrap_teacher.c"
 #include "operators/op_bootstrap.c"
+#include "operators/race.c"
 
 /* --- a task -------------------------------------------------------------------------------------- */
 
@@ -167,12 +168,18 @@ static size_t count_scored(const struct pawl_host *host)
     return n;
 }
 
-static void run_task(struct pawl_host *host, struct task *task, uint64_t seed, const char *options)
+static void run_task_on(struct pawl_host *host, struct task *task, uint64_t seed, size_t n_dev,
+                        const char *options)
 {
     struct pawl_error err = {0};
     fake_host_init(host, &pawl_op_bootstrap, seed);
-    set_task(host, task, N_TRAIN, N_DEV);
+    set_task(host, task, N_TRAIN, n_dev);
     assert_int_equal(fake_host_run(host, options, &err), PAWL_OK);
+}
+
+static void run_task(struct pawl_host *host, struct task *task, uint64_t seed, const char *options)
+{
+    run_task_on(host, task, seed, N_DEV, options);
 }
 
 /* --- the rule of success ------------------------------------------------------------------------------ */
@@ -351,6 +358,43 @@ static void test_targets_without_reasoning(void **state)
         assert_true(count_demos(&host, i).thought >= 1);
     }
     fake_host_release(&host);
+}
+
+/* --- racing --------------------------------------------------------------------------------------------- */
+
+/* Of the best three that were scored in full, how many the race did not name. */
+static size_t n_lost(const struct pawl_host *full, const struct pawl_host *raced)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < full->n_candidates; i++) {
+        size_t n_before = 0; /* a tie is won by the earlier one */
+        for (uint32_t k = 0; k < full->n_candidates; k++)
+            n_before += full->candidates[k].nominated &&
+                        (full->candidates[k].mean > full->candidates[i].mean ||
+                         (full->candidates[k].mean == full->candidates[i].mean && k < i));
+        n += full->candidates[i].nominated && n_before < 3 && !raced->candidates[i].nominated;
+    }
+    return n;
+}
+
+static void test_a_race_saves_evaluations_and_keeps_the_best(void **state)
+{
+    (void)state;
+    size_t n_full = 0, n_raced = 0, lost = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct task tasks[2] = {0};
+        struct pawl_host full, raced;
+        run_task_on(&full, &tasks[0], seed, 300, "{'candidates':16}");
+        run_task_on(&raced, &tasks[1], seed, 300, "{'candidates':16,'race':'on'}");
+        assert_int_equal(full.n_candidates, raced.n_candidates);
+        lost += n_lost(&full, &raced);
+        n_full += full.n_questions[PAWL_HOST_DEV];
+        n_raced += raced.n_questions[PAWL_HOST_DEV];
+        fake_host_release(&full);
+        fake_host_release(&raced);
+    }
+    assert_true(n_raced < n_full * 9 / 10);
+    assert_true(lost <= 6); /* of 60, at an error of 0.05 */
 }
 
 /* --- calibration ----------------------------------------------------------------------------------------- */
@@ -629,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_later_rounds_ask_again),
         cmocka_unit_test(test_a_set_has_limits),
         cmocka_unit_test(test_targets_without_reasoning),
+        cmocka_unit_test(test_a_race_saves_evaluations_and_keeps_the_best),
         cmocka_unit_test(test_offsets_move_the_threshold_to_the_median),
         cmocka_unit_test(test_offsets_of_three_choices),
         cmocka_unit_test(test_reading_traces),
