@@ -2,7 +2,8 @@
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all test tsan bench demo install check mutants calibration kill budgets demos fuzz clean help
+.PHONY: all test tsan bench demo install check mutants calibration kill budgets demos sustained \
+        fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -47,6 +48,9 @@ budgets: all ## 200 random limits that no run may exceed
 
 demos: all ## the demo's run in ten fresh projects: nine must certify (an hour)
 	@tests/long/demos.py
+
+sustained: all ## a million evaluations: flat memory, no descriptor lost, no slower at the end
+	@tests/long/sustained.py
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each fuzz target for FUZZ_SECONDS (needs clang)
