@@ -20,16 +20,6 @@ static const struct vault_rig_cases few = {
 static const struct vault_rig_cases many = {
     .n = 600, .hard_per_cent = 60, .cluster_size = 1, .flavour = "a"};
 
-static int64_t integer(const json_t *object, const char *key)
-{
-    return pawl_json_get_int(object, key, -1);
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    return pawl_json_get_text(object, key, "");
-}
-
 static void expect_real(const json_t *object, const char *key, double expected)
 {
     assert_true(fabs(pawl_json_get_real(object, key, NAN) / expected - 1) < 1e-9);
@@ -61,15 +51,15 @@ static void sealing_places_every_case_once(void **state)
     vault_rig_make(&rig, &many, "{}");
     json_t *sealed = vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal")));
     const json_t *tiers = json_object_get(sealed, "tiers");
-    int64_t train = integer(tiers, "train"), dev = integer(tiers, "dev"),
-            gate = integer(tiers, "gate");
-    assert_int_equal(train + dev + gate + integer(tiers, "vault"), many.n);
+    int64_t train = vault_rig_int(tiers, "train"), dev = vault_rig_int(tiers, "dev"),
+            gate = vault_rig_int(tiers, "gate");
+    assert_int_equal(train + dev + gate + vault_rig_int(tiers, "vault"), many.n);
     assert_int_equal((int64_t)json_array_size(json_object_get(sealed, "train")), train);
     assert_int_equal((int64_t)json_array_size(json_object_get(sealed, "dev")), dev);
     assert_in_range(gate, 300, 420);
-    assert_int_equal(integer(json_object_get(sealed, "commitment"), "size"), gate);
-    assert_int_equal(integer(sealed, "largest_cluster"), 1);
-    assert_int_equal(strlen(text(sealed, "public_key")), 64);
+    assert_int_equal(vault_rig_int(json_object_get(sealed, "commitment"), "size"), gate);
+    assert_int_equal(vault_rig_int(sealed, "largest_cluster"), 1);
+    assert_int_equal(strlen(vault_rig_text(sealed, "public_key")), 64);
     json_decref(sealed);
     vault_rig_remove(&rig);
 }
@@ -95,7 +85,8 @@ static void sealing_again_changes_nothing(void **state)
     changed.n = 150;
     vault_rig_write_cases(&rig, "cases.jsonl", &changed, 0);
     json_t *answer = vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal"));
-    assert_non_null(strstr(text(json_object_get(answer, "error"), "hint"), "pawl data add"));
+    assert_non_null(
+        strstr(vault_rig_text(json_object_get(answer, "error"), "hint"), "pawl data add"));
     vault_rig_expect_error(answer, "config");
     json_decref(first);
     json_decref(second);
@@ -151,15 +142,15 @@ static void adding_moves_no_case(void **state)
     vault_rig_write_cases(&rig, "more.jsonl", &more, 150); /* 50 known, 70 new */
     json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", "more.jsonl");
     json_t *added = vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, json_incref(request)));
-    assert_int_equal(integer(added, "added"), 70);
-    assert_int_equal(integer(added, "refused"), 50);
-    assert_int_equal(integer(json_object_get(added, "tiers"), "train"),
+    assert_int_equal(vault_rig_int(added, "added"), 70);
+    assert_int_equal(vault_rig_int(added, "refused"), 50);
+    assert_int_equal(vault_rig_int(json_object_get(added, "tiers"), "train"),
                      (int64_t)(json_array_size(json_object_get(sealed, "train")) +
                                json_array_size(json_object_get(added, "train"))));
-    assert_true(integer(json_object_get(added, "commitment"), "size") >
-                integer(json_object_get(sealed, "commitment"), "size"));
+    assert_true(vault_rig_int(json_object_get(added, "commitment"), "size") >
+                vault_rig_int(json_object_get(sealed, "commitment"), "size"));
     json_t *again = vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, request));
-    assert_int_equal(integer(again, "added"), 0);
+    assert_int_equal(vault_rig_int(again, "added"), 0);
     assert_true(
         json_equal(json_object_get(again, "commitment"), json_object_get(added, "commitment")));
     json_t *resealed = vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal")));
@@ -178,8 +169,7 @@ static void other_content_under_a_known_id_is_refused_whole(void **state)
     struct vault_rig_cases more = few;
     more.n = 20;
     more.flavour = "b";
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     vault_rig_write_cases(&rig, "more.jsonl", &more, 190);
     vault_rig_expect_error(
         vault_rig_once(&rig, RIG_NO_PEER,
@@ -187,7 +177,8 @@ static void other_content_under_a_known_id_is_refused_whole(void **state)
         "config");
     json_t *status = status_of(&rig);
     const json_t *tiers = json_object_get(status, "tiers");
-    assert_int_equal(integer(tiers, "train") + integer(tiers, "dev") + integer(tiers, "gate"),
+    assert_int_equal(vault_rig_int(tiers, "train") + vault_rig_int(tiers, "dev") +
+                         vault_rig_int(tiers, "gate"),
                      few.n);
     json_decref(status);
     vault_rig_remove(&rig);
@@ -199,9 +190,10 @@ static void expect_statement(const json_t *answer, int64_t attempt, const char *
 {
     const json_t *statement = json_object_get(answer, "statement");
     struct pawl_error err;
-    assert_int_equal(pawl_statement_verify(statement, text(answer, "signature"), &err), PAWL_OK);
-    assert_int_equal(integer(statement, "attempt"), attempt);
-    assert_string_equal(text(statement, "verdict"), verdict);
+    assert_int_equal(pawl_statement_verify(statement, vault_rig_text(answer, "signature"), &err),
+                     PAWL_OK);
+    assert_int_equal(vault_rig_int(statement, "attempt"), attempt);
+    assert_string_equal(vault_rig_text(statement, "verdict"), verdict);
 }
 
 static void the_gate_promotes_what_is_better(void **state)
@@ -211,17 +203,16 @@ static void the_gate_promotes_what_is_better(void **state)
     const char *policies[] = {"spending", "e-lond"}, *looks[] = {"fixed", "sequential"};
     for (int i = 0; i < 2; i++) {
         struct vault_rig rig;
-        vault_rig_make(&rig, sizes[i], "{}");
-        seal(&rig);
+        vault_rig_seal(&rig, sizes[i], "{}");
         json_t *worse = ask(&rig, "WORSE", "PLAIN"), *same = ask(&rig, "PLAIN too", "PLAIN");
         json_t *good = ask(&rig, "GOOD", "PLAIN");
         expect_statement(worse, 1, "no");
         expect_statement(same, 2, "no");
         expect_statement(good, 3, "promote");
         const json_t *statement = json_object_get(good, "statement");
-        assert_string_equal(text(statement, "policy"), policies[i]);
-        assert_string_equal(text(statement, "look"), looks[i]);
-        assert_string_equal(text(statement, "unit"), "sign");
+        assert_string_equal(vault_rig_text(statement, "policy"), policies[i]);
+        assert_string_equal(vault_rig_text(statement, "look"), looks[i]);
+        assert_string_equal(vault_rig_text(statement, "unit"), "sign");
         json_decref(worse);
         json_decref(same);
         json_decref(good);
@@ -234,8 +225,7 @@ static void levels_follow_all_attempts_ever(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     double expected[] = {0.04, 0.05 * 0.2 * 0.6079271018540267,
                          0.05 * 0.2 * 0.6079271018540267 / 4};
     const char *candidates[] = {"WORSE 1", "WORSE 2", "WORSE 3"};
@@ -243,7 +233,7 @@ static void levels_follow_all_attempts_ever(void **state)
         json_t *status = status_of(&rig);
         expect_real(status, "level", expected[i]);
         expect_real(status, "next_threshold", 1 / expected[i]);
-        assert_int_equal(integer(status, "attempts"), i);
+        assert_int_equal(vault_rig_int(status, "attempts"), i);
         json_t *answer = ask(&rig, candidates[i], "PLAIN");
         expect_real(json_object_get(answer, "statement"), "level", expected[i]);
         json_decref(answer);
@@ -272,7 +262,7 @@ static void the_level_is_the_one_that_decides(void **state)
         json_t *item;
         for (int t = 0; t < 2; t++)
             json_array_foreach(json_object_get(sealed, tiers[t]), at, item)
-                visible[atoi(text(item, "id") + 5)] = true;
+                visible[atoi(vault_rig_text(item, "id") + 5)] = true;
         json_decref(sealed);
         vault_rig_remove(&rig);
         vault_rig_make(&rig, &cases,
@@ -291,7 +281,7 @@ static void the_level_is_the_one_that_decides(void **state)
         seal(&rig);
         json_t *answer = ask(&rig, "GOOD", "PLAIN");
         promoted_at[i] =
-            strcmp(text(json_object_get(answer, "statement"), "verdict"), "promote") == 0;
+            strcmp(vault_rig_text(json_object_get(answer, "statement"), "verdict"), "promote") == 0;
         json_decref(answer);
         free(path);
         vault_rig_remove(&rig);
@@ -305,8 +295,7 @@ static void asking_again_gives_the_stored_answer(void **state)
     (void)state;
     struct vault_rig rig;
     char hex[65];
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     json_t *first = ask(&rig, "GOOD", "PLAIN");
     assert_false(pawl_json_get_bool(first, "stored", true));
     json_t *again =
@@ -326,8 +315,8 @@ static void asking_again_gives_the_stored_answer(void **state)
     assert_false(pawl_json_get_bool(other, "stored", true));
     expect_statement(other, 2, "promote");
     json_t *status = status_of(&rig);
-    assert_int_equal(integer(status, "attempts"), 2);
-    assert_int_equal(integer(status, "promotions"), 2);
+    assert_int_equal(vault_rig_int(status, "attempts"), 2);
+    assert_int_equal(vault_rig_int(status, "promotions"), 2);
     json_decref(first);
     json_decref(again);
     json_decref(twin);
@@ -340,8 +329,7 @@ static void an_incumbent_is_no_candidate(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     vault_rig_expect_error(
         vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("PLAIN", "PLAIN", NULL)), "usage");
     vault_rig_expect_error(
@@ -350,7 +338,7 @@ static void an_incumbent_is_no_candidate(void **state)
         vault_rig_once(&rig, RIG_NO_PEER, vault_rig_attempt("GOOD", "PLAIN", NULL)), "usage");
     vault_rig_expect_error(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("nonsense")), "usage");
     json_t *status = status_of(&rig);
-    assert_int_equal(integer(status, "attempts"), 0);
+    assert_int_equal(vault_rig_int(status, "attempts"), 0);
     json_decref(status);
     vault_rig_remove(&rig);
 }
@@ -359,8 +347,7 @@ static void attempts_run_out(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{\"max_attempts\":2}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{\"max_attempts\":2}");
     json_decref(ask(&rig, "WORSE 1", "PLAIN"));
     json_decref(ask(&rig, "WORSE 2", "PLAIN"));
     vault_rig_expect_error(
@@ -382,8 +369,7 @@ static void the_rule_is_fixed_by_the_first_attempt(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{\"alpha\":0.01}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{\"alpha\":0.01}");
     json_decref(ask(&rig, "WORSE", "PLAIN"));
     char *other = strdup(rig.config);
     memcpy(strstr(other, "0.01"), "0.09", 4);
@@ -392,8 +378,7 @@ static void the_rule_is_fixed_by_the_first_attempt(void **state)
     vault_rig_expect_error(
         vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("GOOD", "PLAIN", NULL)), "config");
     vault_rig_remove(&rig);
-    vault_rig_make(&rig, &few, "{\"policy\":\"e-lond\",\"look\":\"fixed\"}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{\"policy\":\"e-lond\",\"look\":\"fixed\"}");
     vault_rig_expect_error(
         vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("GOOD", "PLAIN", NULL)), "config");
     vault_rig_remove(&rig);
@@ -405,16 +390,16 @@ static void clusters_and_samples_make_a_grid(void **state)
     struct vault_rig rig;
     struct vault_rig_cases cases = {
         .n = 900, .hard_per_cent = 60, .cluster_size = 3, .flavour = "a"};
-    vault_rig_make(&rig, &cases, "{\"samples\":2}");
-    seal(&rig);
+    vault_rig_seal(&rig, &cases, "{\"samples\":2}");
     json_t *good = ask(&rig, "GOOD", "PLAIN"), *worse = ask(&rig, "WORSE", "PLAIN");
     const json_t *statement = json_object_get(good, "statement");
     expect_statement(good, 1, "promote");
     expect_statement(worse, 2, "no");
-    assert_string_equal(text(statement, "unit"), "grid");
-    assert_int_equal(integer(statement, "largest_cluster"), 3);
-    assert_int_equal(integer(statement, "samples"), 2);
-    assert_int_equal(integer(statement, "n_planned"), 3 * integer(statement, "clusters"));
+    assert_string_equal(vault_rig_text(statement, "unit"), "grid");
+    assert_int_equal(vault_rig_int(statement, "largest_cluster"), 3);
+    assert_int_equal(vault_rig_int(statement, "samples"), 2);
+    assert_int_equal(vault_rig_int(statement, "n_planned"),
+                     3 * vault_rig_int(statement, "clusters"));
     json_decref(good);
     json_decref(worse);
     vault_rig_remove(&rig);
@@ -426,27 +411,19 @@ static void answers_leave_at_release_points(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &many, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &many, "{}");
     json_t *good = ask(&rig, "GOOD", "PLAIN"), *worse = ask(&rig, "WORSE", "PLAIN");
     const json_t *promoted = json_object_get(good, "statement");
     /* 1 ms a case, two arms, half as much again, 2 s, rounded up. */
-    int64_t n = integer(promoted, "n_planned");
+    int64_t n = vault_rig_int(promoted, "n_planned");
     int64_t duration_ms = (n * 2 * 1500 + 2000000 + 999999) / 1000000 * 1000;
-    int64_t first = integer(promoted, "released_ms");
-    int64_t second = integer(json_object_get(worse, "statement"), "released_ms");
+    int64_t first = vault_rig_int(promoted, "released_ms");
+    int64_t second = vault_rig_int(json_object_get(worse, "statement"), "released_ms");
     assert_int_equal(first, PAWL_TEST_EPOCH_MS + duration_ms / 4);
     assert_int_equal(second, first + duration_ms);
     json_decref(good);
     json_decref(worse);
     vault_rig_remove(&rig);
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* With the real clock: D is 3 s for 1 to 333 cases at 1 ms. */
@@ -459,14 +436,14 @@ static void real_time_is_kept(void **state)
     seal(&rig);
     vault_rig_start(&rig, RIG_SEALED);
     json_t *said = json_array();
-    double start = seconds();
+    double start = vault_rig_seconds();
     json_t *good =
         vault_rig_done(vault_rig_ask(&rig, vault_rig_attempt("GOOD", "PLAIN", NULL), &said));
-    double promoted = seconds();
+    double promoted = vault_rig_seconds();
     size_t before = json_array_size(said); /* 0, unless the machine is slow */
     json_t *worse =
         vault_rig_done(vault_rig_ask(&rig, vault_rig_attempt("WORSE", "PLAIN", NULL), &said));
-    double refused = seconds();
+    double refused = vault_rig_seconds();
     assert_true(json_array_size(said) >= before + 3);
     assert_true(promoted - start >= 0.75 * (double)(before + 1));
     assert_true(refused - promoted >= 3.0);
@@ -483,14 +460,13 @@ static void a_failing_world_decides_nothing(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     for (int k = 1; k <= 2; k++) {
         vault_rig_expect_error(
             vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("BROKEN", "PLAIN", NULL)),
             "undecided");
         json_t *status = status_of(&rig);
-        assert_int_equal(integer(status, "attempts"), k); /* asked again: a new attempt */
+        assert_int_equal(vault_rig_int(status, "attempts"), k); /* asked again: a new attempt */
         json_decref(status);
     }
     vault_rig_remove(&rig);
@@ -502,15 +478,13 @@ static void a_few_missing_cases_are_ties(void **state)
     struct vault_rig rig;
     struct vault_rig_cases cases = many;
     cases.patchy_per_cent = 1;
-    vault_rig_make(&rig, &cases, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &cases, "{}");
     json_t *good = ask(&rig, "GOOD PATCHY", "PLAIN");
     expect_statement(good, 1, "promote");
     json_decref(good);
     vault_rig_remove(&rig);
     cases.patchy_per_cent = 5;
-    vault_rig_make(&rig, &cases, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &cases, "{}");
     vault_rig_expect_error(
         vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("WORSE PATCHY", "PLAIN", NULL)),
         "undecided");
@@ -523,8 +497,7 @@ static void the_audit_shows_all_and_ends_the_epoch(void **state)
 {
     (void)state;
     struct vault_rig rig;
-    vault_rig_make(&rig, &few, "{}");
-    seal(&rig);
+    vault_rig_seal(&rig, &few, "{}");
     json_t *good = ask(&rig, "GOOD", "PLAIN"), *worse = ask(&rig, "WORSE", "PLAIN");
     json_t *request = vault_rig_op("audit");
     pawl_json_set(request, "attempt", json_null());
@@ -545,10 +518,10 @@ static void the_audit_shows_all_and_ends_the_epoch(void **state)
         struct pawl_hash root = pawl_hasher_final(&hasher);
         char hex[PAWL_HASH_HEX];
         pawl_hash_hex(&root, hex);
-        assert_string_equal(text(statement, "evidence_root"), hex);
+        assert_string_equal(vault_rig_text(statement, "evidence_root"), hex);
         assert_int_equal(
             (int64_t)json_array_size(json_object_get(json_object_get(entry, "evidence"), "cases")),
-            integer(statement, "n_planned"));
+            vault_rig_int(statement, "n_planned"));
         free(shown);
     }
     vault_rig_expect_error(

@@ -20,23 +20,6 @@
 static const struct vault_rig_cases cases = {
     .n = 600, .hard_per_cent = 60, .cluster_size = 1, .flavour = "a"};
 
-static int64_t integer(const json_t *object, const char *key)
-{
-    return pawl_json_get_int(object, key, -1);
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    return pawl_json_get_text(object, key, "");
-}
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* --- two sealed sets that answer alike look alike -------------------------------------------------------- */
 
 /* Names and sizes of everything in a folder. */
@@ -74,8 +57,7 @@ static json_t *life_of(const struct vault_rig_cases *of)
     struct vault_rig rig;
     const char *candidates[] = {"WORSE", "GOOD", "GOOD PATCHY", "BROKEN", "GOOD"};
     json_t *seen = json_array();
-    vault_rig_make(&rig, of, "{}");
-    json_decref(vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal"))));
+    vault_rig_seal(&rig, of, "{}");
     json_array_append_new(seen, listing(vault_rig_path(&rig, ".pawl/sealed")));
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         vault_rig_start(&rig, RIG_SEALED);
@@ -122,58 +104,59 @@ struct played {
     bool leaked;
 };
 
-/* Play the sealed side for one attempt with `parallel` 3: hold answers back to see how many come. */
+static void note_case(struct played *played, const json_t *message)
+{
+    int64_t arm = vault_rig_int(json_object_get(message, "case"), "arm");
+    char *shown = json_dumps(message, 0);
+    if (strstr(shown, "target") != NULL || strstr(shown, "case-0") != NULL) played->leaked = true;
+    free(shown);
+    if (played->n_cases % 2 == 0) played->first_arm[arm]++;
+    played->n_cases++;
+    played->n_arm[arm]++;
+}
+
+static json_t *ready(int parallel)
+{
+    return json_pack("{s:{s:i, s:{}}}", "ready", "parallel", parallel, "models");
+}
+
+static json_t *reply_to(const json_t *message, const char *status)
+{
+    const json_t *item = json_object_get(message, "case");
+    return json_pack("{s:O, s:O, s:O, s:s, s:{s:s}}", "n", json_object_get(item, "n"), "arm",
+                     json_object_get(item, "arm"), "sample", json_object_get(item, "sample"),
+                     "status", status, "output", "answer", "yes");
+}
+
+/* Play the sealed side for one attempt with `parallel` 3: hold answers back until no more cases
+ * come, to see how many there are. */
 static json_t *play_attempt(struct vault_rig *rig, const char *candidate, struct played *played)
 {
-    json_t *message, *held[8];
+    json_t *held[8], *answer, *message;
     int n_held = 0;
     *played = (struct played){0};
     vault_rig_start(rig, RIG_PLAYED);
-    json_t *request = vault_rig_attempt(candidate, "PLAIN", NULL);
-    assert_int_equal(pawl_channel_send(rig->front, request, NULL), PAWL_OK);
-    json_decref(request);
-    while (pawl_channel_receive(rig->peer, n_held > 0 ? 30 : 1000, &message, NULL) == PAWL_OK) {
-        const json_t *item = json_object_get(message, "case");
-        if (message != NULL && item == NULL) {
-            json_t *ready = json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 3, "models");
-            assert_int_equal(pawl_channel_send(rig->peer, ready, NULL), PAWL_OK);
-            json_decref(ready);
+    vault_rig_tell(rig->front, vault_rig_attempt(candidate, "PLAIN", NULL));
+    for (;;) {
+        message = vault_rig_listen(rig, n_held > 0 ? 30 : 0, &answer, NULL);
+        if (answer != NULL) break;
+        if (message != NULL && json_object_get(message, "case") == NULL) {
+            vault_rig_tell(rig->peer, ready(3));
             json_decref(message);
-            continue;
-        }
-        if (message != NULL) {
-            char *shown = json_dumps(message, 0);
-            int64_t arm = integer(item, "arm");
-            if (strstr(shown, "target") != NULL || strstr(shown, "case-0") != NULL)
-                played->leaked = true;
-            free(shown);
-            if (played->n_cases % 2 == 0) played->first_arm[arm]++;
-            played->n_cases++;
-            played->n_arm[arm]++;
+        } else if (message != NULL) {
+            note_case(played, message);
             assert_true(n_held < 8);
             held[n_held++] = message;
             if (n_held > played->most_under_way) played->most_under_way = n_held;
-            continue;
         }
-        if (n_held == 0) break;
-        while (n_held > 0) { /* the newest first: any order is allowed */
-            item = json_object_get(held[--n_held], "case");
-            json_t *reply =
-                json_pack("{s:O, s:O, s:O, s:s, s:{s:s}}", "n", json_object_get(item, "n"), "arm",
-                          json_object_get(item, "arm"), "sample", json_object_get(item, "sample"),
-                          "status", "done", "output", "answer", "yes");
-            assert_int_equal(pawl_channel_send(rig->peer, reply, NULL), PAWL_OK);
-            json_decref(reply);
+        while (message == NULL && n_held > 0) { /* the newest first: any order is allowed */
+            vault_rig_tell(rig->peer, reply_to(held[--n_held], "done"));
             json_decref(held[n_held]);
         }
     }
-    assert_int_equal(pawl_channel_receive(rig->front, 5000, &message, NULL), PAWL_OK);
-    while (message != NULL && json_object_get(message, "progress") != NULL) {
-        json_decref(message);
-        assert_int_equal(pawl_channel_receive(rig->front, 5000, &message, NULL), PAWL_OK);
-    }
+    assert_int_equal(n_held, 0);
     vault_rig_stop(rig);
-    return vault_rig_done(message);
+    return vault_rig_done(answer);
 }
 
 static void the_sealed_side_sees_inputs_alone(void **state)
@@ -183,15 +166,14 @@ static void the_sealed_side_sees_inputs_alone(void **state)
     struct vault_rig_cases small = cases;
     struct played played;
     small.n = 60;
-    vault_rig_make(&rig, &small, "{}");
-    json_decref(vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal"))));
+    vault_rig_seal(&rig, &small, "{}");
     for (int k = 1; k <= 2; k++) {
         char name[32];
         snprintf(name, sizeof name, "SAME %d", k);
         json_t *answer = play_attempt(&rig, name, &played);
         const json_t *statement = json_object_get(answer, "statement");
-        int n = (int)integer(statement, "n_planned");
-        assert_string_equal(text(statement, "verdict"), "no");
+        int n = (int)vault_rig_int(statement, "n_planned");
+        assert_string_equal(vault_rig_text(statement, "verdict"), "no");
         assert_int_equal(played.n_arm[1], n);
         assert_int_equal(played.n_arm[0], n); /* the incumbent is measured again every time */
         assert_true(played.first_arm[0] > n / 5 && played.first_arm[1] > n / 5);
@@ -215,27 +197,18 @@ static void an_answer_nobody_asked_for_decides_nothing(void **state)
     for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
         struct vault_rig rig;
         struct vault_rig_cases small = cases;
-        json_t *message;
+        json_t *answer;
         small.n = 60;
-        vault_rig_make(&rig, &small, "{}");
-        json_decref(vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal"))));
+        vault_rig_seal(&rig, &small, "{}");
         vault_rig_start(&rig, RIG_PLAYED);
-        json_t *request = vault_rig_attempt("GOOD", "PLAIN", NULL);
-        assert_int_equal(pawl_channel_send(rig.front, request, NULL), PAWL_OK);
-        assert_int_equal(pawl_channel_receive(rig.peer, 2000, &message, NULL), PAWL_OK);
-        json_decref(message);
-        json_t *ready = json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 1, "models");
-        assert_int_equal(pawl_channel_send(rig.peer, ready, NULL), PAWL_OK);
-        assert_int_equal(pawl_channel_receive(rig.peer, 2000, &message, NULL), PAWL_OK);
-        json_decref(message);
-        json_t *answer = json_loads(forged[i], 0, NULL);
-        assert_int_equal(pawl_channel_send(rig.peer, answer, NULL), PAWL_OK);
-        assert_int_equal(pawl_channel_receive(rig.front, 5000, &message, NULL), PAWL_OK);
-        vault_rig_expect_error(message, "undecided");
+        vault_rig_tell(rig.front, vault_rig_attempt("GOOD", "PLAIN", NULL));
+        json_decref(vault_rig_listen(&rig, 0, &answer, NULL));
+        vault_rig_tell(rig.peer, ready(1));
+        json_decref(vault_rig_listen(&rig, 0, &answer, NULL));
+        vault_rig_tell(rig.peer, json_loads(forged[i], 0, NULL));
+        while (answer == NULL) json_decref(vault_rig_listen(&rig, 0, &answer, NULL));
+        vault_rig_expect_error(answer, "undecided");
         vault_rig_stop(&rig);
-        json_decref(request);
-        json_decref(ready);
-        json_decref(answer);
         vault_rig_remove(&rig);
     }
 }
@@ -248,44 +221,28 @@ static void late_work_waits_for_the_next_point(void **state)
     (void)state;
     struct vault_rig rig;
     struct vault_rig_cases small = cases;
-    json_t *message;
+    json_t *message, *answer;
+    int n_progress = 0;
+    double start = 0;
     small.n = 60;
-    vault_rig_make(&rig, &small, "{}");
+    vault_rig_seal(&rig, &small, "{}");
     rig.virtual_seed = -1;
-    json_decref(vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, vault_rig_op("seal"))));
     vault_rig_start(&rig, RIG_PLAYED);
     json_t *request = vault_rig_attempt("GOOD", "PLAIN", NULL);
     pawl_json_set(request, "pace_us", json_integer(0));
-    assert_int_equal(pawl_channel_send(rig.front, request, NULL), PAWL_OK);
-    json_decref(request);
-    double start = 0;
-    for (bool first = true; start == 0 || seconds() - start < 2.3; first = false) {
-        if (pawl_channel_receive(rig.peer, 100, &message, NULL) != PAWL_OK || message == NULL)
-            continue;
-        const json_t *item = json_object_get(message, "case");
-        json_t *reply = first ? json_pack("{s:{s:i, s:{}}}", "ready", "parallel", 1, "models")
-                              : json_pack("{s:O, s:O, s:O, s:s}", "n", json_object_get(item, "n"),
-                                          "arm", json_object_get(item, "arm"), "sample",
-                                          json_object_get(item, "sample"), "status", "failed");
-        if (!first && start == 0) {
-            start = seconds();
-            while (seconds() - start < 2.1) pawl_clock_sleep_ms(10);
+    vault_rig_tell(rig.front, request);
+    while ((message = vault_rig_listen(&rig, 0, &answer, &n_progress)) != NULL) {
+        bool is_case = json_object_get(message, "case") != NULL;
+        if (is_case && start == 0) {
+            start = vault_rig_seconds();
+            while (vault_rig_seconds() - start < 2.1) pawl_clock_sleep_ms(10);
         }
-        assert_int_equal(pawl_channel_send(rig.peer, reply, NULL), PAWL_OK);
-        json_decref(reply);
+        vault_rig_tell(rig.peer, is_case ? reply_to(message, "failed") : ready(1));
         json_decref(message);
     }
-    int progress = 0;
-    while (pawl_channel_receive(rig.front, 3000, &message, NULL) == PAWL_OK && message != NULL &&
-           json_object_get(message, "progress") != NULL) {
-        progress++;
-        assert_true(integer(json_object_get(message, "progress"), "release_points_passed") <= 4);
-        json_decref(message);
-    }
-    double took = seconds() - start;
-    json_decref(vault_rig_done(message));
-    assert_true(progress >= 4);
-    assert_true(took > 2.4);
+    json_decref(vault_rig_done(answer));
+    assert_true(n_progress >= 4);
+    assert_true(vault_rig_seconds() - start > 2.4);
     vault_rig_stop(&rig);
     vault_rig_remove(&rig);
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- the project ----------------------------------------------------------------------------------- */
@@ -105,6 +106,12 @@ void vault_rig_make(struct vault_rig *rig, const struct vault_rig_cases *cases, 
                  gate) > 0);
     free(project);
     free(script);
+}
+
+void vault_rig_seal(struct vault_rig *rig, const struct vault_rig_cases *cases, const char *gate)
+{
+    vault_rig_make(rig, cases, gate);
+    json_decref(vault_rig_done(vault_rig_once(rig, RIG_NO_PEER, vault_rig_op("seal"))));
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -232,6 +239,37 @@ json_t *vault_rig_once(struct vault_rig *rig, enum vault_rig_peer peer, json_t *
     return answer;
 }
 
+void vault_rig_tell(struct pawl_channel *to, json_t *message)
+{
+    assert_int_equal(pawl_channel_send(to, message, NULL), PAWL_OK);
+    json_decref(message);
+}
+
+json_t *vault_rig_listen(struct vault_rig *rig, int quiet_ms, json_t **answer, int *n_progress)
+{
+    enum { TICK_MS = 5, PATIENCE_MS = 200000 };
+    double start = vault_rig_seconds(), limit_s = (quiet_ms > 0 ? quiet_ms : PATIENCE_MS) * 1e-3;
+    *answer = NULL;
+    do {
+        json_t *message = NULL;
+        /* A vault that has decided closes this side first; its answer is still to come. */
+        if (pawl_channel_receive(rig->peer, TICK_MS, &message, NULL) == PAWL_OK && message != NULL)
+            return message;
+        assert_int_equal(pawl_channel_receive(rig->front, TICK_MS, &message, NULL), PAWL_OK);
+        if (message != NULL && json_object_get(message, "progress") == NULL) {
+            *answer = message;
+            return NULL;
+        }
+        const json_t *progress = json_object_get(message, "progress");
+        if (progress != NULL)
+            assert_in_range(vault_rig_int(progress, "release_points_passed"), 0, 4);
+        if (progress != NULL && n_progress != NULL) (*n_progress)++;
+        json_decref(message);
+    } while (vault_rig_seconds() - start < limit_s);
+    if (quiet_ms == 0) fail_msg("the vault has been silent for %d s", PATIENCE_MS / 1000);
+    return NULL;
+}
+
 static json_t *artifact_json(const char *instruction)
 {
     struct pawl_arena arena = {0};
@@ -299,4 +337,21 @@ int64_t vault_rig_size(const char *path)
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     return st.st_size;
+}
+
+int64_t vault_rig_int(const json_t *object, const char *key)
+{
+    return pawl_json_get_int(object, key, -1);
+}
+
+const char *vault_rig_text(const json_t *object, const char *key)
+{
+    return pawl_json_get_text(object, key, "");
+}
+
+double vault_rig_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -40,6 +40,8 @@ struct vault_rig_cases {
 void vault_rig_make(struct vault_rig *rig, const struct vault_rig_cases *cases, const char *gate);
 void vault_rig_write_cases(const struct vault_rig *rig, const char *name,
                            const struct vault_rig_cases *cases, int first);
+/* Make it and have the vault seal it. */
+void vault_rig_seal(struct vault_rig *rig, const struct vault_rig_cases *cases, const char *gate);
 void vault_rig_remove(struct vault_rig *rig);
 char *vault_rig_path(const struct vault_rig *rig, const char *name); /* in the project; free() it */
 char *vault_rig_home(const struct vault_rig *rig,
@@ -58,11 +60,19 @@ json_t *vault_rig_ask(struct vault_rig *rig, json_t *request, json_t **said);
 json_t *vault_rig_once(struct vault_rig *rig, enum vault_rig_peer peer, json_t *request);
 json_t *vault_rig_attempt(const char *candidate, const char *incumbent, const char *behaviour);
 json_t *vault_rig_op(const char *op);
+/* Where the test plays the sealed side: what comes for it, or NULL when the front has been answered
+ * (*answer, else NULL) or, with quiet_ms > 0, after so long a silence. Progress messages are counted
+ * (n_progress may be NULL). However slow the machine is, it is waited for. */
+json_t *vault_rig_listen(struct vault_rig *rig, int quiet_ms, json_t **answer, int *n_progress);
+void vault_rig_tell(struct pawl_channel *to, json_t *message); /* takes the message */
 /* A SHA-256 in hex that stands for dev outputs. */
 const char *vault_rig_behaviour(const char *of, char hex[65]);
 
 json_t *vault_rig_done(json_t *answer); /* the test fails unless it is there */
 void vault_rig_expect_error(json_t *answer, const char *code); /* takes the answer */
 int64_t vault_rig_size(const char *path); /* of a file; the test fails without it */
+int64_t vault_rig_int(const json_t *object, const char *key);      /* -1: absent */
+const char *vault_rig_text(const json_t *object, const char *key); /* "": absent */
+double vault_rig_seconds(void);                                    /* of a real clock */
 
 #endif
