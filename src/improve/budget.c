@@ -104,15 +104,24 @@ void pawl_money_init(struct pawl_money *money, struct pawl_journal *journal, dou
     *money = (struct pawl_money){
         .journal = journal,
         .limit_microusd = limit_usd < 0 ? -1 : (int64_t)floor(limit_usd * 1e6),
-        .open_microusd = totals.reserved_microusd - totals.settled_microusd,
+        .lost_microusd = totals.reserved_microusd - totals.settled_microusd,
         .spent_microusd = totals.spent_microusd,
     };
     pthread_mutex_init(&money->lock, NULL);
+    pthread_cond_init(&money->settled, NULL);
 }
 
 void pawl_money_release(struct pawl_money *money)
 {
+    pthread_cond_destroy(&money->settled);
     pthread_mutex_destroy(&money->lock);
+}
+
+/* Lock held. What is left beside all that is open. */
+static int64_t left_locked(const struct pawl_money *money)
+{
+    return money->limit_microusd - money->held_microusd - money->lost_microusd -
+           money->spent_microusd;
 }
 
 enum pawl_status pawl_money_reserve(void *context, int64_t microusd, struct pawl_error *err)
@@ -120,8 +129,10 @@ enum pawl_status pawl_money_reserve(void *context, int64_t microusd, struct pawl
     struct pawl_money *money = context;
     if (money->limit_microusd < 0 || microusd <= 0) return PAWL_OK;
     pthread_mutex_lock(&money->lock);
-    int64_t left =
-        money->limit_microusd - money->held_microusd - money->open_microusd - money->spent_microusd;
+    while (money->open_microusd > 0 && microusd <= left_locked(money) &&
+           microusd > left_locked(money) - money->open_microusd)
+        pthread_cond_wait(&money->settled, &money->lock);
+    int64_t left = left_locked(money) - money->open_microusd;
     bool fits = microusd <= left;
     if (fits) money->open_microusd += microusd;
     pthread_mutex_unlock(&money->lock);
@@ -136,6 +147,7 @@ enum pawl_status pawl_money_reserve(void *context, int64_t microusd, struct pawl
     if (status != PAWL_OK) {
         pthread_mutex_lock(&money->lock);
         money->open_microusd -= microusd;
+        pthread_cond_broadcast(&money->settled);
         pthread_mutex_unlock(&money->lock);
     }
     return status;
@@ -150,6 +162,7 @@ void pawl_money_settle(void *context, int64_t reserved_microusd, int64_t spent_m
     pthread_mutex_lock(&money->lock);
     money->open_microusd -= closed;
     money->spent_microusd += spent_microusd;
+    pthread_cond_broadcast(&money->settled);
     pthread_mutex_unlock(&money->lock);
     struct pawl_error ignored;
     if (pawl_journal_money(money->journal, closed, spent_microusd, &ignored) != PAWL_OK) return;
@@ -165,7 +178,7 @@ void pawl_money_hold(struct pawl_money *money, int64_t microusd)
 double pawl_money_usd(struct pawl_money *money)
 {
     pthread_mutex_lock(&money->lock);
-    int64_t microusd = money->spent_microusd + money->open_microusd;
+    int64_t microusd = money->spent_microusd + money->open_microusd + money->lost_microusd;
     pthread_mutex_unlock(&money->lock);
     return (double)microusd / 1e6;
 }

@@ -12,6 +12,8 @@
  *      being repeated from the journal while others already go on: a pool that is drawn on by
  *      several at once counts everything recorded below it from the start.
  *   2. Money is reserved durably. A reservation without an end (a crash) counts in full, for ever.
+ *      Who does not find enough waits while requests of others are open, whose reservations are
+ *      mostly far above what they will cost; so a small budget is spent with fewer at a time.
  *   3. Time is read once per step, and the reading is recorded with the step.
  */
 #ifndef PAWL_IMPROVE_BUDGET_H
@@ -51,14 +53,17 @@ void pawl_pool_join(struct pawl_pool *pool, struct pawl_pool *share);
 /* Money. reserve and settle are the purse of lm.h; `context` is the struct. */
 struct pawl_money {
     pthread_mutex_t lock;
+    pthread_cond_t settled;
     struct pawl_journal *journal;
     int64_t limit_microusd; /* -1: none */
     int64_t held_microusd;  /* kept back for the end of the run */
     int64_t open_microusd;  /* reserved, not settled */
+    int64_t lost_microusd;  /* reserved, and never to be settled: an earlier session crashed */
     int64_t spent_microusd;
 };
 void pawl_money_init(struct pawl_money *money, struct pawl_journal *journal, double limit_usd);
 void pawl_money_release(struct pawl_money *money);
+/* Blocks while the amount would fit if all that is open cost nothing. */
 enum pawl_status pawl_money_reserve(void *context, int64_t microusd, struct pawl_error *err);
 void pawl_money_settle(void *context, int64_t reserved_microusd, int64_t spent_microusd);
 void pawl_money_hold(struct pawl_money *money, int64_t microusd);

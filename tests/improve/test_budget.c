@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "improve/budget.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -116,12 +118,52 @@ static void test_money_is_reserved_before_it_is_spent(void **state)
     struct pawl_error err = {0};
     pawl_money_init(&money, *state, 0.01);
     assert_int_equal(pawl_money_reserve(&money, 6000, &err), PAWL_OK);
-    assert_int_equal(pawl_money_reserve(&money, 5000, &err), PAWL_EBUDGET);
+    assert_int_equal(pawl_money_reserve(&money, 10001, &err), PAWL_EBUDGET);
     assert_non_null(strstr(err.message, "0.004"));
     pawl_money_settle(&money, 6000, 1000);
     assert_int_equal(pawl_money_reserve(&money, 9000, &err), PAWL_OK);
     pawl_money_settle(&money, 9000, 9000);
     assert_int_equal(pawl_money_reserve(&money, 1, &err), PAWL_EBUDGET);
+    pawl_money_release(&money);
+}
+
+struct spender {
+    struct pawl_money *money;
+    atomic_int *n_paid;
+    bool overran;
+};
+
+/* Requests that may cost 4000 and cost 100, until one is refused. */
+static void *spend(void *context)
+{
+    struct spender *spender = context;
+    struct pawl_error err;
+    while (pawl_money_reserve(spender->money, 4000, &err) == PAWL_OK) {
+        if (pawl_money_usd(spender->money) > 0.01) spender->overran = true;
+        atomic_fetch_add(spender->n_paid, 1);
+        pawl_money_settle(spender->money, 4000, 100);
+    }
+    return NULL;
+}
+
+/* As many requests are paid as if they came one by one: 61, after which 3900 are left. */
+static void test_reservations_of_others_are_waited_for(void **state)
+{
+    enum { N = 8 };
+    pthread_t threads[N];
+    struct spender spenders[N];
+    struct pawl_money money;
+    atomic_int n_paid = 0;
+    pawl_money_init(&money, *state, 0.01);
+    for (int i = 0; i < N; i++) {
+        spenders[i] = (struct spender){.money = &money, .n_paid = &n_paid};
+        pthread_create(&threads[i], NULL, spend, &spenders[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        pthread_join(threads[i], NULL);
+        assert_false(spenders[i].overran);
+    }
+    assert_int_equal(n_paid, 61);
     pawl_money_release(&money);
 }
 
@@ -196,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_a_shared_pool_counts_what_is_not_repeated_yet),
         cmocka_unit_test(test_shares_add_up_and_come_back),
         WITH_JOURNAL(test_money_is_reserved_before_it_is_spent),
+        WITH_JOURNAL(test_reservations_of_others_are_waited_for),
         WITH_JOURNAL(test_a_crash_charges_open_reservations_in_full),
         WITH_JOURNAL(test_money_held_back_is_for_the_end),
         WITH_JOURNAL(test_without_a_limit_spending_is_still_known),
