@@ -16,7 +16,7 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_eval = {
     .name = "eval",
-    .about =
-        "The interval is Wilson's for pass/fail scores, else a bootstrap; clusters count whole.",
+    .about = "The interval is Wilson's when every score is 0 or 1, else a bootstrap; clusters "
+             "count whole.",
     .render = render,
 };

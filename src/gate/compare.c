@@ -130,13 +130,17 @@ static enum pawl_status align(const struct pawl_case_score *a, size_t n_a,
 static struct pawl_interval interval95(const struct pairs *pairs, struct pawl_arena *arena)
 {
     if (pairs->n < 2 || pairs->n_clusters < 2) return (struct pawl_interval){NAN, NAN};
+    struct pawl_interval ci;
     if (pairs->largest_cluster == 1) {
         struct pawl_paired_t t = pawl_paired_t(pairs->d, pairs->n, 0.95);
-        return (struct pawl_interval){t.lo, t.hi};
+        ci = (struct pawl_interval){t.lo, t.hi};
+    } else {
+        struct pawl_clustered c =
+            pawl_clustered(pairs->d, pairs->cluster, pairs->n, pairs->n_clusters, 0.95, arena);
+        ci = (struct pawl_interval){c.lo, c.hi};
     }
-    struct pawl_clustered c =
-        pawl_clustered(pairs->d, pairs->cluster, pairs->n, pairs->n_clusters, 0.95, arena);
-    return (struct pawl_interval){c.lo, c.hi};
+    if (ci.lo < ci.hi || isnan(ci.lo)) return ci;
+    return pawl_mean_of_equal(ci.lo, pairs->n_clusters, 0.95, -1, 1); /* no variance at all */
 }
 
 static double grid_log_e(const double *sums, const struct pairs *pairs)

@@ -40,6 +40,13 @@ double pawl_hoeffding_lower(double mean, size_t n, double alpha, double range)
     return mean - range * sqrt(-log(alpha) / (2 * (double)n));
 }
 
+struct pawl_interval pawl_mean_of_equal(double value, size_t n, double confidence, double lo,
+                                        double hi)
+{
+    double others = pawl_zero_failures_upper(n, confidence);
+    return (struct pawl_interval){value - others * (value - lo), value + others * (hi - value)};
+}
+
 struct pawl_asymptotic_cs pawl_asymptotic_cs(double mean, double variance, size_t n, double alpha)
 {
     double spent = -2 * log(alpha), n_real = (double)n;
@@ -123,4 +130,68 @@ struct pawl_bootstrap pawl_bootstrap_mean(const double *x, size_t n, double conf
         out.bca.hi = quantile(means, resamples, bca_point(bias, out.acceleration, 1 - tail));
     }
     return out;
+}
+
+/* --- scores ------------------------------------------------------------------------------- */
+
+static bool all_pass_or_fail(const double *scores, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (scores[i] != 0 && scores[i] != 1) return false;
+    return true;
+}
+
+static bool all_equal(const double *x, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (x[i] != x[0]) return false;
+    return true;
+}
+
+static double *cluster_means(const double *scores, const size_t *cluster, size_t n,
+                             size_t n_clusters, struct pawl_arena *arena)
+{
+    double *means = PAWL_NEW_N(arena, double, n_clusters);
+    double *sizes = PAWL_NEW_N(arena, double, n_clusters);
+    pawl_cluster_sums(scores, cluster, n, means, n_clusters);
+    for (size_t i = 0; i < n; i++) sizes[cluster[i]] += 1;
+    for (size_t g = 0; g < n_clusters; g++) means[g] /= sizes[g];
+    return means;
+}
+
+static struct pawl_interval resampled(const double *x, size_t n, double confidence, uint64_t seed,
+                                      struct pawl_arena *arena)
+{
+    enum { RESAMPLES = 2000 };
+    struct pawl_random random;
+    pawl_random_init(&random, seed);
+    random = pawl_random_split(&random, PAWL_STR("ci95"));
+    return pawl_bootstrap_mean(x, n, confidence, RESAMPLES, &random, arena).bca;
+}
+
+static struct pawl_interval mean_interval(const double *scores, const size_t *cluster, size_t n,
+                                          size_t n_clusters, double confidence, uint64_t seed,
+                                          struct pawl_arena *arena)
+{
+    const double *means = cluster_means(scores, cluster, n, n_clusters, arena);
+    if (n_clusters == n && all_pass_or_fail(scores, n))
+        return pawl_wilson((uint64_t)llround(pawl_mean(scores, n) * (double)n), n, confidence);
+    if (all_equal(means, n_clusters))
+        return pawl_mean_of_equal(means[0], n_clusters, confidence, 0, 1);
+    if (n_clusters < n) {
+        struct pawl_clustered c = pawl_clustered(scores, cluster, n, n_clusters, confidence, arena);
+        if (!isnan(c.lo)) return (struct pawl_interval){c.lo, c.hi};
+    }
+    return resampled(means, n_clusters, confidence, seed, arena);
+}
+
+struct pawl_interval pawl_score_interval(const double *scores, const size_t *cluster, size_t n,
+                                         size_t n_clusters, double confidence, uint64_t seed)
+{
+    if (n == 0) return (struct pawl_interval){0, 1};
+    struct pawl_arena arena = {0};
+    struct pawl_interval ci =
+        mean_interval(scores, cluster, n, n_clusters, confidence, seed, &arena);
+    pawl_arena_release(&arena);
+    return (struct pawl_interval){fmax(0, ci.lo), fmin(1, ci.hi)};
 }

@@ -30,6 +30,14 @@ double pawl_zero_failures_upper(uint64_t n, double confidence);
  * differences). Certain, and loose. Hoeffding 1963. */
 double pawl_hoeffding_lower(double mean, size_t n, double alpha, double range);
 
+/*
+ * The mean of values in [lo, hi] when all n independent ones that were seen are `value`: at most a
+ * share pawl_zero_failures_upper(n) of them differs, and those may lie anywhere. Certain; a standard
+ * error of 0 or a bootstrap would claim to know the mean exactly.
+ */
+struct pawl_interval pawl_mean_of_equal(double value, size_t n, double confidence, double lo,
+                                        double hi);
+
 /* Waudby-Smith et al., AoS 2024, Prop. 2.5: a band valid at all times, but only asymptotically.
  * For people to look at; never gate on it. */
 struct pawl_asymptotic_cs {
@@ -51,5 +59,18 @@ struct pawl_bootstrap {
 struct pawl_bootstrap pawl_bootstrap_mean(const double *x, size_t n, double confidence,
                                           size_t resamples, struct pawl_random *random,
                                           struct pawl_arena *arena);
+
+/*
+ * The mean of scores in [0, 1], of which only clusters are independent, as `pawl eval` shows it:
+ *
+ *     0 and 1 alone, no shared cluster    Wilson
+ *     the clusters' means all equal       pawl_mean_of_equal over clusters
+ *     shared clusters, 10 or more         pawl_clustered
+ *     otherwise                           the bootstrap of the clusters' means
+ *
+ * Takes   cluster[0..n) in 0..n_clusters, each used; n = 0 gives [0, 1]. Lies within [0, 1].
+ */
+struct pawl_interval pawl_score_interval(const double *scores, const size_t *cluster, size_t n,
+                                         size_t n_clusters, double confidence, uint64_t seed);
 
 #endif

@@ -9,16 +9,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { PIECE_ITEMS = 512, RESAMPLES = 2000, ANSWER_THREADS_MAX = 64 };
+enum { PIECE_ITEMS = 512, ANSWER_THREADS_MAX = 64 };
 #define CONFIDENCE 0.95
 
 /* --- the summary ---------------------------------------------------------------------------------- */
 
 struct tally {
     size_t n_cases, n_failed, n_missing, n_evaluations, n_scored;
-    double *means;                  /* of each case that has a score, in order */
-    const struct pawl_case **cases; /* each such case */
-    bool all_binary;
+    double *means;                    /* of each case that has a score, in order */
+    const struct pawl_case **cases;   /* each such case */
     struct pawl_behaviour *behaviour; /* of sample 0 of each case */
     struct pawl_usage usage;
 };
@@ -41,7 +40,6 @@ static void tally_case(struct tally *tally, const struct pawl_case *item,
     tally->behaviour[tally->n_cases++] = pawl_behaviour_of(&results[0]);
     if (n == 0) return;
     double mean = sum / (double)n;
-    if (mean > 0 && mean < 1) tally->all_binary = false;
     tally->means[tally->n_scored] = mean;
     tally->cases[tally->n_scored++] = item;
 }
@@ -63,56 +61,21 @@ static size_t number_clusters(const struct tally *tally, size_t *cluster)
     return n_clusters;
 }
 
-static struct pawl_interval bootstrap(const double *x, size_t n, uint64_t seed)
+static struct pawl_interval interval(const struct tally *tally, uint64_t seed)
 {
-    struct pawl_arena arena = {0};
-    struct pawl_random random;
-    pawl_random_init(&random, seed);
-    random = pawl_random_split(&random, PAWL_STR("ci95"));
-    struct pawl_interval ci = pawl_bootstrap_mean(x, n, CONFIDENCE, RESAMPLES, &random, &arena).bca;
-    pawl_arena_release(&arena);
-    return ci;
-}
-
-/* Only clusters are independent. Too few of them for a normal interval: resample their means. */
-static struct pawl_interval clustered(const struct tally *tally, const size_t *cluster,
-                                      size_t n_clusters, uint64_t seed, struct pawl_arena *arena)
-{
-    struct pawl_clustered c =
-        pawl_clustered(tally->means, cluster, tally->n_scored, n_clusters, CONFIDENCE, arena);
-    if (!isnan(c.lo)) return (struct pawl_interval){c.lo, c.hi};
-    double *sums = PAWL_NEW_N(arena, double, n_clusters);
-    double *sizes = PAWL_NEW_N(arena, double, n_clusters);
-    pawl_cluster_sums(tally->means, cluster, tally->n_scored, sums, n_clusters);
-    for (size_t i = 0; i < tally->n_scored; i++) sizes[cluster[i]] += 1;
-    for (size_t g = 0; g < n_clusters; g++) sums[g] /= sizes[g];
-    return bootstrap(sums, n_clusters, seed);
-}
-
-static struct pawl_interval interval(const struct tally *tally, double mean, uint64_t seed)
-{
-    struct pawl_interval ci = {0, 1};
-    if (tally->n_scored == 0) return ci;
     struct pawl_arena arena = {0};
     size_t *cluster = PAWL_NEW_N(&arena, size_t, tally->n_scored);
     size_t n_clusters = number_clusters(tally, cluster);
-    if (n_clusters < tally->n_scored)
-        ci = clustered(tally, cluster, n_clusters, seed, &arena);
-    else if (tally->all_binary)
-        ci = pawl_wilson((uint64_t)llround(mean * (double)tally->n_scored), tally->n_scored,
-                         CONFIDENCE);
-    else
-        ci = bootstrap(tally->means, tally->n_scored, seed);
+    struct pawl_interval ci =
+        pawl_score_interval(tally->means, cluster, tally->n_scored, n_clusters, CONFIDENCE, seed);
     pawl_arena_release(&arena);
-    if (ci.lo < 0) ci.lo = 0;
-    if (ci.hi > 1) ci.hi = 1;
     return ci;
 }
 
 static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
 {
     double mean = tally->n_scored > 0 ? pawl_mean(tally->means, tally->n_scored) : 0;
-    struct pawl_interval ci = interval(tally, mean, seed);
+    struct pawl_interval ci = interval(tally, seed);
     pawl_json_set(done, "n", json_integer((json_int_t)tally->n_cases));
     pawl_json_set(done, "mean", json_real(mean));
     pawl_json_set(done, "ci95", json_pack("[f, f]", ci.lo, ci.hi));
@@ -266,7 +229,6 @@ static enum pawl_status evaluate_in(struct pawl_arena *arena, struct evaluation 
     tally->means = PAWL_NEW_N(arena, double, evaluation->cases.n);
     tally->cases = PAWL_NEW_N(arena, const struct pawl_case *, evaluation->cases.n);
     tally->behaviour = PAWL_NEW_N(arena, struct pawl_behaviour, evaluation->cases.n);
-    tally->all_binary = pawl_metric_is_binary(engine->metric);
     PAWL_TRY(pawl_program_prepare(engine->program, artifact, 0, &evaluation->instance, err));
     int64_t started_us = pawl_clock_monotonic_us();
     double started_cpu_s = pawl_clock_cpu_s();

@@ -159,6 +159,40 @@ static void test_intervals(void **state)
     pawl_arena_release(&arena);
 }
 
+/* Scores of which every one is alike are no reason to be sure of the mean. */
+static void test_score_interval(void **state)
+{
+    (void)state;
+    const double fail[12] = {0}, third[12] = {1. / 3, 1. / 3, 1. / 3, 1. / 3, 1. / 3, 1. / 3,
+                                              1. / 3, 1. / 3, 1. / 3, 1. / 3, 1. / 3, 1. / 3};
+    const double mixed[12] = {0, 1, 0.5, 1, 1, 0.25, 1, 1, 1, 0.75, 1, 1}, one = 1;
+    size_t own[12], shared[12];
+    for (size_t i = 0; i < 12; i++) own[i] = i, shared[i] = i / 2;
+
+    /* Zeros and ones: Wilson, whichever metric gave them. */
+    struct pawl_interval ci = pawl_score_interval(fail, own, 12, 12, 0.95, 1);
+    check_near(ci.lo, 0, 0);
+    check_near(ci.hi, pawl_wilson(0, 12, 0.95).hi, 1e-15);
+    check_near(pawl_score_interval(&one, own, 1, 1, 0.95, 1).lo, pawl_wilson(1, 1, 0.95).lo, 1e-15);
+    /* Six clusters that all failed: another outcome has a share of at most 1 - 0.05^(1/6). */
+    ci = pawl_score_interval(fail, shared, 12, 6, 0.95, 1);
+    check_near(ci.lo, 0, 0);
+    check_near(ci.hi, 1 - pow(0.05, 1. / 6), 1e-12);
+    ci = pawl_score_interval(third, own, 12, 12, 0.95, 1);
+    double others = 1 - pow(0.05, 1. / 12);
+    check_near(ci.lo, 1. / 3 - others / 3, 1e-12);
+    check_near(ci.hi, 1. / 3 + others * 2 / 3, 1e-12);
+    ci = pawl_score_interval(mixed, own, 12, 12, 0.95, 1);
+    assert_true(0 < ci.lo && ci.lo < pawl_mean(mixed, 12) && pawl_mean(mixed, 12) < ci.hi &&
+                ci.hi <= 1);
+    ci = pawl_score_interval(NULL, NULL, 0, 0, 0.95, 1);
+    assert_true(ci.lo == 0 && ci.hi == 1);
+    /* Differences, within [-1, 1]. */
+    ci = pawl_mean_of_equal(0, 20, 0.95, -1, 1);
+    check_near(ci.hi, 1 - pow(0.05, 1. / 20), 1e-12);
+    check_near(ci.lo, -ci.hi, 1e-15);
+}
+
 static void test_multiple(void **state)
 {
     (void)state;
@@ -196,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_random_flips_agree),
         cmocka_unit_test(test_few_clusters_are_refused),
         cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_score_interval),
         cmocka_unit_test(test_multiple),
         cmocka_unit_test(test_trigger),
     };
