@@ -36,6 +36,9 @@ foreach(source IN LISTS test_sources)
     pawl_test(${name} ${target})
 endforeach()
 
+# Scripted models do not say that they score choices; this test says it for them.
+target_link_options(test_program_cot PRIVATE LINKER:--wrap=pawl_lm_scores_choices)
+
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/lib\\.sh$")
 if(TARGET pawl)

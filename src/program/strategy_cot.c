@@ -20,6 +20,20 @@ static struct pawl_str without_label(struct pawl_str text)
     return pawl_str_trim(text);
 }
 
+/* A model that pays no heed to the stop goes on with its answer: that is no reasoning, and would
+ * decide the choice. */
+static struct pawl_str before_answer(struct pawl_str text, const char *field)
+{
+    struct pawl_str rest = text, line;
+    size_t n = strlen(field);
+    while (pawl_str_split(&rest, '\n', &line)) {
+        struct pawl_str trimmed = pawl_str_trim(line);
+        if (trimmed.len > n && strncasecmp(trimmed.ptr, field, n) == 0 && trimmed.ptr[n] == ':')
+            return (struct pawl_str){text.ptr, (size_t)(line.ptr - text.ptr)};
+    }
+    return text;
+}
+
 static enum pawl_status reason_then_choose(struct pawl_strategy_call *call,
                                            struct pawl_outcome *outcome, struct pawl_error *err)
 {
@@ -29,7 +43,7 @@ static enum pawl_status reason_then_choose(struct pawl_strategy_call *call,
     PAWL_TRY(
         pawl_call_ask(call, &(struct pawl_call_ask){.stops = &stop, .n_stops = 1}, &thoughts, err));
     if (thoughts.status != PAWL_REPLY_OK) return pawl_call_unanswered(&thoughts, outcome);
-    struct pawl_str reasoning = without_label(thoughts.text);
+    struct pawl_str reasoning = without_label(before_answer(thoughts.text, held->name));
     pawl_call_say(call, "assistant",
                   pawl_str_of(pawl_arena_printf(call->arena, REASONING ": " PAWL_STR_FMT,
                                                 PAWL_STR_ARG(reasoning))));
