@@ -84,11 +84,16 @@ struct pawl_run_result {
     int64_t evaluations;
     double usd;
     double dev_seed, dev_best; /* means on visible dev; NAN: not known */
-    struct pawl_usage usage;   /* of this session */
+    struct pawl_usage usage;   /* tokens, of all sessions */
+    const char *short_of; /* evaluations, usd or minutes: what a step was refused for; or NULL */
 };
 
-/* Borrows everything in settings until close. Fails PAWL_EBUDGET when the budget does not even
- * hold what the choice at the end takes, PAWL_EUSAGE without dev cases. */
+/* Can the run begin? Fails PAWL_EBUDGET when the budget does not hold the smallest search of the
+ * operator and the choice at the end, PAWL_EUSAGE without dev cases. Needs operator, options,
+ * budget, dev_check, train and dev. */
+PAWL_MUST_CHECK enum pawl_status pawl_run_check(const struct pawl_run_settings *settings,
+                                                struct pawl_error *err);
+/* Borrows everything in settings until close. Fails as pawl_run_check does. */
 PAWL_MUST_CHECK enum pawl_status pawl_run_open(const struct pawl_run_settings *settings,
                                                struct pawl_run **run, struct pawl_error *err);
 /* The purse of this run, for pawl_lm_open. */

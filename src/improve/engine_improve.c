@@ -2,7 +2,6 @@
 #include "improve/engine_internal.h"
 
 #include "base/clock.h"
-#include "improve/confine.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -137,6 +136,73 @@ static enum pawl_status inherit(struct improve *improve, const json_t *list, str
     return PAWL_OK;
 }
 
+/* --- settings of the run ------------------------------------------------------------------------------- */
+
+static struct pawl_run_settings run_settings(struct improve *improve)
+{
+    struct pawl_engine *engine = improve->engine;
+    const json_t *budget = json_object_get(improve->run, "budget");
+    return (struct pawl_run_settings){
+        .id = improve->id,
+        .seed = (uint64_t)pawl_json_get_int(improve->run, "seed", 0),
+        .lm_seed = engine->worker->config.seed,
+        .operator= improve->operator,
+        .options = improve->options,
+        .texts = json_object_get(improve->run, "texts"),
+        .budget = {.evaluations = pawl_json_get_int(budget, "evaluations", -1),
+                   .usd = pawl_json_get_real(budget, "usd", -1),
+                   .minutes = pawl_json_get_real(budget, "minutes", -1)},
+        .dev_check = pawl_json_get_bool(improve->run, "dev_check", true),
+        .start = improve->start,
+        .inherited = improve->inherited,
+        .n_inherited = improve->n_inherited,
+        .store = engine->store,
+        .journal = improve->journal,
+        .program = engine->program,
+        .evaluator = engine->evaluator,
+        .lm = engine->lm,
+        .train = &improve->train,
+        .dev = &improve->dev,
+    };
+}
+
+static bool has_price(const json_t *model)
+{
+    return pawl_json_get_real(model, "price_prompt", -1) >= 0 &&
+           pawl_json_get_real(model, "price_completion", -1) >= 0;
+}
+
+/* Without a price there is no usd budget. Only a model in our own process costs nothing. */
+static enum pawl_status check_prices(struct improve *improve, struct pawl_error *err)
+{
+    const char *name;
+    json_t *model;
+    json_object_foreach((json_t *)improve->engine->worker->config.models, name, model)
+    {
+        bool is_free = strcmp(pawl_json_get_text(model, "backend", ""), "llama") == 0;
+        if (is_free || has_price(model)) continue;
+        char *field = pawl_arena_printf(&improve->arena, "models.%s.price_prompt", name);
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, field,
+                     "The model %s has no price, so a budget in usd could not be kept.", name);
+        pawl_hint(err, "Give it price_prompt and price_completion, or drop the usd budget.");
+        return PAWL_ECONFIG;
+    }
+    return PAWL_OK;
+}
+
+/* What can be known to be wrong is said before anything is written; then the front records the run. */
+static enum pawl_status begin(struct improve *improve, struct pawl_error *err)
+{
+    json_t *answer;
+    struct pawl_run_settings settings = run_settings(improve);
+    if (settings.budget.usd >= 0) PAWL_TRY(check_prices(improve, err));
+    PAWL_TRY(pawl_run_check(&settings, err));
+    PAWL_TRY(pawl_engine_send(improve->engine, "begin", json_true(), err));
+    PAWL_TRY(pawl_engine_wait(improve->engine, &answer, err));
+    json_decref(answer);
+    return PAWL_OK;
+}
+
 /* --- the journal ------------------------------------------------------------------------------------- */
 
 /* Cases may be added between two sessions; a run goes on with those that it began with. */
@@ -152,6 +218,7 @@ static void keep_cases(struct improve *improve)
 static enum pawl_status start_journal(struct improve *improve, const char *path,
                                       struct pawl_error *err)
 {
+    PAWL_TRY(begin(improve, err));
     const char *old = pawl_json_get_text(improve->run, "forked_from", NULL);
     if (old != NULL) {
         json_t *candidates;
@@ -187,50 +254,7 @@ static enum pawl_status open_journal(struct improve *improve, struct pawl_error 
                    err);
 }
 
-/* --- settings of the run ------------------------------------------------------------------------------- */
-
-static enum pawl_status run_settings(struct improve *improve, struct pawl_run_settings *settings,
-                                     struct pawl_error *err)
-{
-    struct pawl_engine *engine = improve->engine;
-    const json_t *budget = json_object_get(improve->run, "budget");
-    *settings = (struct pawl_run_settings){
-        .id = improve->id,
-        .seed = (uint64_t)pawl_json_get_int(improve->run, "seed", 0),
-        .lm_seed = engine->worker->config.seed,
-        .operator= improve->operator,
-        .options = improve->options,
-        .texts = json_object_get(improve->run, "texts"),
-        .budget = {.evaluations = pawl_json_get_int(budget, "evaluations", -1),
-                   .usd = pawl_json_get_real(budget, "usd", -1),
-                   .minutes = pawl_json_get_real(budget, "minutes", -1)},
-        .dev_check = pawl_json_get_bool(improve->run, "dev_check", true),
-        .start = improve->start,
-        .inherited = improve->inherited,
-        .n_inherited = improve->n_inherited,
-        .store = engine->store,
-        .journal = improve->journal,
-        .program = engine->program,
-        .evaluator = engine->evaluator,
-        .lm = engine->lm,
-        .train = &improve->train,
-        .dev = &improve->dev,
-    };
-    if (settings->budget.usd < 0) return PAWL_OK;
-    const char *name;
-    json_t *model;
-    json_object_foreach((json_t *)engine->worker->config.models, name, model)
-    {
-        if (pawl_confine_is_local(model) || pawl_json_get_real(model, "price_prompt", -1) >= 0)
-            continue;
-        char *field = pawl_arena_printf(&improve->arena, "models.%s.price_prompt", name);
-        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, field,
-                     "The model %s has no price, so a budget in usd could not be kept.", name);
-        pawl_hint(err, "Give it price_prompt and price_completion, or drop the usd budget.");
-        return PAWL_ECONFIG;
-    }
-    return PAWL_OK;
-}
+/* --- the request ------------------------------------------------------------------------------------------------ */
 
 static enum pawl_status read_operator(struct improve *improve, struct pawl_error *err)
 {
@@ -297,6 +321,8 @@ static json_t *report(const struct pawl_run_result *result, double wall_s)
                   "usd", result->usd, "wall_s", wall_s, "tokens", pawl_tokens_json(&result->usage));
     pawl_json_set(done, "offered",
                   result->offered[0] != '\0' ? json_string(result->offered) : json_null());
+    pawl_json_set(done, "short_of",
+                  result->short_of != NULL ? json_string(result->short_of) : json_null());
     pawl_json_set(done, "dev",
                   json_pack("{s:o, s:o}", "seed", real_or_null(result->dev_seed), "best",
                             real_or_null(result->dev_best)));
@@ -325,10 +351,9 @@ static enum pawl_status end_of(struct pawl_engine *engine, enum pawl_status stat
 static enum pawl_status go(struct improve *improve, json_t **done, struct pawl_error *err)
 {
     struct pawl_engine *engine = improve->engine;
-    struct pawl_run_settings settings;
+    struct pawl_run_settings settings = run_settings(improve);
     struct pawl_run_result result;
     struct pawl_run *run;
-    PAWL_TRY(run_settings(improve, &settings, err));
     settings.offer = offer;
     settings.progress = pawl_engine_tell_run;
     settings.say = say;

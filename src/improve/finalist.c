@@ -64,9 +64,9 @@ static size_t list_finalists(struct pawl_run *run, struct finalist **list)
 
 /* --- the choice --------------------------------------------------------------------------------------- */
 
-int64_t pawl_finalists_cost(const struct pawl_run *run)
+int64_t pawl_finalists_cost(size_t n_check)
 {
-    return (PAWL_FINALISTS + 1) * (int64_t)run->n_check;
+    return (PAWL_FINALISTS + 1) * (int64_t)n_check;
 }
 
 /* Means over the cases that have a score from everybody, so that a missing one favours nobody. */

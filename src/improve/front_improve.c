@@ -190,25 +190,47 @@ static enum pawl_status open_row(struct pawl_call *call, struct improve_options 
         PAWL_TRY(pawl_store_run_find(project->store, options->fork, id, err));
         options->fork = pawl_arena_strdup(&call->arena, id);
     }
-    PAWL_TRY(describe_run(call, options, row, err));
-    return record_start(project, *row, err);
+    return describe_run(call, options, row, err);
 }
 
-/* --- the offer -------------------------------------------------------------------------------- */
+/* --- what the engine asks ---------------------------------------------------------------------- */
 
 struct offers {
     struct pawl_call *call;
+    json_t *row;
     const char *run;
+    bool is_recorded;  /* the run, in store and ledger */
     json_t *statement; /* of the last attempt; NULL: none was made */
 };
 
-static enum pawl_status answer_offer(void *context, struct pawl_front_worker *worker,
-                                     const json_t *message, struct pawl_error *err)
+static enum pawl_status send_answer(struct pawl_front_worker *worker, json_t *content,
+                                    struct pawl_error *err)
 {
-    struct offers *offers = context;
-    const json_t *offered = json_object_get(message, "offer");
-    if (offered == NULL)
-        return pawl_fail(err, PAWL_EWORLD, "The engine said something unexpected.");
+    json_t *answer = json_pack("{s:o}", "answer", content);
+    enum pawl_status status = pawl_channel_send(worker->channel, answer, err);
+    json_decref(answer);
+    return status;
+}
+
+/* From when on it is recorded, an error too says which run it is about. */
+static void name_run(struct offers *offers)
+{
+    pawl_json_set(offers->call->result, "run", json_incref(json_object_get(offers->row, "id")));
+}
+
+/* A run that could not even begin leaves no trace. */
+static enum pawl_status answer_begin(struct offers *offers, struct pawl_front_worker *worker,
+                                     struct pawl_error *err)
+{
+    if (!offers->is_recorded) PAWL_TRY(record_start(offers->call->project, offers->row, err));
+    offers->is_recorded = true;
+    name_run(offers);
+    return send_answer(worker, json_object(), err);
+}
+
+static enum pawl_status answer_offer(struct offers *offers, struct pawl_front_worker *worker,
+                                     const json_t *offered, struct pawl_error *err)
+{
     struct pawl_offer offer = {.candidate = pawl_json_get_text(offered, "candidate", ""),
                                .behaviour = pawl_json_get_text(offered, "behaviour", ""),
                                .pace_us = pawl_json_get_int(offered, "pace_us", 1000),
@@ -218,10 +240,16 @@ static enum pawl_status answer_offer(void *context, struct pawl_front_worker *wo
     json_decref(offers->statement);
     offers->statement = statement;
     bool promoted = strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0;
-    json_t *answer = json_pack("{s:{s:b}}", "answer", "promoted", promoted);
-    enum pawl_status status = pawl_channel_send(worker->channel, answer, err);
-    json_decref(answer);
-    return status;
+    return send_answer(worker, json_pack("{s:b}", "promoted", promoted), err);
+}
+
+static enum pawl_status answer_engine(void *context, struct pawl_front_worker *worker,
+                                      const json_t *message, struct pawl_error *err)
+{
+    const json_t *offered = json_object_get(message, "offer");
+    if (json_object_get(message, "begin") != NULL) return answer_begin(context, worker, err);
+    if (offered != NULL) return answer_offer(context, worker, offered, err);
+    return pawl_fail(err, PAWL_EWORLD, "The engine said something unexpected.");
 }
 
 /* --- the end ------------------------------------------------------------------------------------ */
@@ -233,10 +261,9 @@ static bool is_of_run(void *context, const json_t *body)
     return strcmp(run, context) == 0;
 }
 
-static const char *verdict_of(const json_t *done, const json_t *statement)
+static const char *verdict_of(const json_t *statement)
 {
     if (statement == NULL) return "none";
-    (void)done;
     return strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0 ? "promote"
                                                                                   : "no";
 }
@@ -248,7 +275,7 @@ static void fill_result(struct pawl_call *call, const json_t *row, const json_t 
                                          "wall_s", "candidates",  "resumed_steps", "dev"};
     const json_t *run = json_object_get(row, "run");
     json_t *result = call->result;
-    const char *verdict = verdict_of(done, statement);
+    const char *verdict = verdict_of(statement);
     pawl_json_set(result, "run", json_incref(json_object_get(row, "id")));
     pawl_json_set(result, "operator", json_incref(json_object_get(run, "operator")));
     pawl_json_set(result, "seed", json_incref(json_object_get(run, "seed")));
@@ -291,8 +318,9 @@ static enum pawl_status status_of_end(const json_t *done, const char *verdict, c
     }
     if (strcmp(verdict, "promote") == 0) return PAWL_OK;
     if (strcmp(verdict, "none") == 0 && strcmp(state, "budget") == 0) {
-        pawl_fail(err, PAWL_EBUDGET, "The budget was too small to make an offer.");
-        pawl_hint(err, "Give more with --budget evaluations=N, or a smaller search.");
+        const char *unit = pawl_json_get_text(done, "short_of", "evaluations");
+        pawl_fail(err, PAWL_EBUDGET, "The budget of %s was too small to make an offer.", unit);
+        pawl_hint(err, "Give more with --budget %s=N, or a smaller search.", unit);
         return PAWL_EBUDGET;
     }
     return PAWL_ENOTPROMOTED;
@@ -336,16 +364,20 @@ static enum pawl_status run_in_engine(struct pawl_call *call, json_t *row, struc
         json_decref(request);
         return status;
     }
-    status = pawl_front_request(call, &engine, request, answer_offer, offers, done, err);
+    status = pawl_front_request(call, &engine, request, answer_engine, offers, done, err);
     pawl_front_end(&engine);
     return status;
 }
 
-static enum pawl_status improve_row(struct pawl_call *call, json_t *row, struct pawl_error *err)
+static enum pawl_status improve_row(struct pawl_call *call, json_t *row, bool is_recorded,
+                                    struct pawl_error *err)
 {
     json_t *done = NULL;
-    struct offers offers = {.call = call, .run = pawl_json_get_text(row, "id", "")};
-    pawl_json_set(call->result, "run", json_incref(json_object_get(row, "id")));
+    struct offers offers = {.call = call,
+                            .row = row,
+                            .run = pawl_json_get_text(row, "id", ""),
+                            .is_recorded = is_recorded};
+    if (is_recorded) name_run(&offers);
     enum pawl_status status = run_in_engine(call, row, &offers, &done, err);
     if (status == PAWL_OK && offers.statement == NULL) {
         json_t *body;
@@ -362,8 +394,8 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row, struct 
         pawl_json_set(call->result, "verdict", json_string("undecided"));
     }
     if (status == PAWL_OK)
-        status = status_of_end(done, verdict_of(done, offers.statement), offers.run, err);
-    else if (err != NULL && err->hint[0] == '\0')
+        status = status_of_end(done, verdict_of(offers.statement), offers.run, err);
+    else if (offers.is_recorded && err != NULL && err->hint[0] == '\0')
         pawl_hint(err, "Go on with: pawl improve --resume %s", offers.run);
     json_decref(done);
     json_decref(offers.statement);
@@ -383,7 +415,7 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
         json_decref(providers);
     }
     enum pawl_status status = open_row(call, &options, &row, err);
-    if (status == PAWL_OK) status = improve_row(call, row, err);
+    if (status == PAWL_OK) status = improve_row(call, row, options.resume != NULL, err);
     json_decref(row);
     return status;
 }

@@ -83,8 +83,14 @@ enum pawl_status pawl_host_bad_record(const struct pawl_host_step *step, struct 
                      step->path, step->record.kind);
 }
 
-static enum pawl_status budget_error(const char *what, struct pawl_error *err)
+/* `what` may lie in a record; what the run remembers must not. */
+static enum pawl_status budget_error(struct pawl_run *run, const char *what, struct pawl_error *err)
 {
+    static const char *const names[] = {"evaluations", "usd", "minutes"};
+    pthread_mutex_lock(&run->lock);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], what) == 0) run->short_of = names[i];
+    pthread_mutex_unlock(&run->lock);
     pawl_fail(err, PAWL_EBUDGET, "The run's budget of %s is used up.", what);
     pawl_hint(err, "Give more with --budget %s=N.", what);
     return PAWL_EBUDGET;
@@ -97,6 +103,18 @@ static void write_path(const struct pawl_host *host, uint64_t number, char path[
     PAWL_ASSERT(n > 0 && n < PAWL_PATH_MAX);
 }
 
+/* New or repeated, what a step took is counted once it is known to the journal; so the sum is that
+ * of all sessions. */
+static void add_tokens(struct pawl_run *run, const struct pawl_step_tokens *tokens)
+{
+    const struct pawl_usage usage = {.prompt_tokens = tokens->prompt,
+                                     .completion_tokens = tokens->completion,
+                                     .cached_tokens = tokens->cached};
+    pthread_mutex_lock(&run->lock);
+    pawl_usage_add(&run->usage, &usage);
+    pthread_mutex_unlock(&run->lock);
+}
+
 static enum pawl_status repeat_step(struct pawl_run *run, struct pawl_host_step *step,
                                     struct pawl_error *err)
 {
@@ -107,9 +125,10 @@ static enum pawl_status repeat_step(struct pawl_run *run, struct pawl_host_step 
     PAWL_TRY(pawl_journal_result(run->settings.journal, &step->found, &step->result, err));
     step->is_recorded = true;
     atomic_fetch_add(&run->n_resumed, 1);
+    add_tokens(run, &step->found.tokens);
     const char *refused = pawl_json_get_text(step->result, "refused", NULL);
     if (refused == NULL) return PAWL_OK;
-    enum pawl_status status = budget_error(refused, err);
+    enum pawl_status status = budget_error(run, refused, err);
     pawl_host_end(step);
     return status;
 }
@@ -139,8 +158,18 @@ enum pawl_status pawl_host_record(struct pawl_host *host, struct pawl_host_step 
     struct pawl_run *run = host->run;
     step->record.result = step->result;
     enum pawl_status status = pawl_journal_append(run->settings.journal, &step->record, err);
-    if (status == PAWL_OK) atomic_fetch_add(&run->n_steps, 1);
+    if (status == PAWL_OK) {
+        atomic_fetch_add(&run->n_steps, 1);
+        add_tokens(run, &step->record.tokens);
+    }
     return pawl_run_fail(run, status, err);
+}
+
+void pawl_host_note_usage(struct pawl_host_step *step, const struct pawl_usage *usage)
+{
+    step->record.tokens.prompt += usage->prompt_tokens;
+    step->record.tokens.completion += usage->completion_tokens;
+    step->record.tokens.cached += usage->cached_tokens;
 }
 
 void pawl_host_end(struct pawl_host_step *step)
@@ -158,7 +187,7 @@ enum pawl_status pawl_host_refuse(struct pawl_host *host, struct pawl_host_step 
     step->record.cost = 0;
     enum pawl_status status = pawl_host_record(host, step, err);
     pawl_host_end(step);
-    return status == PAWL_OK ? budget_error(what, err) : status;
+    return status == PAWL_OK ? budget_error(host->run, what, err) : status;
 }
 
 /* The one reading of the clock in a step; what is kept back for the end is free of it. */
@@ -222,13 +251,19 @@ void pawl_host_release(struct pawl_host *host)
 
 /* --- opening a run ---------------------------------------------------------------------------------- */
 
+/* Is this dev case kept for the choice at the end? */
+static bool is_check(const struct pawl_run_settings *settings, size_t i)
+{
+    return settings->dev_check && settings->dev->items[i].check;
+}
+
 static void split_dev(struct pawl_run *run)
 {
     const struct pawl_cases *dev = run->settings.dev;
     run->visible = PAWL_NEW_N(&run->arena, uint32_t, dev->n + 1);
     run->check = PAWL_NEW_N(&run->arena, uint32_t, dev->n + 1);
     for (uint32_t i = 0; i < dev->n; i++) {
-        if (run->settings.dev_check && dev->items[i].check)
+        if (is_check(&run->settings, i))
             run->check[run->n_check++] = i;
         else
             run->visible[run->n_visible++] = i;
@@ -290,30 +325,41 @@ static int64_t money_kept_back(const struct pawl_run *run, int64_t planned)
     return (int64_t)((double)run->money.limit_microusd * (share < 0.5 ? share : 0.5));
 }
 
-static enum pawl_status open_budget(struct pawl_run *run, struct pawl_error *err)
+static void open_budget(struct pawl_run *run)
 {
     const struct pawl_config_budget *budget = &run->settings.budget;
     struct pawl_journal *journal = run->settings.journal;
-    int64_t planned = pawl_finalists_cost(run);
-    if (budget->evaluations >= 0 && budget->evaluations <= planned) {
-        pawl_fail(err, PAWL_EBUDGET,
-                  "The budget of %" PRId64 " evaluations is too small: choosing what to offer "
-                  "takes %" PRId64 " of them.",
-                  budget->evaluations, planned);
-        pawl_hint(err, "Give more with --budget evaluations=N, or set improve.dev_check: false.");
-        return PAWL_EBUDGET;
-    }
+    int64_t planned = pawl_finalists_cost(run->n_check);
     pawl_pool_init(&run->pool, budget->evaluations < 0 ? -1 : budget->evaluations - planned);
     pawl_pool_init(&run->end_pool, planned);
     pawl_money_init(&run->money, journal, budget->usd);
     pawl_money_hold(&run->money, money_kept_back(run, planned));
     pawl_deadline_init(&run->deadline, budget->minutes, pawl_journal_totals(journal).elapsed_ms);
-    return PAWL_OK;
 }
 
-static enum pawl_status check_cases(const struct pawl_run *run, struct pawl_error *err)
+static enum pawl_status check_budget(const struct pawl_run_settings *settings, size_t n_visible,
+                                     size_t n_check, struct pawl_error *err)
 {
-    if (run->n_visible > 0) return PAWL_OK;
+    const struct pawl_operator *operator= settings->operator;
+    int64_t end = pawl_finalists_cost(n_check), least = 1;
+    if (operator->smallest != NULL)
+        least = operator->smallest(settings->options, settings->train->n, n_visible);
+    int64_t given = settings->budget.evaluations;
+    if (given < 0 || given >= least + end) return PAWL_OK;
+    pawl_fail(err, PAWL_EBUDGET,
+              "The budget of %" PRId64 " evaluations is too small: %s takes at least %" PRId64
+              ", and choosing what to offer %" PRId64 " more.",
+              given, operator->name, least, end);
+    pawl_hint(err, "Give at least --budget evaluations=%" PRId64 "%s.", least + end,
+              end > 0 ? ", or set improve.dev_check: false" : "");
+    return PAWL_EBUDGET;
+}
+
+enum pawl_status pawl_run_check(const struct pawl_run_settings *settings, struct pawl_error *err)
+{
+    size_t n_check = 0, n_dev = settings->dev->n;
+    for (size_t i = 0; i < n_dev; i++) n_check += is_check(settings, i);
+    if (n_check < n_dev) return check_budget(settings, n_dev - n_check, n_check, err);
     pawl_fail(err, PAWL_EUSAGE, "There is no dev case to compare candidates on.");
     pawl_hint(err, "Add cases with `pawl data add FILE`, or set improve.dev_check: false.");
     return PAWL_EUSAGE;
@@ -322,6 +368,7 @@ static enum pawl_status check_cases(const struct pawl_run *run, struct pawl_erro
 enum pawl_status pawl_run_open(const struct pawl_run_settings *settings, struct pawl_run **out,
                                struct pawl_error *err)
 {
+    PAWL_TRY(pawl_run_check(settings, err));
     struct pawl_run *run = pawl_xcalloc(1, sizeof *run);
     run->settings = *settings;
     run->best_mean = NAN;
@@ -331,13 +378,7 @@ enum pawl_status pawl_run_open(const struct pawl_run_settings *settings, struct 
     pthread_cond_init(&run->branch_ended, NULL);
     atomic_store(&run->n_steps, pawl_journal_totals(settings->journal).n_steps);
     split_dev(run);
-    enum pawl_status status = check_cases(run, err);
-    if (status == PAWL_OK) status = open_budget(run, err);
-    if (status != PAWL_OK) {
-        pawl_arena_release(&run->arena);
-        free(run);
-        return status;
-    }
+    open_budget(run);
     read_train(run);
     run->fields = pawl_program_fields(settings->program);
     read_components(run);
@@ -413,6 +454,7 @@ static void fill_result(struct pawl_run *run, struct pawl_run_result *result)
     result->evaluations = atomic_load(&run->n_evaluations);
     result->usd = pawl_money_usd(&run->money);
     result->usage = run->usage;
+    result->short_of = run->short_of;
 }
 
 static enum pawl_status run_operator(struct pawl_run *run, struct pawl_error *err)

@@ -77,10 +77,8 @@ static enum pawl_status complete_now(struct pawl_host *host, struct pawl_host_st
     struct pawl_lm_reply *replies = PAWL_NEW_N(&arena, struct pawl_lm_reply, n);
     for (size_t i = 0; i < n; i++) requests[i] = request_of(run, &arena, &prompts[i]);
     enum pawl_status status = pawl_lm_ask(run->settings.lm, &arena, requests, n, replies, err);
-    pthread_mutex_lock(&run->lock);
     for (size_t i = 0; status == PAWL_OK && i < n; i++)
-        pawl_usage_add(&run->usage, &replies[i].usage);
-    pthread_mutex_unlock(&run->lock);
+        pawl_host_note_usage(step, &replies[i].usage);
     if (status == PAWL_OK) status = check_missing(replies, n, err);
     if (status == PAWL_OK) {
         step->result = texts_json(replies, n);

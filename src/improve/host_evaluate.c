@@ -255,9 +255,6 @@ static enum pawl_status do_work(struct pawl_run *run, struct work *work, struct 
         run->settings.evaluator, work->items, work->n_items, work->flags, work->results,
         &work->usage, work->flags != 0 ? &work->kept : NULL, &why);
     atomic_fetch_add(&run->evaluate_us, pawl_clock_monotonic_us() - started_us);
-    pthread_mutex_lock(&run->lock);
-    pawl_usage_add(&run->usage, &work->usage);
-    pthread_mutex_unlock(&run->lock);
     if (status == PAWL_EWORLD) return pause_for_world(&why, err);
     if (status != PAWL_OK && err != NULL) *err = why;
     return status;
@@ -327,6 +324,7 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
         return pawl_host_refuse(host, step, "evaluations", err);
     enum pawl_status status = plan_work(run, batch, n, total, &work, err);
     if (status == PAWL_OK) status = do_work(run, &work, err);
+    pawl_host_note_usage(step, &work.usage);
     if (status == PAWL_OK) {
         step->result = record_json(batch, n, &work);
         step->record.cost = (int64_t)total;

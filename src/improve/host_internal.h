@@ -93,6 +93,7 @@ struct pawl_run {
     atomic_int_fast64_t n_evaluations, evaluate_us;
     struct pawl_usage usage; /* under lock */
     double best_mean;        /* under lock */
+    const char *short_of;    /* under lock; see pawl_run_result */
     bool failed;             /* under lock; the first failure that ends the run, kept in why */
     struct pawl_error why;
 };
@@ -136,6 +137,8 @@ enum pawl_status pawl_host_begin(struct pawl_host *host, const char *kind, struc
                                  struct pawl_host_step *step, struct pawl_error *err);
 enum pawl_status pawl_host_record(struct pawl_host *host, struct pawl_host_step *step,
                                   struct pawl_error *err);
+/* What the step's requests took, recorded with it. */
+void pawl_host_note_usage(struct pawl_host_step *step, const struct pawl_usage *usage);
 void pawl_host_end(struct pawl_host_step *step);
 /* Record that the step was refused for want of `what` (evaluations, usd, minutes); ends the step
  * and gives PAWL_EBUDGET. */
@@ -185,7 +188,7 @@ void pawl_host_join(struct pawl_host *host);
 
 /* --- finalist.c --------------------------------------------------------------------------------- */
 
-int64_t pawl_finalists_cost(const struct pawl_run *run); /* evaluations kept back for the choice */
+int64_t pawl_finalists_cost(size_t n_check); /* evaluations kept back for the choice */
 /* Choose, and offer the winner. */
 enum pawl_status pawl_finalists(struct pawl_host *end, struct pawl_run_result *result,
                                 struct pawl_error *err);

@@ -14,6 +14,7 @@
  *     a step   {"a":"<16 hex>","c":3,"d":1500,"k":"evaluate","p":"12/3/1","r":{...}}
  *                a  hash of the arguments, its first 8 bytes    k  kind    p  path
  *                c  evaluations charged (absent: 0)             n  a number (a candidate, a ticket)
+ *                q  tokens [prompt, completion, cached] (absent: none)
  *                d  milliseconds of the run so far, when it has a deadline
  *                r  result; o instead: SHA-256 of the result, which lies in the store's objects
  *     money    {"m":5000,"s":-1} a reservation of 5000 microusd
@@ -47,18 +48,25 @@ enum {
 struct pawl_store;
 struct pawl_journal;
 
+/* What the requests of a step took. */
+struct pawl_step_tokens {
+    int64_t prompt, completion, cached;
+};
+
 struct pawl_step {
     const char *path, *kind; /* of what was found, only `number` to `result` are filled */
     char args[PAWL_JOURNAL_ARGS_HEX];
-    int64_t cost;         /* evaluations */
-    int64_t elapsed_ms;   /* -1: not recorded */
-    int64_t number;       /* -1: none */
+    int64_t cost;       /* evaluations */
+    int64_t elapsed_ms; /* -1: not recorded */
+    int64_t number;     /* -1: none */
+    struct pawl_step_tokens tokens;
     const json_t *result; /* NULL: none */
 };
 /* A step as it was recorded. */
 struct pawl_recorded {
     struct pawl_str kind, args;
     int64_t cost, elapsed_ms, number;
+    struct pawl_step_tokens tokens;
     struct pawl_str result; /* JSON text; empty when there is none or it lies in the store */
     bool in_store;
     struct pawl_hash object;

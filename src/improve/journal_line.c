@@ -59,6 +59,10 @@ void pawl_line_write_step(struct pawl_buf *out, const struct pawl_step *step,
         pawl_buf_printf(out, ",\"o\":\"%s\"", hex);
     }
     pawl_buf_printf(out, ",\"p\":\"%s\"", step->path);
+    const struct pawl_step_tokens *tokens = &step->tokens;
+    if (tokens->prompt != 0 || tokens->completion != 0 || tokens->cached != 0)
+        pawl_buf_printf(out, ",\"q\":[%" PRId64 ",%" PRId64 ",%" PRId64 "]", tokens->prompt,
+                        tokens->completion, tokens->cached);
     if (object == NULL && result.len > 0) {
         pawl_buf_add(out, ",\"r\":");
         pawl_buf_add_str(out, result);
@@ -120,6 +124,14 @@ static bool read_key(struct pawl_str *rest, char key, bool first)
     return true;
 }
 
+static bool read_tokens(struct pawl_str *rest, struct pawl_step_tokens *tokens)
+{
+    return read_char(rest, '[') && read_integer(rest, &tokens->prompt) && read_char(rest, ',') &&
+           read_integer(rest, &tokens->completion) && read_char(rest, ',') &&
+           read_integer(rest, &tokens->cached) && read_char(rest, ']') && tokens->prompt >= 0 &&
+           tokens->completion >= 0 && tokens->cached >= 0;
+}
+
 static bool read_step(struct pawl_str rest, struct pawl_line *line)
 {
     struct pawl_recorded *step = &line->step;
@@ -137,6 +149,7 @@ static bool read_step(struct pawl_str rest, struct pawl_line *line)
         step->in_store = true;
     }
     if (!read_key(&rest, 'p', false) || !read_word(&rest, &line->path)) return false;
+    if (read_key(&rest, 'q', false) && !read_tokens(&rest, &step->tokens)) return false;
     if (read_key(&rest, 'r', false)) {
         if (rest.len < 2) return false;
         step->result = (struct pawl_str){rest.ptr, rest.len - 1};

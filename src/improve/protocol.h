@@ -31,11 +31,14 @@
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
  *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
- *     dev_check,started_from,forked_from}} {"progress":{...}}*, {"offer":{"candidate":hex,
+ *     dev_check,started_from,forked_from}} {"begin":true} when all is checked and nothing is written
+ *                                          yet, answered by {"answer":{}} once the run is recorded;
+ *                                          {"progress":{...}}*, {"offer":{"candidate":hex,
  *                                          "behaviour":hex,"pace_us":N}} answered by
  *                                          {"answer":{"promoted":bool}} or {"error":...}
  *                                          -> {"state":"finished"|"paused"|"budget","best":hex,
- *                                              "offered":hex|null,"promoted":bool,...totals}
+ *                                              "offered":hex|null,"promoted":bool,"short_of":
+ *                                              "evaluations"|"usd"|"minutes"|null,...totals}
  *   {"pause":true}                         at any time; no answer of its own
  *
  *   An engine's progress: {"phase":"evaluate"|"improve","evaluations","budget":N|null,"tokens",

@@ -352,6 +352,14 @@ static enum pawl_status search(struct bootstrap *b, struct pawl_error *err)
     return PAWL_OK;
 }
 
+/* The start and one candidate on dev. */
+static int64_t smallest(const void *options, size_t n_train, size_t n_dev)
+{
+    (void)options;
+    (void)n_train;
+    return 2 * (int64_t)n_dev;
+}
+
 static enum pawl_status run(struct pawl_host *host, const void *options, struct pawl_error *err)
 {
     struct bootstrap b = {.host = host,
@@ -381,5 +389,6 @@ const struct pawl_operator pawl_op_bootstrap = {
         "shows train cases to the model at every call, which costs tokens and may show what is "
         "private; the best of many sets looks better on dev than it is; calibration supposes "
         "choices that are about equally frequent",
+    .smallest = smallest,
     .run = run,
 };

@@ -425,10 +425,22 @@ static enum pawl_status iterate(struct gepa *g, struct pawl_error *err)
     return status;
 }
 
+/* An iteration: parent and child on a minibatch, the child on dev. */
+static int64_t iteration_cost(const struct gepa_options *opt, size_t n_dev)
+{
+    return 2 * opt->minibatch + (int64_t)n_dev;
+}
+
+static int64_t smallest(const void *options, size_t n_train, size_t n_dev)
+{
+    (void)n_train;
+    return (int64_t)n_dev + iteration_cost(options, n_dev);
+}
+
 static enum pawl_status search(struct gepa *g, struct pawl_error *err)
 {
     double mean;
-    int64_t worst_case = 2 * g->opt->minibatch + (int64_t)pawl_host_n_dev(g->host);
+    int64_t worst_case = iteration_cost(g->opt, pawl_host_n_dev(g->host));
     PAWL_TRY(admit(g, 0, 0, &mean, err));
     note_tried(g, 0);
     pawl_host_say(g->host, "start: %.3f on dev", mean);
@@ -475,5 +487,6 @@ const struct pawl_operator pawl_op_gepa = {
     .texts = gepa_texts,
     .risks = "copies train answers into the text; overfits dev when dev is small; needs a "
              "reflecting model that can write",
+    .smallest = smallest,
     .run = run,
 };

@@ -28,6 +28,9 @@ struct pawl_operator {
     size_t options_bytes;
     const struct pawl_operator_text *texts; /* ends with a NULL name; may be NULL */
     const char *risks;                      /* known ways to fail, for its card */
+    /* Evaluations without which it cannot find anything; a smaller budget is refused before a run is
+     * begun. NULL: it can do with any. */
+    int64_t (*smallest)(const void *options, size_t n_train, size_t n_dev);
     enum pawl_status (*run)(struct pawl_host *host, const void *options, struct pawl_error *err);
 };
 enum { PAWL_OPERATOR_API = 1 };

@@ -21,9 +21,23 @@ for operator in gepa bootstrap; do
     done
 done
 
-# Not even the seed can be scored: nothing is offered, and that is said.
-expect 3 pawl improve --json --force -C p --seed 90 --budget evaluations=2
-check 'r["error"]["hint"] and "budget" in r["error"]["message"]'
+# Not even the smallest search fits, or there is no price to reckon with: that is said before
+# anything is written.
+records() { pawl status --json -C p | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["ledger"], r["runs"])'; }
+before=$(records)
+for operator in gepa bootstrap; do
+    expect 3 pawl improve --json --force -C p --operator $operator --seed 90 --budget evaluations=30
+    check '"30 evaluations" in r["error"]["message"] and "--budget evaluations=" in r["error"]["hint"]'
+done
+edit p/pawl.yaml 'price_completion: 5.0' 'price_cached: 0.5'
+expect 2 pawl improve --json --force -C p --seed 90 --budget usd=1
+check '"price" in r["error"]["message"] and "run" not in r'
+edit p/pawl.yaml 'price_cached: 0.5' 'price_completion: 5.0'
+[ "$(records)" = "$before" ] || fail "a run that could not begin was recorded"
+
+# What ran out is what the advice is about.
+expect 3 pawl improve --json --force -C p --seed 90 --budget evaluations=500,usd=0.0001
+check '"--budget usd=" in r["error"]["hint"]'
 
 # Money: prices are per million tokens; the limit holds and is nearly used where work is left.
 improve --seed 91 --budget evaluations=500

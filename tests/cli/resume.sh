@@ -36,7 +36,7 @@ code=$?
 python3 - "$work/whole" "$work/out" <<'P' || fail "the resumed run ended differently"
 import json, sys
 a, b = (json.load(open(f)) for f in sys.argv[1:])
-for key in ("verdict", "best", "started_from", "evaluations", "candidates", "attempts"):
+for key in ("verdict", "best", "started_from", "evaluations", "tokens", "candidates", "attempts"):
     assert a[key] == b[key], (key, a[key], b[key])
 P
 expect 0 pawl status --json -C b

@@ -104,8 +104,18 @@ static void send_message(json_t *message)
     json_decref(message);
 }
 
-/* The answer to a request (taken). Offers are answered with `promoted`, rows are counted. */
+/* What the front would answer; offers and rows are counted. */
 static size_t n_rows, n_offers;
+static void answer_message(const json_t *message, bool promoted)
+{
+    if (json_object_get(message, "row") != NULL) n_rows++;
+    if (json_object_get(message, "begin") != NULL) send_message(json_pack("{s:{}}", "answer"));
+    if (json_object_get(message, "offer") == NULL) return;
+    n_offers++;
+    send_message(json_pack("{s:{s:b}}", "answer", "promoted", promoted));
+}
+
+/* The answer to a request (taken). Offers are answered with `promoted`. */
 static json_t *ask(json_t *request, bool promoted)
 {
     n_rows = n_offers = 0;
@@ -114,11 +124,7 @@ static json_t *ask(json_t *request, bool promoted)
         json_t *message = receive();
         if (json_object_get(message, "done") != NULL || json_object_get(message, "error") != NULL)
             return message;
-        if (json_object_get(message, "row") != NULL) n_rows++;
-        if (json_object_get(message, "offer") != NULL) {
-            n_offers++;
-            send_message(json_pack("{s:{s:b}}", "answer", "promoted", promoted));
-        }
+        answer_message(message, promoted);
         json_decref(message);
     }
 }
@@ -306,37 +312,33 @@ static void test_a_changed_run_must_be_forked(void **state)
     json_decref(forked);
 }
 
+/* A long run, paused after a while; its answer. */
+static json_t *ask_and_pause(void)
+{
+    bool pausing = false;
+    send_message(improve_request("r1", 100000, NULL));
+    for (;;) {
+        json_t *message = receive();
+        if (json_object_get(message, "done") != NULL || json_object_get(message, "error") != NULL)
+            return message;
+        answer_message(message, false);
+        json_decref(message);
+        if (!pausing) send_message(json_pack("{s:b}", "pause", 1));
+        pausing = true;
+    }
+}
+
 static void test_a_pause_ends_the_run_and_it_goes_on(void **state)
 {
     (void)state;
-    send_message(improve_request("r1", 100000, NULL));
-    usleep(30000);
-    send_message(json_pack("{s:b}", "pause", 1));
-    const char *ended;
-    json_t *message;
-    for (;;) {
-        message = receive();
-        if (json_object_get(message, "offer") != NULL)
-            send_message(json_pack("{s:{s:b}}", "answer", "promoted", 0));
-        if (json_object_get(message, "done") != NULL || json_object_get(message, "error") != NULL)
-            break;
-        json_decref(message);
-    }
-    ended = pawl_json_get_text(json_object_get(message, "done"), "state", "");
+    json_t *message = ask_and_pause();
+    const char *ended = pawl_json_get_text(json_object_get(message, "done"), "state", "");
     assert_string_equal(ended, "paused");
     assert_null(json_object_get(json_object_get(message, "done"), "error"));
     int64_t n = pawl_json_get_int(json_object_get(message, "done"), "evaluations", -1);
     json_decref(message);
     /* The engine works again after a pause, on the same run. */
-    send_message(improve_request("r1", 100000, NULL));
-    usleep(30000);
-    send_message(json_pack("{s:b}", "pause", 1));
-    for (;;) {
-        message = receive();
-        if (json_object_get(message, "done") != NULL || json_object_get(message, "error") != NULL)
-            break;
-        json_decref(message);
-    }
+    message = ask_and_pause();
     assert_true(pawl_json_get_int(json_object_get(message, "done"), "evaluations", -1) >= n);
     json_decref(message);
 }
@@ -409,10 +411,16 @@ static void test_a_closed_channel_ends_the_process(void **state)
     (void)state;
     pid_t pid = start_worker(&channel);
     json_t *greeting = hello(NULL), *request = improve_request("r9", 1000000, NULL);
+    json_t *begin = NULL, *answer = json_pack("{s:{}}", "answer");
     must(pawl_channel_send(channel, greeting, &err), &err);
     must(pawl_channel_send(channel, request, &err), &err);
-    usleep(200000);
+    must(pawl_channel_receive(channel, 60000, &begin, &err), &err);
+    assert_non_null(json_object_get(begin, "begin"));
+    must(pawl_channel_send(channel, answer, &err), &err);
+    usleep(200000); /* in the midst of its work */
     pawl_channel_close(channel);
+    json_decref(begin);
+    json_decref(answer);
     for (int i = 0; i < 200 && waitpid(pid, &exit_status, WNOHANG) == 0; i++) usleep(50000);
     assert_true(WIFEXITED(exit_status));
     json_decref(greeting);

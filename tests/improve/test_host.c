@@ -151,6 +151,8 @@ static void expect_equal(const struct rig_summary *a, const struct rig_summary *
     assert_string_equal(a->result.best, b->result.best);
     assert_string_equal(a->result.offered, b->result.offered);
     assert_int_equal(a->result.evaluations, b->result.evaluations);
+    assert_int_equal(a->result.usage.prompt_tokens, b->result.usage.prompt_tokens);
+    assert_int_equal(a->result.usage.completion_tokens, b->result.usage.completion_tokens);
     if (journal) assert_string_equal(a->journal, b->journal);
 }
 
@@ -305,6 +307,32 @@ static void test_a_budget_too_small_to_choose_is_refused(void **state)
     rig_summary_release(&summary);
 }
 
+static int64_t five(const void *options, size_t n_train, size_t n_dev)
+{
+    (void)options;
+    assert_int_equal(n_train, rig.train.n);
+    assert_int_equal(n_dev, RIG_DEV - RIG_CHECK);
+    return 5;
+}
+
+static void test_a_budget_below_the_smallest_search_is_refused(void **state)
+{
+    (void)state;
+    struct pawl_operator modest = plain;
+    modest.smallest = five;
+    rig.budget = 4 * RIG_CHECK + 4;
+    struct rig_summary summary = rig_run(&rig, "run", &modest);
+    assert_int_equal(summary.status, PAWL_EBUDGET);
+    char least[32];
+    snprintf(least, sizeof least, "evaluations=%d", 4 * RIG_CHECK + 5);
+    assert_non_null(strstr(summary.error.hint, least));
+    rig_summary_release(&summary);
+    rig.budget++;
+    summary = rig_run(&rig, "run", &modest);
+    assert_int_equal(summary.status, PAWL_OK);
+    rig_summary_release(&summary);
+}
+
 static void test_a_budget_too_small_to_find_anything_says_so(void **state)
 {
     (void)state;
@@ -312,6 +340,7 @@ static void test_a_budget_too_small_to_find_anything_says_so(void **state)
     struct rig_summary summary = rig_run(&rig, "run", &plain);
     assert_int_equal(summary.status, PAWL_OK);
     assert_int_equal(summary.result.state, PAWL_RUN_BUDGET);
+    assert_string_equal(summary.result.short_of, "evaluations");
     assert_string_equal(summary.result.offered, "");
     rig_summary_release(&summary);
 }
@@ -337,6 +366,8 @@ static void test_minutes_end_a_run_once(void **state)
     struct rig_summary second = rig_run(&rig, "run", &plain);
     expect_equal(&first, &second, true);
     assert_non_null(strstr(first.journal, "{\"refused\":\"minutes\"}"));
+    assert_string_equal(first.result.short_of, "minutes");
+    assert_string_equal(second.result.short_of, "minutes");
     rig_summary_release(&first);
     rig_summary_release(&second);
 }
@@ -352,6 +383,7 @@ static void test_money_ends_a_run_and_is_never_overspent(void **state)
     if (first.status != PAWL_OK) fail_msg("%s", first.error.message);
     assert_true(first.result.usd > 0.001 && first.result.usd <= 0.02);
     assert_non_null(strstr(first.journal, "{\"refused\":\"usd\"}"));
+    assert_string_equal(first.result.short_of, "usd");
     struct rig_summary second = rig_run(&rig, "run", &plain);
     expect_equal(&first, &second, true);
     assert_true(second.result.usd == first.result.usd);
@@ -565,6 +597,7 @@ int main(void)
         TEST(test_equal_runs_are_equal),
         TEST(test_200_random_budgets_are_kept),
         TEST(test_a_budget_too_small_to_choose_is_refused),
+        TEST(test_a_budget_below_the_smallest_search_is_refused),
         TEST(test_a_budget_too_small_to_find_anything_says_so),
         TEST(test_minutes_end_a_run_once),
         TEST(test_money_ends_a_run_and_is_never_overspent),

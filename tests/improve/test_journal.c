@@ -67,6 +67,7 @@ static enum pawl_status put(struct pawl_journal *journal, const char *where, con
                              .cost = 3,
                              .elapsed_ms = -1,
                              .number = -1,
+                             .tokens = {70, 5, 2},
                              .result = result};
     return pawl_journal_append(journal, &step, err);
 }
@@ -87,6 +88,9 @@ static void expect_text(struct pawl_journal *journal, const char *where, const c
     assert_true(pawl_journal_find(journal, where, &step));
     assert_true(pawl_str_is(step.kind, "evaluate"));
     assert_int_equal(step.cost, 3);
+    assert_int_equal(step.tokens.prompt, 70);
+    assert_int_equal(step.tokens.completion, 5);
+    assert_int_equal(step.tokens.cached, 2);
     if (pawl_journal_result(journal, &step, &result, &err) != PAWL_OK) fail_msg("%s", err.message);
     assert_string_equal(json_string_value(result), text);
     json_decref(result);
