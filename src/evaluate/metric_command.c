@@ -23,7 +23,7 @@ struct options {
 };
 static const struct pawl_option options_table[] = {
     {"command", PAWL_OPTION_JSON, offsetof(struct options, command), NULL, 0, 0, NULL,
-     "the program and its arguments", true},
+     "the program and its arguments; it may read the files and folders they name", true},
     PAWL_OPT_INT(struct options, timeout_ms, "10000", 10, 86400000, "time for one case"),
     PAWL_OPT_INT(struct options, parallel, "0", 0, CHILDREN_MAX,
                  "processes at once (0: one for each core)"),

@@ -7,6 +7,8 @@
 static const struct pawl_template_file sentiment_files[] = {
     {"pawl.yaml",
      "name: sentiment\n"
+     "# Or any command: program: {command: [python3, agent.py], components: {agent: agent.py}}.\n"
+     "# It may read the files and folders that its words name, and nothing else of the project.\n"
      "program:\n"
      "  signature: \"review -> sentiment: positive | negative\"\n"
      "  instruction: prompts/sentiment.md\n"

@@ -31,7 +31,8 @@ struct section {
     int64_t timeout_ms, memory_mb;
 };
 static const struct pawl_option section_options[] = {
-    PAWL_OPT_JSON(struct section, command, "the program and its arguments"),
+    PAWL_OPT_JSON(struct section, command,
+                  "the program and its arguments; it may read the files and folders they name"),
     PAWL_OPT_JSON(struct section, components, "files that may be improved: {name: path}"),
     PAWL_OPT_JSON(struct section, read, "further paths of the project that it may read"),
     PAWL_OPT_BOOL(struct section, network, "false", "let it use the network"),
@@ -78,6 +79,11 @@ static enum pawl_status check_components(struct command_program *p, struct pawl_
     if (p->components && !json_is_object(p->components))
         return refuse(err, "program.components", "The components are no map of names to files.",
                       hint);
+    if (json_object_size(p->components) == 0)
+        return refuse(err, "program.components",
+                      "The program has no components: there is nothing that could be improved.",
+                      "Name its files that may be changed: `components: {planner: "
+                      "agent/planner.py}`.");
     json_object_foreach((json_t *)(uintptr_t)p->components, name, value)
     {
         if (json_is_string(value) && pawl_folder_name_is_safe(json_string_value(value))) continue;

@@ -96,3 +96,11 @@ L
 scored '{lua: bad.lua}'
 reasons broken 'neither a number' 'outside 0 to 1' 'neither a number' instructions 'outside 0 to 1' nil memory overflow \
     nil nil 'outside 0 to 1'
+
+# Twelve zeros do not prove that all are zero, whichever metric gave them: Wilson's interval.
+printf 'function score() return 0 end\n' >p/zero.lua
+scored '{lua: zero.lua}'
+check 'r["mean"] == 0 and r["ci95"][0] == 0 and abs(r["ci95"][1] - 0.2425) < 1e-4'
+printf 'function score() return 0.5 end\n' >p/half.lua
+scored '{lua: half.lua}'
+check 'r["mean"] == 0.5 and r["ci95"][0] < 0.4 and r["ci95"][1] > 0.6'

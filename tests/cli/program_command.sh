@@ -134,3 +134,9 @@ rm -rf p/.pawl "$XDG_DATA_HOME"
 expect 0 pawl init --json -C p
 expect 0 pawl run -C p '{"question": "Is 12 even?"}'
 says 'plain yes'
+
+# Without components there is nothing to improve; the line of the program and what to write.
+cp -r p none && rm -rf none/.pawl
+sed 's|^program:.*|program: {command: [python3, prog.py]}|' p/pawl.yaml >none/pawl.yaml
+expect 2 pawl validate --json -C none
+check 'r["error"]["line"] == 2 and "components: {" in r["error"]["hint"]'

@@ -167,6 +167,26 @@ static void test_reads_nothing_of_the_project_but_itself(void **state)
     bench_close(&b);
 }
 
+static void test_a_program_without_components_is_refused(void **state)
+{
+    (void)state;
+    static const char *const sections[] = {
+        "{'command': ['python3', '-c', 'pass']}",
+        "{'command': ['python3', '-c', 'pass'], 'components': {}}",
+    };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        struct pawl_error err = {0};
+        struct pawl_program *program;
+        json_t *section = json_of(sections[i]);
+        const struct pawl_program_settings settings = {.program = section, .project_dir = "/tmp"};
+        assert_int_equal(pawl_program_open(&settings, &program, &err), PAWL_ECONFIG);
+        assert_string_equal(err.field, "program.components");
+        assert_non_null(strstr(err.message, "no components"));
+        assert_non_null(strstr(err.hint, "components: {"));
+        json_decref(section);
+    }
+}
+
 struct one_of_many {
     struct bench *b;
     int number;
@@ -248,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_a_candidate_that_never_loads_fails_quickly),
         cmocka_unit_test(test_sealed_cases_never_share_a_process),
         cmocka_unit_test(test_reads_nothing_of_the_project_but_itself),
+        cmocka_unit_test(test_a_program_without_components_is_refused),
         cmocka_unit_test(test_many_threads_share_one_process_out_of_order),
         cmocka_unit_test(test_no_folder_is_left_behind),
     };
