@@ -27,6 +27,10 @@ static void render(const json_t *result, FILE *out)
     if (gain > 0)
         fprintf(out, "  smallest gain that the gate can certify with 80 %% power: %.1f points\n",
                 100 * gain);
+    if (cli_int(result, "set_aside") > 0)
+        fprintf(out, "  %lld cases of large clusters left out (max_per_cluster)\n",
+                cli_int(result, "set_aside"));
+    cli_print_clusters(result, out);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
     print_files(result, out);
     if (pawl_json_get_bool(result, "small", false))

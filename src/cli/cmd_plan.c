@@ -19,6 +19,7 @@ static void render(const json_t *result, FILE *out)
             100 * cli_real(result, "discordance"));
     else
         fputs("No gain can be certified with 80 % power: more cases are needed.\n", out);
+    cli_print_clusters(result, out);
     json_object_foreach((json_t *)power, gain, chance)
         fprintf(out, "  a true gain of %2.0f points is certified with probability %.2f\n",
                 100 * strtod(gain, NULL), json_number_value(chance));

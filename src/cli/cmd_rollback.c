@@ -2,8 +2,7 @@
 
 static void render(const json_t *result, FILE *out)
 {
-    fprintf(out, "%s is in force again instead of %s\n", cli_id(result, "incumbent"),
-            cli_id(result, "previous"));
+    cli_print_incumbent(result, " again", out);
 }
 
 const struct pawl_command pawl_cmd_rollback = {

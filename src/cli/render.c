@@ -38,6 +38,35 @@ void cli_print_money_and_time(const json_t *result, FILE *out)
     fprintf(out, ", %.1f s\n", cli_real(result, "wall_s"));
 }
 
+void cli_print_clusters(const json_t *result, FILE *out)
+{
+    const json_t *clusters = json_object_get(result, "clusters");
+    if (clusters == NULL) return;
+    long long largest = cli_int(clusters, "largest"), of_that = cli_int(clusters, "of_that_size");
+    fprintf(out, "  The largest cluster has %lld cases", largest);
+    if (of_that > 1) fprintf(out, " (as %lld others have)", of_that - 1);
+    fprintf(out, "; every other is weighed by it, so that all weigh like %.0f of its size.\n",
+            cli_real(clusters, "effective_cases"));
+    if (cli_real(clusters, "gain_with_it") > 0) {
+        fprintf(out,
+                "! With at most %lld cases of a cluster a gain of %.1f points could be certified",
+                cli_int(clusters, "max_per_cluster"), 100 * cli_real(clusters, "gain_with_it"));
+        if (cli_real(result, "smallest_certifiable_gain") > 0)
+            fprintf(out, " instead of %.1f", 100 * cli_real(result, "smallest_certifiable_gain"));
+        fprintf(
+            out,
+            ".\n  Before the first attempt: remove .pawl, write `max_per_cluster: %lld` into the\n"
+            "  section data of pawl.yaml, and run `pawl init` again.\n",
+            cli_int(clusters, "max_per_cluster"));
+    }
+}
+
+void cli_print_incumbent(const json_t *result, const char *how, FILE *out)
+{
+    fprintf(out, "%s is in force%s instead of %s\n", cli_id(result, "incumbent"), how,
+            cli_id(result, "previous"));
+}
+
 void cli_print_error(const struct pawl_error *error, FILE *out)
 {
     fputs("pawl: ", out);

@@ -31,6 +31,8 @@ static const struct pawl_option data_options[] = {
     PAWL_OPT_TEXT(struct pawl_config_data, dev, NULL, "case file of the dev tier"),
     PAWL_OPT_TEXT(struct pawl_config_data, gate, NULL, "case file of the gate tier"),
     PAWL_OPT_TEXT(struct pawl_config_data, vault, NULL, "case file of the vault tier"),
+    PAWL_OPT_INT(struct pawl_config_data, max_per_cluster, "0", 0, 1000000,
+                 "most cases of a sealed cluster; the rest is left out (0: no limit)"),
     PAWL_OPT_JSON(struct pawl_config_data, columns, "columns of a CSV file"),
     PAWL_OPT_JSON(struct pawl_config_data, tiers, "shares of train, dev, gate and vault"),
     {0}};

@@ -22,7 +22,8 @@ struct pawl_config_data {
     const char *file;                       /* one file, split by keyed hash ... */
     const char *train, *dev, *gate, *vault; /* ... or a file per tier */
     const json_t *columns;                  /* of a CSV file */
-    const json_t *tiers; /* {train: share, dev: share, gate: share, vault: share} or NULL */
+    int64_t max_per_cluster; /* of a sealed cluster; the rest is left out. 0: no limit */
+    const json_t *tiers;     /* {train: share, dev: share, gate: share, vault: share} or NULL */
 };
 struct pawl_config_budget {
     int64_t evaluations; /* logical; -1: no limit */

@@ -13,6 +13,7 @@
 
 #include "artifact/artifact.h"
 #include "base/option.h"
+#include "gate/plan.h"
 #include "improve/config.h"
 #include "improve/ledger.h"
 #include "io/channel.h"
@@ -100,6 +101,25 @@ void pawl_front_end(struct pawl_front_worker *worker);
 PAWL_MUST_CHECK enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role,
                                                 json_t *request, json_t **done,
                                                 struct pawl_error *err);
+
+/* --- power (front_power.c) ------------------------------------------------------------------------- */
+
+/* The next attempt, from the vault's status. */
+struct pawl_prospect {
+    struct pawl_plan plan;
+    size_t
+        *sizes; /* [plan.n] of the clusters, in the call's arena; NULL: every cluster weighs one */
+};
+PAWL_MUST_CHECK enum pawl_status pawl_front_prospect(struct pawl_call *call, const json_t *vault,
+                                                     double discordance,
+                                                     struct pawl_prospect *prospect,
+                                                     struct pawl_error *err);
+double pawl_front_power(struct pawl_call *call, const struct pawl_prospect *prospect, double gain);
+/* result: "smallest_certifiable_gain" (power .8), and where clusters cost power "clusters":
+ * {largest, of_that_size, effective_cases, max_per_cluster, gain_with_it}; the last two are null
+ * when a limit would not help much. */
+void pawl_front_certifiable(struct pawl_call *call, const struct pawl_prospect *prospect);
+double pawl_front_rounded(double value); /* to four digits */
 
 /* --- files with sealed cases (front_case_files.c) ------------------------------------------------ */
 

@@ -100,7 +100,7 @@ static json_t *seal_record(struct pawl_project *project, const json_t *sealed, j
                            const char *seed)
 {
     static const char *const kept[] = {"tiers",      "clusters", "commitment", "largest_cluster",
-                                       "public_key", "vault",    "custody"};
+                                       "public_key", "vault",    "custody",    "set_aside"};
     json_t *record = json_pack("{s:s, s:s, s:O}", "project", project->config.name, "seed", seed,
                                "providers", providers);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -184,8 +184,12 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         pawl_json_set(call->result, "tiers", json_incref(tiers));
         pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
-        pawl_json_set(call->result, "smallest_certifiable_gain",
-                      json_incref(json_object_get(vault, "smallest_certifiable_gain")));
+        json_t *set_aside = json_object_get(seal, "set_aside");
+        pawl_json_set(call->result, "set_aside",
+                      set_aside != NULL ? json_incref(set_aside) : json_integer(0));
+        struct pawl_prospect prospect;
+        status = pawl_front_prospect(call, vault, 0.2, &prospect, err);
+        if (status == PAWL_OK) pawl_front_certifiable(call, &prospect);
         pawl_json_set(call->result, "movable", pawl_front_movable_cases(call));
         pawl_json_set(call->result, "small",
                       json_boolean(pawl_json_get_int(vault, "gate_clusters", 0) < 40));

@@ -18,11 +18,6 @@ static const struct pawl_option plan_options[] = {
                   "share of cases on which candidate and incumbent differ"),
     {0}};
 
-static double rounded(double value)
-{
-    return round(value * 1e4) / 1e4;
-}
-
 /* What one attempt will take, from what was measured on visible cases; null while unknown. */
 static enum pawl_status cost_of_attempt(struct pawl_call *call, int64_t evaluations,
                                         struct pawl_error *err)
@@ -40,7 +35,7 @@ static enum pawl_status cost_of_attempt(struct pawl_call *call, int64_t evaluati
     return PAWL_OK;
 }
 
-static void power_table(struct pawl_call *call, const struct pawl_plan *plan)
+static void power_table(struct pawl_call *call, const struct pawl_prospect *prospect)
 {
     static const struct {
         const char *name;
@@ -48,8 +43,8 @@ static void power_table(struct pawl_call *call, const struct pawl_plan *plan)
     } rows[] = {{"0.05", 0.05}, {"0.08", 0.08}, {"0.10", 0.10}, {"0.15", 0.15}, {"0.20", 0.20}};
     json_t *power = json_object();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        double p = pawl_plan_power(plan, rows[i].gain, &call->arena);
-        pawl_json_set(power, rows[i].name, json_real(rounded(p)));
+        double p = pawl_front_power(call, prospect, rows[i].gain);
+        pawl_json_set(power, rows[i].name, json_real(pawl_front_rounded(p)));
     }
     pawl_json_set(call->result, "power", power);
 }
@@ -59,13 +54,15 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     const struct plan_options *options = values;
     json_t *vault;
     PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    struct pawl_prospect prospect;
+    enum pawl_status status =
+        pawl_front_prospect(call, vault, options->discordance, &prospect, err);
+    if (status != PAWL_OK) {
+        json_decref(vault);
+        return status;
+    }
     const char *look = pawl_json_get_text(vault, "look", "sequential");
-    struct pawl_plan plan = {.look = strcmp(look, "fixed") == 0 ? PAWL_LOOK_FIXED
-                                                                : PAWL_LOOK_SEQUENTIAL,
-                             .level = pawl_json_get_real(vault, "level", 0.05),
-                             .n = (size_t)pawl_json_get_int(vault, "gate_clusters", 0),
-                             .discordance = options->discordance};
-    double gain = pawl_plan_smallest_gain(&plan, 0.80, &call->arena);
+    const struct pawl_plan plan = prospect.plan;
     uint64_t wins = pawl_plan_smallest_wins(plan.look, plan.level);
     int64_t cases = pawl_json_get_int(vault, "gate_cases", 0);
     json_t *result = call->result;
@@ -73,10 +70,9 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     pawl_json_set(result, "gate_clusters", json_integer((json_int_t)plan.n));
     pawl_json_set(result, "look", json_string(look));
     pawl_json_set(result, "discordance", json_real(options->discordance));
-    pawl_json_set(result, "smallest_certifiable_gain",
-                  isnan(gain) ? json_null() : json_real(rounded(gain)));
-    power_table(call, &plan);
-    pawl_json_set(result, "next_threshold", json_real(rounded(1 / plan.level)));
+    pawl_front_certifiable(call, &prospect);
+    power_table(call, &prospect);
+    pawl_json_set(result, "next_threshold", json_real(pawl_front_rounded(1 / plan.level)));
     pawl_json_set(result, "next_attempt_needs", json_sprintf("%llu:0", (unsigned long long)wins));
     pawl_json_set(result, "attempts", json_incref(json_object_get(vault, "attempts")));
     pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));

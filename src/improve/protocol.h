@@ -53,6 +53,7 @@
  *                                          "custody":"..."}
  *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",
  *                                          "commitment"}
+ *   {"op":"sizes"}                         -> {"sizes":[...]} of the gate's clusters, largest first
  *   {"op":"status"}                        -> {"attempts","promotions","next_threshold","level",
  *                                          "gate_cases","gate_clusters","largest_cluster","planned",
  *                                          "attempts_left","epoch_open",...}

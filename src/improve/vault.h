@@ -19,7 +19,7 @@
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
- * vault_cases.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault.c.
+ * vault_cases.c, vault_clusters.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -126,6 +126,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     version, created_ms, last_ms (of the last release)
  *     shares [train, dev, gate, vault], tiers {name: cases}, clusters {name: clusters},
  *     largest_cluster, sealed_n (cases that were there when it was sealed)
+ *     max_per_cluster (0: no limit), set_aside (cases that it left out)
  *     max_attempts, evidence_bytes, case_bytes, chunks, cases_version    sizes of rows
  *     commitment {root, size}, epoch_open
  *     rule {alpha, policy, look}: fixed by the first attempt; before, null
@@ -210,6 +211,15 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, jso
                                                  struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file,
                                                 json_t **done, struct pawl_error *err);
+
+/* --- clusters (vault_clusters.c) ------------------------------------------------------------------- */
+
+/* Keep at most `limit` cases (0: all) of each sealed cluster, chosen by keyed hash. Gives how many
+ * were taken out of the set. */
+size_t pawl_vault_set_aside(struct pawl_vault *vault, struct pawl_vault_set *set, size_t limit);
+/* {"sizes":[...]}: cases of each gate cluster, the largest first. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_sizes(struct pawl_worker *worker, json_t **done,
+                                                  struct pawl_error *err);
 
 /* --- the rule of the next attempt (vault_plan.c) ----------------------------------------------------- */
 

@@ -1,9 +1,6 @@
 /* The rule of the next attempt, and what the vault tells anybody. */
 #include "improve/vault.h"
 
-#include "gate/plan.h"
-
-#include <math.h>
 #include <sodium.h>
 
 /* --- look and policy ------------------------------------------------------------------------------ */
@@ -107,14 +104,8 @@ int64_t pawl_vault_attempts_left(const struct pawl_vault *vault)
 
 /* --- status ---------------------------------------------------------------------------------------- */
 
-static void put_plan(struct pawl_vault *vault, const struct pawl_vault_plan *plan, json_t *out)
+static void put_plan(const struct pawl_vault_plan *plan, json_t *out)
 {
-    int64_t clusters = pawl_json_get_int(out, "gate_clusters", 0);
-    struct pawl_plan power = {.look = plan->look,
-                              .level = plan->level,
-                              .n = clusters < PAWL_PLAN_MAX ? (size_t)clusters : PAWL_PLAN_MAX,
-                              .discordance = 0.2};
-    double gain = pawl_plan_smallest_gain(&power, 0.8, &vault->arena);
     pawl_json_set(out, "alpha", json_real(plan->alpha));
     pawl_json_set(out, "level", json_real(plan->level));
     pawl_json_set(out, "next_threshold", json_real(1 / plan->level));
@@ -123,7 +114,6 @@ static void put_plan(struct pawl_vault *vault, const struct pawl_vault_plan *pla
     pawl_json_set(out, "not_guaranteed", json_string(plan->policy->not_guarantee));
     pawl_json_set(out, "look", json_string(pawl_gate_look_name(plan->look)));
     pawl_json_set(out, "log_histories", json_real(plan->log_histories));
-    pawl_json_set(out, "smallest_certifiable_gain", isnan(gain) ? json_null() : json_real(gain));
 }
 
 static json_t *public_figures(struct pawl_vault *vault)
@@ -164,7 +154,7 @@ enum pawl_status pawl_vault_status(struct pawl_worker *worker, json_t **done,
     if (status == PAWL_OK) status = pawl_vault_plan_next(&vault, &plan, err);
     if (status == PAWL_OK) {
         *done = public_figures(&vault);
-        put_plan(&vault, &plan, *done);
+        put_plan(&plan, *done);
     }
     pawl_vault_release(&vault);
     return status;

@@ -247,7 +247,8 @@ static void set_figures(struct pawl_vault *vault, const struct pawl_vault_set *s
 }
 
 static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *set,
-                         const struct figures *figures, const double shares[PAWL_N_TIERS])
+                         const struct figures *figures, const double shares[PAWL_N_TIERS],
+                         size_t set_aside)
 {
     vault->state = json_pack(
         "{s:i, s:I, s:i, s:[ffff], s:I, s:I, s:I, s:b, s:n, s:[]}", "version", 0, "created_ms",
@@ -255,6 +256,9 @@ static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *
         shares[PAWL_TIER_DEV], shares[PAWL_TIER_GATE], shares[PAWL_TIER_VAULT], "largest_cluster",
         (json_int_t)figures->largest_gate, "sealed_n", (json_int_t)set->cases.n, "max_attempts",
         (json_int_t)vault->worker->config.gate.max_attempts, "epoch_open", 1, "rule", "attempts");
+    pawl_json_set(vault->state, "max_per_cluster",
+                  json_integer(vault->worker->config.data.max_per_cluster));
+    pawl_json_set(vault->state, "set_aside", json_integer((json_int_t)set_aside));
     set_figures(vault, set, figures);
     return vault->state;
 }
@@ -274,6 +278,8 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
         json_object_get(state, "largest_cluster"), "public_key", signer.public_hex, "vault",
         vault->id, "custody", pawl_vault_custody(vault->home, vault->worker->project_dir),
         "few_clusters", clusters < PAWL_VAULT_CLUSTERS_FEW);
+    json_t *set_aside = json_object_get(state, "set_aside");
+    if (set_aside != NULL) pawl_json_set(out, "set_aside", json_incref(set_aside));
     pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));
     pawl_json_set(out, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, 0));
     sodium_memzero(&signer, sizeof signer);
@@ -296,10 +302,12 @@ static enum pawl_status seal_new(struct pawl_vault *vault, struct pawl_vault_set
     struct pawl_vault_write *writes;
     PAWL_TRY(read_configured(vault, set, err));
     PAWL_TRY(place_all(vault, set, shares, err));
+    size_t set_aside =
+        pawl_vault_set_aside(vault, set, (size_t)vault->worker->config.data.max_per_cluster);
     count(set, &figures);
     PAWL_TRY(check_figures(&figures, err));
     write_list(set, 0);
-    new_state(vault, set, &figures, shares);
+    new_state(vault, set, &figures, shares, set_aside);
     size_t n = pawl_vault_set_writes(vault, set, &writes);
     return pawl_vault_create(vault, master, writes, n, err);
 }
@@ -323,18 +331,65 @@ static enum pawl_status seal_first(struct pawl_worker *worker, json_t **done,
 
 /* --- again ------------------------------------------------------------------------------------------ */
 
-/* Cases by id: {id: index}. New reference. */
-static json_t *map_ids(const struct pawl_vault_set *set)
+/* What is sealed, for deciding about a case of a file. */
+struct known {
+    json_t *ids, *clusters, *contents, *sizes; /* by id, cluster, content, gate cluster */
+    double shares[PAWL_N_TIERS];
+    int64_t largest;
+};
+
+static void content_hex(const struct pawl_case *item, char hex[PAWL_HASH_HEX])
 {
-    json_t *map = json_object();
-    for (size_t i = 0; i < set->cases.n; i++)
-        pawl_json_set(map, set->cases.items[i].id, json_integer((json_int_t)i));
-    return map;
+    pawl_hash_hex(&item->content, hex);
+}
+
+static void know(struct known *known, const struct pawl_vault_set *set, size_t i)
+{
+    char hex[PAWL_HASH_HEX];
+    const struct pawl_case *item = &set->cases.items[i];
+    content_hex(item, hex);
+    pawl_json_set(known->ids, item->id, json_integer((json_int_t)i));
+    pawl_json_set(known->clusters, item->cluster, json_integer(set->tiers[i]));
+    pawl_json_set(known->contents, hex, json_string(item->cluster));
+    pawl_json_set(known->sizes, item->cluster,
+                  json_integer(pawl_json_get_int(known->sizes, item->cluster, 0) + 1));
+}
+
+static struct known known_of(const struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    struct known known = {.ids = json_object(),
+                          .clusters = json_object(),
+                          .contents = json_object(),
+                          .sizes = json_object(),
+                          .largest = pawl_json_get_int(vault->state, "largest_cluster", 1)};
+    const json_t *shares = json_object_get(vault->state, "shares");
+    for (size_t tier = 0; tier < PAWL_N_TIERS; tier++)
+        known.shares[tier] = json_number_value(json_array_get(shares, tier));
+    for (size_t i = 0; i < set->cases.n; i++) know(&known, set, i);
+    return known;
+}
+
+static void known_release(struct known *known)
+{
+    json_decref(known->ids);
+    json_decref(known->clusters);
+    json_decref(known->contents);
+    json_decref(known->sizes);
 }
 
 static bool same_case(const struct pawl_case *a, const struct pawl_case *b)
 {
     return pawl_hash_eq(&a->content, &b->content) && strcmp(a->cluster, b->cluster) == 0;
+}
+
+/* A case that the limit on its cluster left out. */
+static bool was_set_aside(const struct pawl_vault *vault, const struct known *known,
+                          const struct pawl_case *item)
+{
+    int64_t limit = pawl_json_get_int(vault->state, "max_per_cluster", 0);
+    int64_t tier = pawl_json_get_int(known->clusters, item->cluster, PAWL_TIER_TRAIN);
+    return limit > 0 && (tier == PAWL_TIER_GATE || tier == PAWL_TIER_VAULT) &&
+           pawl_json_get_int(known->sizes, item->cluster, 0) >= limit;
 }
 
 /* The files must still hold what was sealed, and nothing that the vault does not know. */
@@ -344,16 +399,17 @@ static enum pawl_status compare_files(const struct pawl_vault *vault,
 {
     int64_t sealed_n = pawl_json_get_int(vault->state, "sealed_n", 0);
     int64_t unknown = 0, kept = 0;
-    json_t *ids = map_ids(set);
+    struct known known = known_of(vault, set);
     for (size_t i = 0; i < files->cases.n; i++) {
         const struct pawl_case *item = &files->cases.items[i];
-        int64_t at = pawl_json_get_int(ids, item->id, -1);
+        int64_t at = pawl_json_get_int(known.ids, item->id, -1);
+        if (at < 0 && was_set_aside(vault, &known, item)) continue;
         if (at < 0 || !same_case(item, &set->cases.items[at]))
             unknown++;
         else if (at < sealed_n)
             kept++;
     }
-    json_decref(ids);
+    known_release(&known);
     if (unknown == 0 && kept == sealed_n) return PAWL_OK;
     pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data",
                  "The case files changed after they were sealed: %lld cases are new or different, "
@@ -399,52 +455,6 @@ enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, stru
 }
 
 /* --- adding ------------------------------------------------------------------------------------------ */
-
-/* What is known, for deciding about each new case. */
-struct known {
-    json_t *ids, *clusters, *contents, *sizes; /* by id, cluster, content, gate cluster */
-    double shares[PAWL_N_TIERS];
-    int64_t largest;
-};
-
-static void content_hex(const struct pawl_case *item, char hex[PAWL_HASH_HEX])
-{
-    pawl_hash_hex(&item->content, hex);
-}
-
-static void know(struct known *known, const struct pawl_vault_set *set, size_t i)
-{
-    char hex[PAWL_HASH_HEX];
-    const struct pawl_case *item = &set->cases.items[i];
-    content_hex(item, hex);
-    pawl_json_set(known->ids, item->id, json_integer((json_int_t)i));
-    pawl_json_set(known->clusters, item->cluster, json_integer(set->tiers[i]));
-    pawl_json_set(known->contents, hex, json_string(item->cluster));
-    pawl_json_set(known->sizes, item->cluster,
-                  json_integer(pawl_json_get_int(known->sizes, item->cluster, 0) + 1));
-}
-
-static struct known known_of(const struct pawl_vault *vault, const struct pawl_vault_set *set)
-{
-    struct known known = {.ids = json_object(),
-                          .clusters = json_object(),
-                          .contents = json_object(),
-                          .sizes = json_object(),
-                          .largest = pawl_json_get_int(vault->state, "largest_cluster", 1)};
-    const json_t *shares = json_object_get(vault->state, "shares");
-    for (size_t tier = 0; tier < PAWL_N_TIERS; tier++)
-        known.shares[tier] = json_number_value(json_array_get(shares, tier));
-    for (size_t i = 0; i < set->cases.n; i++) know(&known, set, i);
-    return known;
-}
-
-static void known_release(struct known *known)
-{
-    json_decref(known->ids);
-    json_decref(known->clusters);
-    json_decref(known->contents);
-    json_decref(known->sizes);
-}
 
 /* A case that is known, a copy of one elsewhere, or one too many for its sealed cluster stays out. */
 static bool is_welcome(const struct known *known, const struct pawl_case *item, enum pawl_tier tier)
