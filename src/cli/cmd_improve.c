@@ -4,10 +4,12 @@
 
 static void render(const json_t *result, FILE *out)
 {
-    const char *verdict = cli_text(result, "verdict");
+    const char *verdict = cli_text(result, "verdict"), *note = cli_text(result, "note");
     fprintf(out, "run %s (%s, seed %lld): ", cli_text(result, "run"), cli_text(result, "operator"),
             cli_int(result, "seed"));
-    if (strcmp(verdict, "promote") == 0) {
+    if (note[0] != '\0') {
+        fprintf(out, "answered before\n  %s\n", note);
+    } else if (strcmp(verdict, "promote") == 0) {
         fprintf(out, "promoted\n  %s is in force instead of %s\n", cli_id(result, "best"),
                 cli_id(result, "started_from"));
         fputs("  see: pawl diff, pawl certificate; undo: pawl rollback --reason WHY\n", out);

@@ -168,6 +168,16 @@ struct pawl_offer {
 PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
                                                     const struct pawl_offer *offer,
                                                     json_t **statement, struct pawl_error *err);
+/*
+ * What a verdict means for `candidate`, which may have been answered with the stored verdict on a text
+ * that answers dev alike, or with its own that is no longer in force.
+ *
+ * Gives   *certified: this very text was promoted by the gate. *note: why no pointer was moved and
+ *         what can be done, in the call's arena; NULL where the verdict says it all.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statement,
+                                                    const char *candidate, bool *certified,
+                                                    const char **note, struct pawl_error *err);
 /* What the vault tells anybody: attempts, thresholds, sizes. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                                          struct pawl_error *err);

@@ -170,6 +170,42 @@ enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_of
     return PAWL_OK;
 }
 
+static const char *note_on_another(struct pawl_arena *arena, const json_t *statement)
+{
+    const char *judged = pawl_json_get_text(statement, "candidate", "");
+    const char *verdict = pawl_json_get_text(statement, "verdict", "no");
+    const char *said = pawl_arena_printf(
+        arena,
+        "This text answers dev exactly as %.12s does and gets the stored verdict on that one "
+        "(attempt %lld: %s); no attempt was spent and no pointer was moved. ",
+        judged, (long long)pawl_json_get_int(statement, "attempt", 0), verdict);
+    if (strcmp(verdict, "promote") == 0)
+        return pawl_arena_printf(arena,
+                                 "%s`pawl promote %.12s --reason TEXT` puts the certified "
+                                 "text in force.",
+                                 said, judged);
+    return pawl_arena_printf(arena, "%sOnly a text that answers otherwise is a new question.",
+                             said);
+}
+
+enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statement,
+                                    const char *candidate, bool *certified, const char **note,
+                                    struct pawl_error *err)
+{
+    char incumbent[PAWL_HASH_HEX];
+    bool is_own = strcmp(pawl_json_get_text(statement, "candidate", ""), candidate) == 0;
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
+    *certified = is_own && strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
+    *note = is_own ? NULL : note_on_another(&call->arena, statement);
+    if (*certified && strcmp(incumbent, candidate) != 0)
+        *note = pawl_arena_printf(
+            &call->arena,
+            "This text was certified in attempt %lld and has been taken out of force since; the "
+            "stored verdict moves no pointer. `pawl promote %.12s --reason TEXT` puts it back.",
+            (long long)pawl_json_get_int(statement, "attempt", 0), candidate);
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                          struct pawl_error *err)
 {
@@ -198,11 +234,33 @@ static enum pawl_status measure_on_dev(struct pawl_call *call, const char *hex, 
     return pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, request, measured, err);
 }
 
+static enum pawl_status fill_gate_result(struct pawl_call *call, const json_t *statement,
+                                         const char *candidate, const char *incumbent,
+                                         struct pawl_error *err)
+{
+    json_t *vault, *result = call->result;
+    bool certified;
+    const char *note;
+    PAWL_TRY(pawl_front_explain(call, statement, candidate, &certified, &note, err));
+    PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    pawl_json_set(result, "artifact", json_string(candidate));
+    pawl_json_set(result, "incumbent", json_string(incumbent));
+    pawl_json_set(result, "verdict", json_string(pawl_json_get_text(statement, "verdict", "no")));
+    pawl_json_set(result, "judged", json_string(pawl_json_get_text(statement, "candidate", "")));
+    pawl_json_set(result, "note", note != NULL ? json_string(note) : json_null());
+    pawl_json_set(result, "attempt", json_integer(pawl_json_get_int(statement, "attempt", 0)));
+    pawl_json_set(result, "attempts_left",
+                  json_integer(pawl_json_get_int(vault, "attempts_left", 0)));
+    pawl_json_set(result, "certificate", certified ? json_string(candidate) : json_null());
+    json_decref(vault);
+    return certified ? PAWL_OK : PAWL_ENOTPROMOTED;
+}
+
 static enum pawl_status run_gate(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct gate_options *options = values;
     char candidate[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
-    json_t *measured, *statement, *vault;
+    json_t *measured, *statement;
     PAWL_TRY(pawl_front_find(call->project, options->artifact, candidate, err));
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     PAWL_TRY(measure_on_dev(call, candidate, &measured, err));
@@ -212,21 +270,7 @@ static enum pawl_status run_gate(struct pawl_call *call, const void *values, str
     enum pawl_status status = pawl_front_attempt(call, &offer, &statement, err);
     json_decref(measured);
     PAWL_TRY(status);
-    status = pawl_front_vault_status(call, &vault, err);
-    if (status == PAWL_OK) {
-        const char *verdict = pawl_json_get_text(statement, "verdict", "no");
-        pawl_json_set(call->result, "artifact", json_string(candidate));
-        pawl_json_set(call->result, "incumbent", json_string(incumbent));
-        pawl_json_set(call->result, "verdict", json_string(verdict));
-        pawl_json_set(call->result, "attempt",
-                      json_integer(pawl_json_get_int(statement, "attempt", 0)));
-        pawl_json_set(call->result, "attempts_left",
-                      json_integer(pawl_json_get_int(vault, "attempts_left", 0)));
-        bool promoted = strcmp(verdict, "promote") == 0;
-        pawl_json_set(call->result, "certificate", promoted ? json_string(candidate) : json_null());
-        if (!promoted) status = PAWL_ENOTPROMOTED;
-        json_decref(vault);
-    }
+    status = fill_gate_result(call, statement, candidate, incumbent, err);
     json_decref(statement);
     return status;
 }

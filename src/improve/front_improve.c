@@ -200,6 +200,7 @@ struct offers {
     json_t *row;
     const char *run;
     bool is_recorded;  /* the run, in store and ledger */
+    const char *note;  /* on the verdict, when that is stored; or NULL */
     json_t *statement; /* of the last attempt; NULL: none was made */
 };
 
@@ -228,6 +229,23 @@ static enum pawl_status answer_begin(struct offers *offers, struct pawl_front_wo
     return send_answer(worker, json_object(), err);
 }
 
+/* A verdict on another text that answers alike is not one on this: it is kept as a note alone. */
+static enum pawl_status ask_gate(struct offers *offers, const struct pawl_offer *offer,
+                                 bool *certified, struct pawl_error *err)
+{
+    json_t *statement;
+    PAWL_TRY(pawl_front_attempt(offers->call, offer, &statement, err));
+    enum pawl_status status = pawl_front_explain(offers->call, statement, offer->candidate,
+                                                 certified, &offers->note, err);
+    bool is_own = strcmp(pawl_json_get_text(statement, "candidate", ""), offer->candidate) == 0;
+    if (is_own) {
+        json_decref(offers->statement);
+        offers->statement = json_incref(statement);
+    }
+    json_decref(statement);
+    return status;
+}
+
 static enum pawl_status answer_offer(struct offers *offers, struct pawl_front_worker *worker,
                                      const json_t *offered, struct pawl_error *err)
 {
@@ -235,12 +253,9 @@ static enum pawl_status answer_offer(struct offers *offers, struct pawl_front_wo
                                .behaviour = pawl_json_get_text(offered, "behaviour", ""),
                                .pace_us = pawl_json_get_int(offered, "pace_us", 1000),
                                .run = offers->run};
-    json_t *statement;
-    PAWL_TRY(pawl_front_attempt(offers->call, &offer, &statement, err));
-    json_decref(offers->statement);
-    offers->statement = statement;
-    bool promoted = strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0;
-    return send_answer(worker, json_pack("{s:b}", "promoted", promoted), err);
+    bool certified;
+    PAWL_TRY(ask_gate(offers, &offer, &certified, err));
+    return send_answer(worker, json_pack("{s:b}", "promoted", certified), err);
 }
 
 static enum pawl_status answer_engine(void *context, struct pawl_front_worker *worker,
@@ -261,27 +276,31 @@ static bool is_of_run(void *context, const json_t *body)
     return strcmp(run, context) == 0;
 }
 
-static const char *verdict_of(const json_t *statement)
+/* An offer that got the stored verdict on another text was not promoted, and cost no attempt. */
+static const char *verdict_of(const struct offers *offers, const json_t *done)
 {
-    if (statement == NULL) return "none";
-    return strcmp(pawl_json_get_text(statement, "verdict", "no"), "promote") == 0 ? "promote"
-                                                                                  : "no";
+    bool paused = strcmp(pawl_json_get_text(done, "state", ""), "paused") == 0;
+    bool offered = json_is_string(json_object_get(done, "offered"));
+    if (offers->statement == NULL) return offered && !paused ? "no" : "none";
+    return strcmp(pawl_json_get_text(offers->statement, "verdict", "no"), "promote") == 0
+               ? "promote"
+               : "no";
 }
 
-static void fill_result(struct pawl_call *call, const json_t *row, const json_t *done,
-                        const json_t *statement)
+static void fill_result(const struct offers *offers, const json_t *done)
 {
     static const char *const totals[] = {"best",   "evaluations", "tokens",        "usd",
                                          "wall_s", "candidates",  "resumed_steps", "dev"};
-    const json_t *run = json_object_get(row, "run");
-    json_t *result = call->result;
-    const char *verdict = verdict_of(statement);
-    pawl_json_set(result, "run", json_incref(json_object_get(row, "id")));
+    const json_t *run = json_object_get(offers->row, "run"), *statement = offers->statement;
+    json_t *result = offers->call->result;
+    const char *verdict = verdict_of(offers, done);
+    pawl_json_set(result, "run", json_incref(json_object_get(offers->row, "id")));
     pawl_json_set(result, "operator", json_incref(json_object_get(run, "operator")));
     pawl_json_set(result, "seed", json_incref(json_object_get(run, "seed")));
     pawl_json_set(result, "started_from", json_incref(json_object_get(run, "started_from")));
     pawl_json_set(result, "state", json_incref(json_object_get(done, "state")));
     pawl_json_set(result, "verdict", json_string(verdict));
+    pawl_json_set(result, "note", offers->note != NULL ? json_string(offers->note) : json_null());
     pawl_json_set(result, "attempts", json_integer(statement != NULL ? 1 : 0));
     for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) {
         json_t *value = json_object_get(done, totals[i]);
@@ -388,13 +407,13 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row, bool is
         json_decref(body);
     }
     if (status == PAWL_OK) {
-        fill_result(call, row, done, offers.statement);
+        fill_result(&offers, done);
         status = record_end(call, row, done, err);
     } else if (status == PAWL_EUNDECIDED) {
         pawl_json_set(call->result, "verdict", json_string("undecided"));
     }
     if (status == PAWL_OK)
-        status = status_of_end(done, verdict_of(offers.statement), offers.run, err);
+        status = status_of_end(done, verdict_of(&offers, done), offers.run, err);
     else if (offers.is_recorded && err != NULL && err->hint[0] == '\0')
         pawl_hint(err, "Go on with: pawl improve --resume %s", offers.run);
     json_decref(done);
