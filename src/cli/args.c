@@ -7,11 +7,11 @@
 static enum pawl_status usage(struct pawl_error *err, const char *what, const char *word)
 {
     pawl_fail(err, PAWL_EUSAGE, "%s \"%s\".", what, word);
-    pawl_hint(err, "`pawl --help` lists commands, `pawl COMMAND --help` their options.");
+    pawl_hint(err, "`pawl help` lists the commands, `pawl help COMMAND` says what one takes.");
     return PAWL_EUSAGE;
 }
 
-static const json_t *find_by_name(const json_t *list, const char *name)
+const json_t *cli_find(const json_t *list, const char *name)
 {
     size_t i;
     json_t *item;
@@ -83,7 +83,7 @@ static enum pawl_status take_option(struct words *words, const char *flag, const
     char name[64];
     const char *equals = strchr(flag, '=');
     option_name(flag + 2, equals != NULL ? (size_t)(equals - flag - 2) : strlen(flag + 2), name);
-    const json_t *option = find_by_name(options, name);
+    const json_t *option = cli_find(options, name);
     if (option == NULL) return unknown_option(options, flag, err);
     const char *type = pawl_json_get_text(option, "type", "");
     const char *value = equals != NULL ? equals + 1 : NULL;
@@ -97,10 +97,9 @@ static enum pawl_status take_option(struct words *words, const char *flag, const
     return PAWL_OK;
 }
 
-/* The n-th word of a list of names separated by spaces. */
-static bool nth_word(const char *names, size_t n, char out[64])
+bool cli_positional(const json_t *table, size_t n, char out[CLI_NAME_MAX])
 {
-    struct pawl_str rest = pawl_str_of(names), word;
+    struct pawl_str rest = pawl_str_of(cli_text(table, "positional")), word;
     while (pawl_str_split(&rest, ' ', &word)) {
         if (word.len == 0) continue;
         if (n-- > 0) continue;
@@ -129,8 +128,7 @@ static enum pawl_status take_positional(const char *word, size_t index, const js
                                         json_t *values, struct pawl_error *err)
 {
     char name[64];
-    if (!nth_word(cli_text(table, "positional"), index, name))
-        return usage(err, "Unexpected argument", word);
+    if (!cli_positional(table, index, name)) return usage(err, "Unexpected argument", word);
     bool is_input = strcmp(name, "input") == 0;
     json_t *value = is_input && strcmp(word, "-") == 0 ? read_lines(stdin)
                                                        : pawl_json_string(pawl_str_of(word));
@@ -160,7 +158,7 @@ static enum pawl_status take_verb(const char *word, const json_t *verbs, struct 
 {
     const char *names[64];
     size_t n = json_array_size(verbs);
-    args->table = find_by_name(verbs, word);
+    args->table = cli_find(verbs, word);
     args->verb = word;
     if (args->table != NULL) return PAWL_OK;
     for (size_t i = 0; i < n && i < 64; i++)
@@ -192,11 +190,15 @@ enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cl
             only_words = true;
         } else if (!only_words && take_global(&words, word, args)) {
             continue;
+        } else if (!only_words && (strcmp(word, "-C") == 0 || strcmp(word, "--config") == 0)) {
+            return usage(err, "A value is missing for", word);
         } else if (!only_words && is_flag(word)) {
             if (args->verb == NULL || strncmp(word, "--", 2) != 0)
                 return usage(err, "Unknown option", word);
             PAWL_TRY(take_option(&words, word, json_object_get(args->table, "options"),
                                  args->values, err));
+        } else if (args->verb == NULL && !args->help && strcmp(word, "help") == 0) {
+            args->help = true; /* `pawl help`, `pawl help COMMAND` */
         } else if (args->verb == NULL) {
             PAWL_TRY(take_verb(word, verbs, args, err));
         } else {
@@ -204,66 +206,4 @@ enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cl
         }
     }
     return PAWL_OK;
-}
-
-/* --- help -------------------------------------------------------------------------------------- */
-
-static void print_options(const json_t *options, FILE *out)
-{
-    size_t i;
-    json_t *option;
-    json_array_foreach((json_t *)options, i, option)
-    {
-        char flag[80];
-        snprintf(flag, sizeof flag, "--%s", cli_text(option, "name"));
-        for (char *c = flag; *c != '\0'; c++) *c = *c == '_' ? '-' : *c;
-        const char *choices = pawl_json_get_text(option, "choices", NULL);
-        const char *type = cli_text(option, "type");
-        fprintf(out, "  %-18s %s", flag, cli_text(option, "help"));
-        if (choices != NULL) fprintf(out, " (%s)", choices);
-        const char *fallback = pawl_json_get_text(option, "default", NULL);
-        if (fallback != NULL && strcmp(type, "bool") != 0) fprintf(out, " [%s]", fallback);
-        fputc('\n', out);
-    }
-}
-
-static void print_command_help(const struct cli_args *args, FILE *out)
-{
-    const json_t *options = json_object_get(args->table, "options");
-    fprintf(out, "pawl %s", args->verb);
-    char name[64];
-    for (size_t i = 0; nth_word(cli_text(args->table, "positional"), i, name); i++)
-        fprintf(out, " [%s]", name);
-    fprintf(out, " [options]: %s\n", cli_text(args->table, "summary"));
-    for (size_t i = 0; pawl_commands[i] != NULL; i++) {
-        if (strcmp(pawl_commands[i]->name, args->verb) == 0 && pawl_commands[i]->about != NULL)
-            fprintf(out, "\n%s\n", pawl_commands[i]->about);
-    }
-    fputs("\nOptions:\n", out);
-    print_options(options, out);
-    fputs("  -C DIR             the project folder [.]\n"
-          "  --config FILE      the configuration's name [pawl.yaml]\n"
-          "  --json             one JSON object on standard output, nothing else\n"
-          "  --quiet            no progress on standard error\n",
-          out);
-    fprintf(out, "\nExample:\n  %s\n", cli_text(args->table, "example"));
-}
-
-void cli_print_help(const json_t *verbs, const struct cli_args *args, FILE *out)
-{
-    size_t i;
-    json_t *verb;
-    if (args->table != NULL) {
-        print_command_help(args, out);
-        return;
-    }
-    fputs("pawl: improve prompts, demonstrations and programs; keep a change only when a held-out\n"
-          "evaluation that the optimiser cannot see goes up.\n\n"
-          "Usage: pawl COMMAND [options]\n\nCommands:\n",
-          out);
-    json_array_foreach((json_t *)verbs, i, verb)
-        fprintf(out, "  %-12s %s\n", cli_text(verb, "name"), cli_text(verb, "summary"));
-    fputs("\nEvery command takes -C DIR, --json, --quiet and --help.\n"
-          "\nExample:\n  pawl init --template scripted && pawl improve && pawl diff\n",
-          out);
 }

@@ -36,6 +36,14 @@ struct cli_args {
 /* Fails PAWL_EUSAGE with a hint. `verbs` is the list that pawl_call("verbs") gives. */
 enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cli_args *args,
                            struct pawl_error *err);
+enum { CLI_NAME_MAX = 64 };
+/* The name of a verb's n-th positional argument; false when it has no more. */
+bool cli_positional(const json_t *table, size_t n, char out[CLI_NAME_MAX]);
+/* The object of a list with this "name", or NULL. */
+const json_t *cli_find(const json_t *list, const char *name);
+
+/* --- help (help.c) ------------------------------------------------------------------------------- */
+
 void cli_print_help(const json_t *verbs, const struct cli_args *args, FILE *out);
 
 /* --- progress (progress.c) ----------------------------------------------------------------------- */

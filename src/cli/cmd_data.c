@@ -10,6 +10,8 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_data = {
     .name = "data",
-    .about = "New clusters are placed by the same keyed hash; no case ever moves.",
+    .about = "FILE is JSON Lines or CSV like the one that was sealed. New clusters are placed in "
+             "train, dev and gate\n"
+             "by the same keyed hash; cases that are known already are refused and counted.",
     .render = render,
 };

@@ -10,6 +10,7 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_diff = {
     .name = "diff",
-    .about = NULL,
+    .about =
+        "The first is before, the second after; without ids, the seed against what is in force.",
     .render = render,
 };

@@ -16,6 +16,9 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_doctor = {
     .name = "doctor",
-    .about = NULL,
+    .about = "Says how far the kernel confines operators, which models are here, and whether a "
+             "copy of sealed\n"
+             "cases lies where an operator could read it. Copies are found by hash: one that was "
+             "changed is not.",
     .render = render,
 };

@@ -9,6 +9,8 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_ledger = {
     .name = "ledger",
-    .about = NULL,
+    .about = "Every seal, run, verdict, promotion and rollback is a record that names the hash of "
+             "the one before.\n"
+             "verify recomputes them all; export writes them, one JSON object a line.",
     .render = render,
 };

@@ -19,6 +19,6 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_lineage = {
     .name = "lineage",
-    .about = NULL,
+    .about = "Runs and parents that made the artifact, and every attempt at the gate.",
     .render = render,
 };

@@ -14,6 +14,6 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_log = {
     .name = "log",
-    .about = NULL,
+    .about = "The id in the first column goes with --resume, --fork and RUN/best.",
     .render = render,
 };

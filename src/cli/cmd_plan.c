@@ -35,6 +35,8 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_plan = {
     .name = "plan",
-    .about = NULL,
+    .about = "Assumes that candidate and incumbent differ on a share of the cases (--discordance). "
+             "Asks no model and\n"
+             "spends no attempt.",
     .render = render,
 };

@@ -12,6 +12,7 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_show = {
     .name = "show",
-    .about = NULL,
+    .about =
+        "Prints every component with its text. Ids are hash prefixes of at least 6 characters.",
     .render = render,
 };

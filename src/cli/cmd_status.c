@@ -15,6 +15,8 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_status = {
     .name = "status",
-    .about = NULL,
+    .about = "An attempt is one question to the gate; they are counted over the life of the sealed "
+             "set. The next one\n"
+             "promotes when its evidence reaches the threshold that is shown.",
     .render = render,
 };

@@ -7,6 +7,7 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_validate = {
     .name = "validate",
-    .about = NULL,
+    .about = "Reads pawl.yaml and checks models, metric, operator and program. Asks no model, "
+             "writes nothing.",
     .render = render,
 };

@@ -37,7 +37,7 @@ struct promote_options {
 };
 static const struct pawl_option promote_options[] = {
     {"id", PAWL_OPTION_TEXT, offsetof(struct promote_options, id), NULL, 0, 0, NULL,
-     "what to put in force", true},
+     "what to put in force: an id, anchor, seed or RUN/best", true},
     {"reason", PAWL_OPTION_TEXT, offsetof(struct promote_options, reason), NULL, 0, 0, NULL,
      "why; it is recorded", true},
     {0}};
@@ -57,7 +57,7 @@ const struct pawl_verb pawl_verb_promote = {
     .name = "promote",
     .summary = "put an artifact in force without the gate; recorded as ungated",
     .positional = "id",
-    .example = "pawl promote 3f9a2c --reason 'hotfix reviewed by two people'",
+    .example = "pawl promote last/best --reason 'hotfix reviewed by two people'",
     .needs_project = true,
     .needs_store = true,
     .options = promote_options,
@@ -257,7 +257,7 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
 
 const struct pawl_verb pawl_verb_certificate = {
     .name = "certificate",
-    .summary = "the evidence of a promotion",
+    .summary = "what a promotion rests on: rule, attempt, commitments, signature",
     .positional = "id",
     .example = "pawl certificate incumbent",
     .needs_project = true,

@@ -140,7 +140,7 @@ static enum pawl_status run_data(struct pawl_call *call, const void *values, str
 
 const struct pawl_verb pawl_verb_data = {
     .name = "data",
-    .summary = "append cases; new clusters are placed, no case ever moves",
+    .summary = "add: append new cases to a sealed project; no case ever moves",
     .positional = "action file",
     .example = "pawl data add new-cases.jsonl",
     .needs_project = true,

@@ -220,7 +220,7 @@ struct gate_options {
 };
 static const struct pawl_option gate_options[] = {
     {"artifact", PAWL_OPTION_TEXT, offsetof(struct gate_options, artifact), NULL, 0, 0, NULL,
-     "the candidate: a hash prefix or RUN/best", true},
+     "the candidate: an id, or RUN/best (last/best: of the newest run)", true},
     {0}};
 
 /* The dev outputs name the candidate's behaviour; their pace sets the attempt's deadline. */
@@ -279,7 +279,7 @@ const struct pawl_verb pawl_verb_gate = {
     .name = "gate",
     .summary = "put an artifact before the gate: one attempt, one bit",
     .positional = "artifact",
-    .example = "pawl gate 3f9a2c",
+    .example = "pawl gate last/best",
     .needs_project = true,
     .needs_store = true,
     .options = gate_options,

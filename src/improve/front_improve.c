@@ -17,7 +17,8 @@ struct improve_options {
     bool force;
 };
 static const struct pawl_option improve_options[] = {
-    PAWL_OPT_TEXT(struct improve_options, operator, NULL, "what proposes changes"),
+    PAWL_OPT_TEXT(struct improve_options, operator, NULL,
+                  "what proposes changes: bootstrap, gepa; default: improve.operator of pawl.yaml"),
     PAWL_OPT_JSON(struct improve_options, set, "a setting of the operator, KEY=VALUE (repeatable)"),
     PAWL_OPT_TEXT(struct improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
     PAWL_OPT_INT(struct improve_options, seed, "0", 0, 9e15, "seed of the run"),
@@ -443,7 +444,7 @@ const struct pawl_verb pawl_verb_improve = {
     .name = "improve",
     .summary = "run an operator; a better candidate rolls forward if the gate says so",
     .positional = "",
-    .example = "pawl improve --operator gepa --budget evaluations=3000,usd=2",
+    .example = "pawl improve --operator gepa --budget evaluations=2000,minutes=20",
     .needs_project = true,
     .needs_store = true,
     .options = improve_options,

@@ -205,7 +205,8 @@ struct init_options {
 };
 static const struct pawl_option init_options[] = {
     PAWL_OPT_TEXT(struct init_options, dir, ".", "the project folder"),
-    PAWL_OPT_TEXT(struct init_options, template, NULL, "write a project to start from"),
+    PAWL_OPT_TEXT(struct init_options, template, NULL,
+                  "write a project to start from: scripted (needs no model) or sentiment"),
     PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
     PAWL_OPT_BOOL(struct init_options, allow_remote, "false",
                   "agree that remote providers see sealed prompts; it is recorded"),
@@ -251,9 +252,9 @@ static enum pawl_status run_init(struct pawl_call *call, const void *values, str
 
 const struct pawl_verb pawl_verb_init = {
     .name = "init",
-    .summary = "make what is missing in a folder and seal the tiers",
+    .summary = "make a project of a folder: split its cases into tiers and seal the gate's",
     .positional = "",
-    .example = "pawl init --template sentiment",
+    .example = "pawl init --template scripted",
     .options = init_options,
     .options_bytes = sizeof(struct init_options),
     .run = run_init,
