@@ -181,9 +181,9 @@ static void walk(struct search *search, const char *dir, int depth)
 }
 
 /* The project, and the folder of each case file that lies elsewhere. */
-static void walk_all(struct search *search, const struct pawl_project *project)
+static void walk_all(struct search *search, struct pawl_project *project)
 {
-    json_t *files = pawl_front_case_files((struct pawl_project *)project), *file;
+    json_t *files = pawl_front_case_files(project), *file;
     size_t i;
     search->configured = json_object();
     json_array_foreach(files, i, file)
@@ -226,15 +226,18 @@ enum pawl_status pawl_front_case_copies(struct pawl_call *call, json_t **copies,
 
 /* --- moving -------------------------------------------------------------------------------------- */
 
-/* A configured file that is there and lies in the project: its real path, else NULL. */
+/* A configured file that is there, lies in the project, and is not where we would move it: its real
+ * path, else NULL. */
 static const char *movable(struct pawl_call *call, const char *key)
 {
     const char *file = configured(call->project, key);
     if (file == NULL) return NULL;
     char *real = realpath(pawl_path_join(&call->arena, call->project->dir, file), NULL);
+    char *home = realpath(pawl_front_vault_home(&call->arena), NULL);
     const char *path = NULL;
-    if (real != NULL && inside(call->project->dir, real))
+    if (real != NULL && inside(call->project->dir, real) && (home == NULL || !inside(home, real)))
         path = pawl_arena_strdup(&call->arena, real);
+    free(home);
     free(real);
     return path;
 }

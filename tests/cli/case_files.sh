@@ -49,6 +49,14 @@ cp p/pawl.yaml before.yaml
 expect 2 pawl init --json --move-cases -C p
 check 'r["error"]["field"] == "data.file" and r["error"]["line"] == 5'
 cmp -s before.yaml p/pawl.yaml && [ -e p/data/all.jsonl ] || fail "it was changed all the same"
+# A data folder inside the project is an odd place, and no reason to lose the file.
+(
+    export XDG_DATA_HOME="$work/p/.home"
+    fresh 'data: {file: data/all.jsonl}'
+    for i in 1 2; do expect 0 pawl init --json --move-cases -C p; done
+    check 'r["moved"] == [] and r["movable"] == []'
+    cmp -s p/.home/pawl/vaults/*/cases/file-all.jsonl before.jsonl || fail "the file is gone"
+) || exit 1
 # Only files with sealed cases move.
 fresh 'data: {train: data/train.jsonl, dev: data/dev.jsonl, gate: data/gate.jsonl}'
 own_project q 20 30 100 <p/model.lua
