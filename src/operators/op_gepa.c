@@ -74,6 +74,7 @@ struct gepa {
     struct pawl_host *host;
     const struct gepa_options *opt;
     struct pawl_pareto pareto;
+    uint32_t best;            /* member with the largest mean, the oldest of equals */
     struct pawl_arena *arena; /* run */
     struct pawl_arena step;
     uint32_t *pool;   /* [capacity] host candidate of each pareto member */
@@ -136,7 +137,8 @@ static enum pawl_status admit(struct gepa *g, uint32_t candidate, uint32_t curso
                               struct pawl_error *err)
 {
     PAWL_TRY(pawl_host_score_dev(g->host, candidate, g->scores, mean, err));
-    pawl_pareto_add(&g->pareto, g->scores, *mean);
+    uint32_t member = pawl_pareto_add(&g->pareto, g->scores, *mean);
+    if (*mean > g->pareto.means[g->best]) g->best = member;
     remember(g, candidate, cursor);
     return PAWL_OK;
 }
@@ -316,11 +318,7 @@ static uint32_t choose_parent(struct gepa *g)
 {
     if (strcmp(g->opt->parent, "pareto") == 0)
         return pawl_pareto_draw(&g->pareto, pawl_host_random(g->host));
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < g->pareto.n_candidates; i++) {
-        if (g->pareto.means[i] > g->pareto.means[best]) best = i;
-    }
-    return best;
+    return g->best;
 }
 
 static enum pawl_status run_minibatch(struct gepa *g, uint32_t candidate, const uint32_t *cases,

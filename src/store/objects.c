@@ -48,7 +48,7 @@ enum pawl_status pawl_store_object_put(struct pawl_store *store, struct pawl_str
         PAWL_TRY(write_file(store, hash, body, err));
         values[1] = pawl_value_text(NULL);
     }
-    return pawl_writer_row(store->writer, durable ? PAWL_WAIT_DISK : PAWL_WAIT_LAZY,
+    return pawl_writer_row(store->writer, durable ? PAWL_WAIT_DISK : PAWL_WAIT_IDLE,
                            PAWL_SQL_OBJECT_PUT, values, 2, err);
 }
 

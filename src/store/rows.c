@@ -36,7 +36,7 @@ enum pawl_status pawl_store_manifest_put(struct pawl_store *store, const char *h
 enum pawl_status pawl_store_manifest_put_lazy(struct pawl_store *store, const char *hex,
                                               const json_t *manifest, struct pawl_error *err)
 {
-    return put_manifest(store, PAWL_WAIT_LAZY, hex, manifest, err);
+    return put_manifest(store, PAWL_WAIT_IDLE, hex, manifest, err);
 }
 
 enum pawl_status pawl_store_manifest_get(struct pawl_store *store, const char *hex,
@@ -185,7 +185,7 @@ enum pawl_status pawl_store_candidate_put(struct pawl_store *store, const char *
 {
     struct pawl_value values[4] = {pawl_value_text(run), pawl_value_int(ordinal),
                                    pawl_value_text(artifact)};
-    return put(store, PAWL_WAIT_LAZY, PAWL_SQL_CANDIDATE_PUT, values, 3, body, err);
+    return put(store, PAWL_WAIT_IDLE, PAWL_SQL_CANDIDATE_PUT, values, 3, body, err);
 }
 
 enum pawl_status pawl_store_candidates(struct pawl_store *store, const char *run, json_t **bodies,

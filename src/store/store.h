@@ -18,8 +18,8 @@
  * Invariants
  *   1. One writer thread holds the only writing connection and keeps the order of writes. A durable
  *      write returns when it is on the disk; a manifest when it survives kill -9; a lazy write
- *      (cache, candidates) at once. All are on the disk within 100 ms, or with the next durable
- *      one.
+ *      (cache, candidates) at once. All are on the disk within 100 ms (candidates and their texts,
+ *      which a resumed run makes again: 550 ms), or with the next durable one.
  *   2. A ledger record and the pointer it flips are one transaction that reads the head.
  *   3. Several processes may have one store open; nothing is lost by killing any of them.
  *   4. A database from a newer schema is refused; an older one is migrated in one transaction.

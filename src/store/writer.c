@@ -9,6 +9,7 @@
 
 enum {
     SYNC_AFTER_MS = 50,          /* a lazy write waits so long for company */
+    IDLE_AFTER_MS = 500,         /* an idle one so long */
     QUEUE_EAGER_BYTES = 4 << 20, /* more than this is written at once */
     QUEUE_MAX_BYTES = 64 << 20,  /* more than this makes lazy writers wait */
 };
@@ -43,6 +44,11 @@ struct pawl_writer {
     bool lost; /* a lazy write was lost since the last flush, because of: */
     struct pawl_error lost_error;
 };
+
+static bool is_waited_for(enum pawl_wait wait)
+{
+    return wait == PAWL_WAIT_KERNEL || wait == PAWL_WAIT_DISK;
+}
 
 static int64_t now_ms(void)
 {
@@ -175,7 +181,7 @@ static void finish_batch(struct pawl_writer *writer, const struct batch *batch,
             write->status = status;
             if (write->err) *write->err = *err;
         }
-        if (write->wait == PAWL_WAIT_LAZY) {
+        if (!is_waited_for(write->wait)) {
             if (status != PAWL_OK) {
                 writer->lost = true;
                 writer->lost_error = *err;
@@ -220,10 +226,11 @@ static void enqueue(struct pawl_writer *writer, struct write *write)
     *writer->last = write;
     writer->last = &write->next;
     writer->queued_bytes += write->bytes;
-    if (write->wait != PAWL_WAIT_LAZY) writer->n_waiting++;
-    bool first_due = writer->due_ms == 0;
-    if (first_due) writer->due_ms = now_ms() + SYNC_AFTER_MS;
-    if (first_due || write->wait != PAWL_WAIT_LAZY || writer->queued_bytes > QUEUE_EAGER_BYTES)
+    if (is_waited_for(write->wait)) writer->n_waiting++;
+    int64_t due_ms = now_ms() + (write->wait == PAWL_WAIT_IDLE ? IDLE_AFTER_MS : SYNC_AFTER_MS);
+    bool is_sooner = writer->due_ms == 0 || due_ms < writer->due_ms;
+    if (is_sooner) writer->due_ms = due_ms;
+    if (is_sooner || is_waited_for(write->wait) || writer->queued_bytes > QUEUE_EAGER_BYTES)
         pthread_cond_signal(&writer->work);
 }
 
@@ -272,7 +279,7 @@ enum pawl_status pawl_writer_row(struct pawl_writer *writer, enum pawl_wait wait
         write.values[i] = values[i];
         write.bytes += values[i].bytes.len;
     }
-    if (wait != PAWL_WAIT_LAZY) return write_and_wait(writer, &write);
+    if (is_waited_for(wait)) return write_and_wait(writer, &write);
     write.err = NULL;
     write_lazily(writer, &write);
     return PAWL_OK;

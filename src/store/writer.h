@@ -5,6 +5,7 @@
  * share one sync. Order is kept, so a write is never durable before one that was queued earlier.
  *
  *     wait       returns when                     lost by kill -9   lost by power failure
+ *     IDLE       it is queued                     the last 500 ms   the last 550 ms
  *     LAZY       it is queued                     the last 50 ms    the last 100 ms
  *     KERNEL     it is committed                  nothing           the last 100 ms
  *     DISK       it is committed and synced       nothing           nothing
@@ -19,7 +20,7 @@
 
 #include "store/sql.h"
 
-enum pawl_wait { PAWL_WAIT_LAZY, PAWL_WAIT_KERNEL, PAWL_WAIT_DISK };
+enum pawl_wait { PAWL_WAIT_IDLE, PAWL_WAIT_LAZY, PAWL_WAIT_KERNEL, PAWL_WAIT_DISK };
 
 struct pawl_writer;
 /* Takes sql. */
