@@ -27,7 +27,13 @@ class Bench:
     def __init__(self, build, repeats):
         self.pawl, self.programs = build / "pawl", sorted((build / "bench").glob("bench_*"))
         self.repeats = repeats
-        self.rows, self.skipped = [], []
+        self.rows, self.ratios, self.skipped = [], [], []
+
+    def read(self, path):
+        """Rows that a run printed."""
+        for line in open(path):
+            row = json.loads(line) if line.startswith("{") else {}
+            (self.ratios if "peer" in row else self.rows if "bench" in row else []).append(row)
 
     def skip(self, what, why):
         self.skipped.append((what, why))
@@ -39,6 +45,15 @@ class Bench:
         self.rows.append(row)
         print(json.dumps(row), flush=True)
         return row["median"]
+
+    def versus(self, name, peer, ours, theirs, unit, goal, detail="", at_most=None):
+        """A row beside a peer; ours is None where we cannot do it yet. goal: how many times less;
+        at_most: what ours may be by itself."""
+        row = {"row": name, "peer": peer, "ours": ours, "theirs": theirs, "unit": unit, "goal": goal,
+               "at_most": at_most, "detail": detail,
+               "ratio": statistics.median(theirs) / statistics.median(ours) if ours else None}
+        self.ratios.append(row)
+        print(json.dumps(row), flush=True)
 
     def repeat(self, name, measure, times=None):
         """A list of what measure() gives, or None when it cannot run."""
@@ -139,6 +154,7 @@ def measure_plan(bench):
 
 # --- programs ----------------------------------------------------------------------------------------
 
+NEEDS_A_MODEL = ("bench_lm_llama",) # measured beside llama-server
 PROGRAM_GOALS = {("evaluate", "cpu_ms_per_case"): 0.03, ("pareto", "select_ms"): 1}
 
 
@@ -191,6 +207,28 @@ def figure(value):
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
+def spread(values):
+    """Median [lowest, highest]."""
+    if not values:
+        return "not yet"
+    text = figure(statistics.median(values))
+    return f"{text} [{figure(min(values))}, {figure(max(values))}]" if len(values) > 1 else text
+
+
+def peer_table(bench):
+    yield "| work | pawl | peer | | unit | times less | goal | holds | |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in bench.ratios:
+        goal, most, ratio = row["goal"], row["at_most"], row["ratio"]
+        goals = [f"≥ {goal:g} times"] if goal else []
+        goals += [f"≤ {most:g}"] if most else []
+        held = ratio and (not goal or ratio >= goal) and (
+            most is None or statistics.median(row["ours"]) <= most)
+        yield f"| {row['row']} | {spread(row['ours'])} | {spread(row['theirs'])} | {row['peer']} | " \
+              f"{row['unit']} | {figure(ratio) if ratio else ''} | {', '.join(goals)} | " \
+              f"{'' if not goals or not ratio else 'yes' if held else '**no**'} | {row['detail']} |"
+
+
 def table(bench, loads):
     yield "# Benchmarks"
     yield ""
@@ -202,13 +240,20 @@ def table(bench, loads):
     yield f"- Date {time.strftime('%Y-%m-%d', time.gmtime())}; seed {SEED}; load at start {loads[0]:.2f}, " \
           f"at the end {loads[1]:.2f} (the benchmark itself counts)"
     yield ""
+    if bench.ratios:
+        yield "## Beside the peers"
+        yield ""
+        yield from peer_table(bench)
+        yield ""
+    yield "## pawl alone"
+    yield ""
     yield "| what | figure | unit | goal | holds | n | of |"
     yield "|---|---|---|---|---|---|---|"
     for row in bench.rows:
         goal = row["goal"]
         holds = "" if goal is None else "yes" if row["median"] <= goal else "**no**"
-        spread = f" [{figure(row['min'])}, {figure(row['max'])}]" if row["n"] > 1 else ""
-        yield f"| {row['bench']} | {figure(row['median'])}{spread} | {row['unit']} | " \
+        around = f" [{figure(row['min'])}, {figure(row['max'])}]" if row["n"] > 1 else ""
+        yield f"| {row['bench']} | {figure(row['median'])}{around} | {row['unit']} | " \
               f"{'' if goal is None else f'≤ {goal:g}'} | {holds} | {row['n']} | {row['detail']} |"
     if bench.skipped:
         yield ""
@@ -221,16 +266,24 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--short", action="store_true", help="leave out ten times the iterations")
+    parser.add_argument("--only", choices=("own", "peers"), help="a part of it")
+    parser.add_argument("--from", dest="read", type=Path, metavar="FILE",
+                        help="measure nothing: make the table from the lines that runs printed")
     parser.add_argument("--write", action="store_true", help="replace docs/benchmarks.md")
     args = parser.parse_args()
     bench, load = Bench(args.build, args.repeats), os.getloadavg()[0]
-    measure_start(bench)
-    measure_evaluations(bench)
-    measure_loops(bench, not args.short)
-    measure_plan(bench)
-    for program in bench.programs:
-        measure_program(bench, program)
-    peers.measure(bench, spent)
+    if args.read:
+        bench.read(args.read)
+    if args.only != "peers" and not args.read:
+        measure_start(bench)
+        measure_evaluations(bench)
+        measure_loops(bench, not args.short)
+        measure_plan(bench)
+        for program in bench.programs:
+            if program.name not in NEEDS_A_MODEL:
+                measure_program(bench, program)
+    if args.only != "own" and not args.read:
+        peers.measure(bench, spent, not args.short)
     text = "\n".join(table(bench, (load, os.getloadavg()[0]))) + "\n"
     sys.stderr.write("\n" + text)
     if args.write:

@@ -1,71 +1,237 @@
-"""The peers, measured in the same run by scripts that live outside of this repository."""
+"""pawl beside its peers, in one run on one machine. Each row is a ratio of medians; what is not
+installed here is named as not measured. The scripts that drive dspy, gepa and textgrad lie outside
+of this repository (PAWL_SHARED/anchors); bench/setup-peers installs the rest."""
 
 import json
 import os
-import shutil
-import socket
+import statistics
 import subprocess
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import llama_server
+import projects
 
-def run(python, scripts, spent, *args, env=None):
-    """The JSON line that a script of theirs prints, and what it cost."""
-    cpu_s, wall_s, out = spent([python, *args], cwd=scripts, env=env)
-    lines = [line for line in out.splitlines() if line.startswith("{")]
-    if not lines:
-        raise RuntimeError(f"{args[0]} printed nothing")
-    return json.loads(lines[-1]), cpu_s, wall_s
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = ROOT / "build" / "peers"
+MODEL = "smollm2-135m"
 
 
-def measure_gepa(bench, python, scripts, spent):
-    cases = (("nothing accepted, in memory", "6000 50 reject 0", None),
-             ("nothing accepted, with its checkpoints", "6000 50 reject 1", 1),
-             ("all accepted, in memory", "60000 50 accept 0", None))
-    for name, args, times in cases:
-        runs = bench.repeat(f"gepa, {name}", lambda: run(python, scripts, spent, "bench_gepa.py",
-                                                        *args.split())[0], times)
-        if runs:
-            bench.note(f"peer: gepa {runs[0]['gepa']}, {runs[0]['iters']} iterations, {name}",
-                       [r["cpu_s"] for r in runs], "CPU s",
-                       detail=f"{runs[0]['metric_calls']} evaluations, in process, no model")
+class Missing(RuntimeError):
+    """A peer, or what drives it, is not installed."""
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def need(path, what):
+    if not path or not Path(path).exists():
+        raise Missing(f"{what} is not installed; see bench/setup-peers")
+    return str(path)
 
 
-def measure_dspy(bench, python, scripts, spent):
-    mock = scripts / "mock" / "mockd"
-    if not os.access(mock, os.X_OK):
-        bench.skip("peer: dspy.Evaluate", "its mock server is not built")
-        return
-    port = str(free_port())
-    server = subprocess.Popen([mock, "-addr", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(0.5)
-        for threads in ("1", "8"):
-            runs = bench.repeat("peer: dspy.Evaluate", lambda: run(
-                python, scripts, spent, "bench_dspy_eval.py", threads, "2000", "auto",
-                env=dict(os.environ, MOCK_PORT=port))[0])
-            if runs:
-                bench.note(f"peer: dspy {runs[0]['dspy']} Evaluate over HTTP, 2000 cases, "
-                           f"{threads} threads", [r["cpu_ms_per_eval"] for r in runs],
-                           "CPU ms an evaluation")
-    finally:
-        server.terminate()
-        server.wait()
+class Peers:
+    def __init__(self, bench, spent):
+        self.bench, self.spent = bench, spent
+        shared = os.environ.get("PAWL_SHARED")
+        self.scripts = Path(shared).resolve() / "anchors" if shared else None
+        self.python = os.environ.get("PEER_PYTHON", PEERS / "venv" / "bin" / "python")
+        self.mockd = os.environ.get("PEER_MOCK", PEERS / "mockd")
+        self.server = ROOT / "build" / "deps" / "llama-server"
+
+    def script(self, name, *args, env=None):
+        """The JSON lines that a script of theirs prints."""
+        scripts = need(self.scripts, "the folder with the peers' scripts (PAWL_SHARED)")
+        python = need(self.python, "a Python with the peers")
+        env = dict(os.environ, **(env or {}))
+        _, _, out = self.spent([python, str(Path(scripts) / name), *map(str, args)], cwd=scripts,
+                               env=env)
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    def program(self, name, *args):
+        """The JSON lines of a program of ours."""
+        path = next((p for p in self.bench.programs if p.name == name), None)
+        _, _, out = self.spent([need(path, name), *map(str, args)])
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    @contextmanager
+    def mock(self, *options):
+        port = llama_server.free_port()
+        process = subprocess.Popen([need(self.mockd, "the mock server"), "-addr",
+                                    f"127.0.0.1:{port}", *options], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(0.5)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
 
 
-def measure(bench, spent):
-    python, shared = os.environ.get("PEER_PYTHON"), os.environ.get("PAWL_SHARED")
-    if not python or not shutil.which(python):
-        return bench.skip("the peers", "PEER_PYTHON names no python that has gepa and dspy")
-    scripts = Path(shared or ".") / "anchors"
-    if not shared or not (scripts / "bench_gepa.py").exists():
-        return bench.skip("the peers", "PAWL_SHARED names no folder with their scripts")
-    measure_gepa(bench, python, scripts.resolve(), spent)
-    measure_dspy(bench, python, scripts.resolve(), spent)
+# --- a local model --------------------------------------------------------------------------------
+
+
+def model_file(peers):
+    done = subprocess.run([str(peers.bench.pawl), "model", "path", MODEL, "--json"],
+                          capture_output=True, text=True)
+    path = json.loads(done.stdout).get("path") if done.returncode == 0 else None
+    return need(path, f"the model {MODEL} (pawl model pull {MODEL})")
+
+
+def ask_pawl(peers, n_choices, times):
+    lines = peers.program("bench_lm_llama", MODEL, times + 1, "", n_choices)
+    return lines[1:] # the first loads the model
+
+
+def ask_server(peers, file, choices, times):
+    """{n_choices: [run]} of one server."""
+    runs = {n: [] for n in choices}
+    with llama_server.Server(need(peers.server / "llama-server", "llama-server"), file) as server:
+        server.run(1, 2)
+        for time_ in range(times):
+            for n in choices:
+                runs[n].append(server.run(1000 * (time_ + 1) + n, n))
+    return runs
+
+
+def local_model(peers, choices, times):
+    """Cases by CPU second, against a server on the packaged file and on the same weights in F32."""
+    packaged = model_file(peers)
+    ours = {n: ask_pawl(peers, n, times) for n in choices}
+    with tempfile.TemporaryDirectory(prefix="pawl-bench.") as folder:
+        fast = str(Path(folder) / "f32.gguf")
+        quantize = need(peers.server / "llama-quantize", "llama-quantize")
+        peers.spent([quantize, "--allow-requantize", packaged, fast, "F32"])
+        for name, file, goals in (("the file as packaged", packaged, (5, 10)),
+                                  ("the same weights in F32", fast, (2.5, 4))):
+            theirs = ask_server(peers, file, choices, times)
+            for n in choices:
+                what = f"choice of {n}" if n else "32 tokens of answer"
+                detail = "completion tokens {} and {}; wall {:.1f} s and {:.1f} s".format(
+                    ours[n][0]["completion_tokens"], theirs[n][0]["completion_tokens"],
+                    statistics.median(r["wall_s"] for r in ours[n]),
+                    statistics.median(r["wall_s"] for r in theirs[n]))
+                peers.bench.versus(f"{MODEL}, 64 cases, {what}", f"llama-server, 8 slots, {name}",
+                                   [r["cpu_s"] for r in ours[n]], [r["cpu_s"] for r in theirs[n]],
+                                   "CPU s", goals[1] if n else goals[0], detail)
+
+
+# --- loops ------------------------------------------------------------------------------------------
+
+
+def our_loops(peers, iterations, accepted, times):
+    """The runs, journal and store included; resuming them is another line."""
+    mode = "accept" if accepted else "reject"
+    return [next(line for line in peers.program("bench_loop", iterations, mode)
+                 if line["what"] == "run") for _ in range(times)]
+
+
+def gepa_loops(peers):
+    times = peers.bench.repeats
+    for accepted, iterations, variants in (
+            (False, 992, (("6000 50 reject 0", "in memory", times),
+                          ("6000 50 reject 1", "with its checkpoints", 1))),
+            (True, 1071, (("60000 50 accept 0", "in memory", times),))):
+        name = "all accepted" if accepted else "nothing accepted"
+        ours = our_loops(peers, iterations, accepted, times)
+        for args, how, n in variants:
+            theirs = [peers.script("bench_gepa.py", *args.split())[0] for _ in range(n)]
+            goal = 10 if accepted or "check" in how else None
+            peers.bench.versus(f"GEPA loop with journal, {iterations} iterations, {name}",
+                               f"gepa {theirs[0]['gepa']} {how}", [r["cpu_s"] for r in ours],
+                               [r["cpu_s"] for r in theirs], "CPU s", goal,
+                               f"{theirs[0]['metric_calls']} evaluations, no model",
+                               at_most=3 if accepted else 0.5)
+            at = theirs[0].get("iter_ms_at", {}).get("1000")
+        if accepted and at:
+            select = [line["select_ms"] for line in peers.program("bench_pareto")]
+            peers.bench.versus("parent selection, 10,000 candidates x 1,000 cases, the slowest pool",
+                               "a whole iteration of gepa at 1,000 candidates x 50", [max(select)],
+                               [at], "ms", None, "unequal work: ours is the larger", at_most=1)
+
+
+def linearity(peers, factor):
+    """So many times as many iterations should cost so many times as much."""
+    for accepted, iterations in ((False, 992), (True, 1071)):
+        name = "all accepted" if accepted else "nothing accepted"
+        one = our_loops(peers, iterations, accepted, peers.bench.repeats)
+        many = our_loops(peers, factor * iterations, accepted, 1)
+        share = many[0]["cpu_s"] / factor / statistics.median(r["cpu_s"] for r in one)
+        peers.bench.note(f"loop, {factor} times {iterations} iterations, {name}: CPU per iteration",
+                         [share], "times that of the short run", 1.25,
+                         f"{many[0]['cpu_s']:.1f} CPU s, {many[0]['peak_mib']:.0f} MiB")
+
+
+# --- evaluations over HTTP, steps, start ---------------------------------------------------------------
+
+
+def dspy_evaluate(peers):
+    with peers.mock() as port:
+        runs = {threads: [peers.script("bench_dspy_eval.py", threads, 2000, "auto",
+                                       env={"MOCK_PORT": str(port)})[0]
+                          for _ in range(peers.bench.repeats)] for threads in (1, 8)}
+    best = min(runs, key=lambda t: statistics.median(r["cpu_ms_per_eval"] for r in runs[t]))
+    theirs = runs[best]
+    with peers.mock("-content", "42") as port:
+        ours = [peers.program("bench_http", 1, f"http://127.0.0.1:{port}/v1")[0]
+                for _ in range(peers.bench.repeats)]
+    peers.bench.versus("2,000 distinct cases over HTTP",
+                       f"dspy {theirs[0]['dspy']} Evaluate, {best} threads (its best)",
+                       [r["cpu_ms_per_case"] for r in ours],
+                       [r["cpu_ms_per_eval"] for r in theirs], "CPU ms a case", 35, at_most=0.08,
+                       detail="{:,.0f} and {:,.0f} evaluations/s".format(
+                           statistics.median(r["per_s"] for r in ours),
+                           statistics.median(r["evals_per_s"] for r in theirs)))
+
+
+def textgrad_step(peers):
+    answer = "<IMPROVED_VARIABLE>Answer step by step, then give the number.</IMPROVED_VARIABLE>"
+    with peers.mock("-content", answer) as port:
+        theirs = [peers.script("bench_textgrad.py", 20, 3, "litellm",
+                               env={"MOCK_PORT": str(port), "MOCK_PORT_TEXTGRAD": str(port)})[0]
+                  for _ in range(peers.bench.repeats)]
+    peers.bench.versus("a TextGrad-like step, 3 cases", f"textgrad {theirs[0]['textgrad']}", None,
+                       [r["cpu_ms_per_step"] for r in theirs], "CPU ms", 50,
+                       "pawl has no such operator yet")
+
+
+def warm_eval(peers, port):
+    """Wall milliseconds of `pawl eval` on 1,000 cases that are all in the cache."""
+    backend = f'{{backend: openai, model: mock, base_url: "http://127.0.0.1:{port}/v1"}}'
+    with projects.Project(projects.PLAIN, 1, dev=1000, model=backend) as project:
+        project.init(peers.bench.pawl)
+        argv = project.argv(peers.bench.pawl, "eval")
+        peers.spent(argv, env=project.env)
+        runs = [peers.spent(argv, env=project.env) for _ in range(10)]
+        if any(json.loads(out)["cached"] != 1000 for _, _, out in runs):
+            raise RuntimeError("the cache was not warm")
+        return [1e3 * wall_s for _, wall_s, _ in runs]
+
+
+def start(peers):
+    theirs = [1e3 * peers.script("bench_import.py", "dspy")[0]["wall_s"]
+              for _ in range(peers.bench.repeats)]
+    ours = [1e3 * peers.spent([peers.bench.pawl, "--version"])[1] for _ in range(20)]
+    peers.bench.versus("start: pawl --version", "import dspy", ours, theirs, "ms wall", None,
+                       at_most=5)
+    with peers.mock("-content", "yes") as port:
+        peers.bench.versus("start: pawl eval, 1,000 cases on a warm cache", "import dspy alone",
+                           warm_eval(peers, port), theirs, "ms wall", None, at_most=50)
+
+
+# --- all ------------------------------------------------------------------------------------------------
+
+
+def measure(bench, spent, long):
+    peers = Peers(bench, spent)
+    rows = [("start", lambda: start(peers)), ("dspy.Evaluate", lambda: dspy_evaluate(peers)),
+            ("gepa's loops", lambda: gepa_loops(peers)),
+            ("a TextGrad step", lambda: textgrad_step(peers)),
+            ("a local model and llama-server", lambda: local_model(peers, (2, 10, 77, 0), 1))]
+    if long:
+        rows.insert(3, ("100 times the iterations", lambda: linearity(peers, 100)))
+    for name, row in rows:
+        try:
+            row()
+        except (OSError, RuntimeError, ValueError, KeyError, IndexError,
+                subprocess.SubprocessError) as error:
+            bench.skip(name, str(error).strip()[-300:])

@@ -14,7 +14,7 @@ seed: {seed}
 program: {{signature: "{signature}", instruction: instruction.md}}
 data: {{train: train.jsonl, dev: dev.jsonl, gate: gate.jsonl}}
 metric: {metric}
-models: {{toy: {{backend: script, file: model.lua}}}}
+models: {{toy: {backend}}}
 roles: {{task: toy}}
 improve: {{dev_check: false}}
 """
@@ -56,11 +56,14 @@ end
 
 
 class Project:
-    def __init__(self, kind, seed, train=150, dev=50, gate=300):
+    def __init__(self, kind, seed, train=150, dev=50, gate=300, model=None):
         self.home = Path(tempfile.mkdtemp(prefix="pawl-bench."))
         self.env = dict(os.environ, PAWL_TEST_SEED=str(seed), XDG_DATA_HOME=str(self.home / "data"),
                         XDG_CACHE_HOME=str(self.home / "cache"), NO_COLOR="1")
-        files = {"pawl.yaml": CONFIG.format(seed=seed, **kind), "model.lua": kind["model"],
+        backend = model or "{backend: script, file: model.lua}"
+        if model:
+            del self.env["PAWL_TEST_SEED"] # only where every model is scripted
+        files = {"pawl.yaml": CONFIG.format(seed=seed, backend=backend, **kind), "model.lua": kind["model"],
                  "instruction.md": "way 0\n", "score.lua": kind.get("score", "")}
         for name, text in files.items():
             (self.home / name).write_text(text)
