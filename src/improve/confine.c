@@ -2,6 +2,7 @@
 
 #include "improve/protocol.h"
 #include "io/file.h"
+#include "lm/model_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -229,6 +230,14 @@ static enum pawl_status add_private_temp(struct paths *write, const char *role,
     return add(write, path, err);
 }
 
+/* Weights that the engine wrote out in another form are mapped by the sealed side, too. */
+static enum pawl_status grant_weights(struct paths *read, const struct paths *denied,
+                                      struct pawl_error *err)
+{
+    const char *dir = pawl_model_cache_dir(read->arena);
+    return dir ? grant(read, denied, dir, 0, err) : PAWL_OK;
+}
+
 static enum pawl_status add_cache(struct paths *write, struct pawl_error *err)
 {
     char *cache = pawl_path_user(write->arena, "XDG_CACHE_HOME", ".cache");
@@ -297,6 +306,7 @@ enum pawl_status pawl_confine_plan(const struct pawl_worker *worker, const char 
     if (!vault) list_denied(worker, &denied);
     PAWL_TRY(grant_system(&read, err));
     PAWL_TRY(grant_models(&read, &denied, err));
+    if (!vault) PAWL_TRY(grant_weights(&read, &denied, err));
     PAWL_TRY(grant(&read, &denied, worker->project_dir, 0, err));
     PAWL_TRY(grant_list(&read, &denied, worker->read, err));
     PAWL_TRY(add_private_temp(&write, role, err));

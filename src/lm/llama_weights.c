@@ -3,6 +3,7 @@
 #include "io/file.h"
 #include "lm/llama_cells.h"
 #include "lm/llama_engine.h"
+#include "lm/model_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -262,11 +263,11 @@ static enum pawl_status try_out(struct trial *trial, bool *converted, struct paw
 static char *cache_file(struct pawl_arena *arena, const struct pawl_llama_weights_spec *spec,
                         const char *form)
 {
-    const char *cache = pawl_path_user(arena, "XDG_CACHE_HOME", ".cache");
-    if (!cache) return NULL;
+    const char *dir = pawl_model_cache_dir(arena);
+    if (!dir) return NULL;
     char hex[PAWL_HASH_HEX];
     pawl_hash_hex(&spec->hash, hex);
-    return pawl_arena_printf(arena, "%s/pawl/weights/%s-%s.gguf", cache, hex, form);
+    return pawl_arena_printf(arena, "%s/%s-%s.gguf", dir, hex, form);
 }
 
 /* Make an empty file to write to: beside its final place, or in memory. Gives a path and fd. */
@@ -312,6 +313,8 @@ static enum pawl_status write_out_new(struct pawl_arena *arena, struct trial *tr
         if (memory_fd >= 0) close(memory_fd);
         return status;
     }
+    struct pawl_hash hash; /* kept, for whoever maps the file next */
+    if (in_file) PAWL_TRY(pawl_model_hash(final, true, &hash, err));
     weights->path = pawl_xstrdup(in_file ? final : target);
     weights->memory_fd = memory_fd;
     weights->form = form;
@@ -327,14 +330,14 @@ static enum pawl_status open_form(struct pawl_arena *arena,
     if (strcmp(form, "packaged") == 0) return try_out(&trial, &converted, err);
     trial.type = strcmp(form, "bf16") == 0 ? LLAMA_FTYPE_MOSTLY_BF16 : LLAMA_FTYPE_ALL_F32;
     const char *final = cache_file(arena, spec, form);
-    if (final && pawl_path_exists(final)) {
+    if (final && pawl_model_is_intact(final)) {
         trial.existing = final;
         if (try_out(&trial, &converted, NULL) == PAWL_OK) {
             weights->path = pawl_xstrdup(final);
             weights->form = form;
             return PAWL_OK;
         }
-        trial.existing = NULL; /* a broken cache file is written again */
+        trial.existing = NULL; /* a file that does not run is written again */
     }
     return write_out_new(arena, &trial, final, form, weights, err);
 }

@@ -7,8 +7,9 @@
  *
  * Prompts run twice as fast on two cores when 4-bit weights are written out as F32: the same numbers
  * without the unpacking. This is done once per model, in the same child, into
- * $XDG_CACHE_HOME/pawl/weights/<sha256>-f32.gguf; where nothing may be written it is a file in
- * memory.
+ * $XDG_CACHE_HOME/pawl/weights/<sha256>-f32.gguf, which every later process maps read-only, the
+ * sealed side too, after its hash was found to be the one it was written with; a process that may
+ * write nothing and finds none makes one in memory.
  */
 #ifndef PAWL_LM_LLAMA_WEIGHTS_H
 #define PAWL_LM_LLAMA_WEIGHTS_H

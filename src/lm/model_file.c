@@ -62,44 +62,60 @@ enum pawl_status pawl_model_find(struct pawl_arena *arena, const char *model,
     return PAWL_OK;
 }
 
-/* What a kept hash was true for. */
+const char *pawl_model_cache_dir(struct pawl_arena *arena)
+{
+    const char *cache = pawl_path_user(arena, "XDG_CACHE_HOME", ".cache");
+    return cache ? pawl_path_join(arena, cache, "pawl/weights") : NULL;
+}
+
+/* What a file looked like when it had this hash. */
 struct note {
-    int64_t size_bytes, mtime_ns;
+    char looks[160];
     struct pawl_hash hash;
 };
 
 static struct note note_of(const struct stat *st)
 {
-    return (struct note){.size_bytes = st->st_size,
-                         .mtime_ns =
-                             (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec};
+    struct note note = {.hash = {{0}}};
+    snprintf(note.looks, sizeof note.looks, "%ju:%ju:%jd:%jd.%09ld:%jd.%09ld",
+             (uintmax_t)st->st_dev, (uintmax_t)st->st_ino, (intmax_t)st->st_size,
+             (intmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (intmax_t)st->st_ctim.tv_sec,
+             st->st_ctim.tv_nsec);
+    return note;
 }
 
-static char *note_path(struct pawl_arena *arena, const char *path)
+/* NULL where nothing can be kept. */
+static const char *note_path(struct pawl_arena *arena, const char *path)
 {
-    return pawl_arena_printf(arena, "%s.sha256", path);
-}
-
-static bool note_read(struct pawl_arena *arena, const char *path, struct note *now)
-{
-    struct pawl_str text;
-    if (pawl_file_read(note_path(arena, path), NOTE_LIMIT_BYTES, arena, &text, NULL) != PAWL_OK)
-        return false;
-    int64_t size_bytes, mtime_ns;
+    const char *dir = pawl_model_cache_dir(arena);
+    char *real = dir ? realpath(path, NULL) : NULL;
+    if (!real) return NULL;
+    struct pawl_hash of_path = pawl_hash_str(pawl_str_of(real));
+    free(real);
     char hex[PAWL_HASH_HEX];
-    return sscanf(text.ptr, "%" SCNd64 " %" SCNd64 " %64s", &size_bytes, &mtime_ns, hex) == 3 &&
-           size_bytes == now->size_bytes && mtime_ns == now->mtime_ns &&
-           pawl_hash_from_hex(pawl_str_of(hex), &now->hash);
+    pawl_hash_hex(&of_path, hex);
+    return pawl_arena_printf(arena, "%s/%s.sha256", dir, hex);
+}
+
+static bool note_read(struct pawl_arena *arena, const char *path, struct note *note)
+{
+    const char *file = note_path(arena, path);
+    struct pawl_str text;
+    char hex[PAWL_HASH_HEX];
+    return file && pawl_file_read(file, NOTE_LIMIT_BYTES, arena, &text, NULL) == PAWL_OK &&
+           sscanf(text.ptr, "%159s %64s", note->looks, hex) == 2 &&
+           pawl_hash_from_hex(pawl_str_of(hex), &note->hash);
 }
 
 /* A hash that cannot be kept is worked out again next time: not an error. */
-static void note_write(struct pawl_arena *arena, const char *path, const struct note *now)
+static void note_write(struct pawl_arena *arena, const char *path, const struct note *note)
 {
+    const char *file = note_path(arena, path);
+    if (!file || pawl_dir_make(pawl_model_cache_dir(arena), 0755, NULL) != PAWL_OK) return;
     char hex[PAWL_HASH_HEX];
-    pawl_hash_hex(&now->hash, hex);
-    const char *text = pawl_arena_printf(arena, "%" PRId64 " %" PRId64 " %s\n", now->size_bytes,
-                                         now->mtime_ns, hex);
-    (void)!pawl_file_write_atomic(note_path(arena, path), pawl_str_of(text), 0644, NULL);
+    pawl_hash_hex(&note->hash, hex);
+    const char *text = pawl_arena_printf(arena, "%s %s\n", note->looks, hex);
+    (void)!pawl_file_write_atomic(file, pawl_str_of(text), 0644, NULL);
 }
 
 static enum pawl_status hash_file(int fd, const char *path, struct pawl_hash *hash,
@@ -121,20 +137,31 @@ static enum pawl_status hash_file(int fd, const char *path, struct pawl_hash *ha
     return PAWL_OK;
 }
 
+static enum pawl_status open_and_look(const char *path, int *fd, struct note *now,
+                                      struct pawl_error *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &st) != 0) {
+        int errnum = errno;
+        if (*fd >= 0) close(*fd);
+        return pawl_fail_errno(err, PAWL_EWORLD, errnum, "Cannot read the model %s", path);
+    }
+    *now = note_of(&st);
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_model_hash(const char *path, bool keep, struct pawl_hash *hash,
                                  struct pawl_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int errnum = errno;
-        if (fd >= 0) close(fd);
-        return pawl_fail_errno(err, PAWL_EWORLD, errnum, "Cannot read the model %s", path);
-    }
+    int fd;
+    struct note now, kept;
+    PAWL_TRY(open_and_look(path, &fd, &now, err));
     struct pawl_arena arena = {0};
-    struct note now = note_of(&st);
     enum pawl_status status = PAWL_OK;
-    if (!note_read(&arena, path, &now)) {
+    if (note_read(&arena, path, &kept) && strcmp(kept.looks, now.looks) == 0) {
+        now.hash = kept.hash;
+    } else {
         status = hash_file(fd, path, &now.hash, err);
         if (status == PAWL_OK && keep) note_write(&arena, path, &now);
     }
@@ -142,4 +169,16 @@ enum pawl_status pawl_model_hash(const char *path, bool keep, struct pawl_hash *
     pawl_arena_release(&arena);
     close(fd);
     return status;
+}
+
+bool pawl_model_is_intact(const char *path)
+{
+    struct pawl_arena arena = {0};
+    struct note kept;
+    struct pawl_hash hash;
+    bool intact = note_read(&arena, path, &kept) &&
+                  pawl_model_hash(path, false, &hash, NULL) == PAWL_OK &&
+                  pawl_hash_eq(&hash, &kept.hash);
+    pawl_arena_release(&arena);
+    return intact;
 }

@@ -3,6 +3,7 @@
 #include "lm_fixture.h"
 
 #include <fcntl.h>
+#include <dirent.h>
 #include <sys/stat.h>
 
 static const char abc_sha256[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -60,12 +61,27 @@ static void test_no_folder_is_known_without_a_home(void **unused)
     setenv("HOME", home, 1);
 }
 
+/* The only file in the cache, or NULL. */
+static const char *kept_note(void)
+{
+    const char *folder = path_of("cache/pawl/weights");
+    const char *found = NULL;
+    DIR *dir_of_notes = opendir(folder);
+    struct dirent *entry;
+    while (dir_of_notes && (entry = readdir(dir_of_notes)))
+        if (strstr(entry->d_name, ".sha256"))
+            found = pawl_arena_printf(&arena, "%s/%s", folder, entry->d_name);
+    if (dir_of_notes) closedir(dir_of_notes);
+    return found;
+}
+
 static void test_the_hash_is_that_of_the_bytes(void **unused)
 {
     (void)unused;
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
     write_text("m.gguf", "abc");
     assert_hash(path_of("m.gguf"), false, abc_sha256);
-    assert_int_equal(access(path_of("m.gguf.sha256"), F_OK), -1);
+    assert_null(kept_note());
     struct pawl_error err = {0};
     struct pawl_hash hash;
     assert_int_equal(pawl_model_hash(path_of("none.gguf"), true, &hash, &err), PAWL_EWORLD);
@@ -74,22 +90,47 @@ static void test_the_hash_is_that_of_the_bytes(void **unused)
 static void test_a_kept_hash_is_used_until_the_file_changes(void **unused)
 {
     (void)unused;
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+    static const char xyz[] = "3608bca1e44ea6c4d268eb6db02260269892c0b42b86bbf1e77a6fa16c3c9282";
     write_text("m.gguf", "abc");
     assert_hash(path_of("m.gguf"), true, abc_sha256);
-    /* The same size and time: the note is believed, which shows that it is read. */
+    /* A note that says something else is believed, which shows that it is read. */
+    char looks[200];
+    FILE *note = fopen(kept_note(), "r+");
+    assert_int_equal(fscanf(note, "%199s", looks), 1);
+    fprintf(note, " %s\n", xyz);
+    fclose(note);
+    assert_hash(path_of("m.gguf"), true, xyz);
+    /* The same size and the same time of change, set by hand: the bytes are read. */
     struct stat st;
     assert_int_equal(stat(path_of("m.gguf"), &st), 0);
     write_text("m.gguf", "xyz");
     struct timespec times[2] = {st.st_atim, st.st_mtim};
     assert_int_equal(utimensat(AT_FDCWD, path_of("m.gguf"), times, 0), 0);
-    assert_hash(path_of("m.gguf"), true, abc_sha256);
-    /* Another time, another size, or a note that is none: the bytes are read. */
-    times[1].tv_sec--;
+    write_text("m.gguf", "abc");
     assert_int_equal(utimensat(AT_FDCWD, path_of("m.gguf"), times, 0), 0);
-    static const char xyz[] = "3608bca1e44ea6c4d268eb6db02260269892c0b42b86bbf1e77a6fa16c3c9282";
-    assert_hash(path_of("m.gguf"), true, xyz);
-    write_text("m.gguf.sha256", "not a note");
-    assert_hash(path_of("m.gguf"), true, xyz);
+    assert_hash(path_of("m.gguf"), true, abc_sha256);
+    /* A note that is none. */
+    note = fopen(kept_note(), "w");
+    fputs("not a note", note);
+    fclose(note);
+    assert_hash(path_of("m.gguf"), true, abc_sha256);
+}
+
+static void test_a_file_is_intact_while_its_bytes_are_those_that_were_hashed(void **unused)
+{
+    (void)unused;
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+    write_text("m.gguf", "abc");
+    assert_false(pawl_model_is_intact(path_of("m.gguf"))); /* nobody knows */
+    assert_hash(path_of("m.gguf"), true, abc_sha256);
+    assert_true(pawl_model_is_intact(path_of("m.gguf")));
+    write_text("m.gguf", "xbc");
+    assert_false(pawl_model_is_intact(path_of("m.gguf")));
+    write_text("m.gguf", "abc"); /* looks different, is the same */
+    assert_true(pawl_model_is_intact(path_of("m.gguf")));
+    unlink(path_of("m.gguf"));
+    assert_false(pawl_model_is_intact(path_of("m.gguf")));
 }
 
 int main(void)
@@ -103,6 +144,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_hash_is_that_of_the_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_kept_hash_is_used_until_the_file_changes, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_file_is_intact_while_its_bytes_are_those_that_were_hashed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
