@@ -16,6 +16,7 @@ enum pawl_lm_backend_flags {
     PAWL_BACKEND_SCRIPTED = 1u << 1, /* deterministic stand-in: allows the virtual clock */
     PAWL_BACKEND_CHOICES = 1u << 2,  /* scores choices by log-probability */
     PAWL_BACKEND_NETWORK = 1u << 3,  /* prompts may leave this machine: see provider */
+    PAWL_BACKEND_SCHEMAS = 1u << 4,  /* holds free answers to a request's schema */
 };
 
 struct pawl_lm_open {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "lm/llama_engine.h"
 #include "lm/llama_prompt.h"
+#include "lm/llama_schema.h"
 #include "lm/llama_weights.h"
 #include "lm/model_file.h"
 
@@ -160,10 +161,38 @@ static const char *make_choices(const struct llama *llama, struct pawl_arena *ar
     return NULL;
 }
 
+/* The grammar of the last request's schema: requests that share one come together. */
+struct held {
+    const json_t *schema;
+    struct pawl_llama_hold *hold; /* NULL: refused */
+    const char *refusal;
+};
+
+/* Gives NULL, or a sentence that says why the answer cannot be held to the schema. */
+static const char *make_hold(const struct llama *llama, struct pawl_arena *arena,
+                             const json_t *schema, struct held *held, struct pawl_llama_job *job)
+{
+    if (held->schema != schema) {
+        struct pawl_error err = {0};
+        struct pawl_buf gbnf = PAWL_BUF(PAWL_LLAMA_GRAMMAR_MAX);
+        pawl_llama_hold_free(held->hold);
+        *held = (struct held){.schema = schema};
+        if (pawl_llama_schema_grammar(schema, &gbnf, &err) == PAWL_OK)
+            held->hold = pawl_llama_hold_new(llama->speller.vocab, gbnf.data);
+        else
+            held->refusal = pawl_arena_strdup(arena, err.message);
+        pawl_buf_release(&gbnf);
+    }
+    if (!held->hold)
+        return held->refusal ? held->refusal : "libllama does not take the schema's grammar.";
+    job->hold = pawl_llama_hold_copy(held->hold);
+    return NULL;
+}
+
 /* Gives NULL, or a sentence that says why the request cannot be answered. */
 static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
                             const struct pawl_lm_request *request, struct pawl_llama_shared *shared,
-                            struct pawl_llama_job *job)
+                            struct held *held, struct pawl_llama_job *job)
 {
     if (request->n_choices == 0 && request->max_tokens < 1)
         return "The request allows no token of answer.";
@@ -194,7 +223,8 @@ static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
                                  "The prompt has %zu tokens and the answer may have %zu; the model "
                                  "reads %zu together.",
                                  job->n_prompt, n_answer, llama->speller.limit_tokens);
-    return NULL;
+    return request->schema && !job->choices ? make_hold(llama, arena, request->schema, held, job)
+                                            : NULL;
 }
 
 static void take_text(struct pawl_arena *arena, const struct pawl_lm_request *request,
@@ -242,11 +272,12 @@ static enum pawl_status ask(void *state, struct pawl_arena *arena,
     struct pawl_llama_job *jobs = PAWL_NEW_N(arena, struct pawl_llama_job, n);
     size_t *request_of = PAWL_NEW_N(arena, size_t, n);
     struct pawl_llama_shared shared = {0};
+    struct held held = {0};
     size_t n_jobs = 0;
     int64_t asked_us = pawl_clock_monotonic_us();
     for (size_t i = 0; i < n; i++) {
         replies[i] = (struct pawl_lm_reply){.status = PAWL_REPLY_FAILED, .usage.n_requests = 1};
-        replies[i].reason = make_job(llama, arena, &requests[i], &shared, &jobs[n_jobs]);
+        replies[i].reason = make_job(llama, arena, &requests[i], &shared, &held, &jobs[n_jobs]);
         if (!replies[i].reason) request_of[n_jobs++] = i;
     }
     enum pawl_status status = pawl_llama_engine_run(llama->engine, jobs, n_jobs, err);
@@ -254,7 +285,9 @@ static enum pawl_status ask(void *state, struct pawl_arena *arena,
         size_t i = request_of[j];
         if (status == PAWL_OK) take_reply(arena, &requests[i], &jobs[j], asked_us, &replies[i]);
         pawl_buf_release(&jobs[j].text);
+        pawl_llama_hold_free(jobs[j].hold);
     }
+    pawl_llama_hold_free(held.hold);
     return status;
 }
 
@@ -273,7 +306,7 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .api = PAWL_LM_BACKEND_API,
     .name = "llama",
     .summary = "a model file on this machine, run by libllama in this process",
-    .flags = PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES,
+    .flags = PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES | PAWL_BACKEND_SCHEMAS,
     .options = options,
     .options_bytes = sizeof(struct options),
     .check = check,

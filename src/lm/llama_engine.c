@@ -125,9 +125,11 @@ static void add_piece(struct pawl_llama_engine *engine, struct pawl_llama_job *j
 static bool write_token(struct pawl_llama_engine *engine, struct slot *slot, const float *logits)
 {
     struct pawl_llama_job *job = slot->job;
-    llama_token token = pawl_llama_pick(engine->urn, &job->sampling, logits);
+    llama_token token = job->hold
+                            ? pawl_llama_hold_pick(job->hold, engine->urn, &job->sampling, logits)
+                            : pawl_llama_pick(engine->urn, &job->sampling, logits);
     job->n_completion++;
-    if (llama_vocab_is_eog(engine->vocab, token)) return true;
+    if (token == LLAMA_TOKEN_NULL || llama_vocab_is_eog(engine->vocab, token)) return true;
     size_t before = job->text.len;
     add_piece(engine, job, token);
     size_t stop = pawl_llama_find_stop(pawl_buf_str(&job->text), job->text.len - before, job->stops,
@@ -137,6 +139,7 @@ static bool write_token(struct pawl_llama_engine *engine, struct slot *slot, con
         job->text.data[stop] = 0;
         return true;
     }
+    if (job->hold && pawl_llama_hold_is_closed(job->hold, pawl_buf_str(&job->text))) return true;
     job->truncated = job->n_completion >= job->max_tokens || job->text.overflowed;
     slot->next = token;
     return job->truncated;

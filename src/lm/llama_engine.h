@@ -20,6 +20,7 @@
 #define PAWL_LM_LLAMA_ENGINE_H
 
 #include "base/error.h"
+#include "lm/llama_hold.h"
 #include "lm/llama_sample.h"
 #include "lm/llama_score.h"
 
@@ -32,6 +33,7 @@ struct pawl_llama_job {
     size_t n_shared;                    /* hint: that many first tokens will come again */
     struct pawl_llama_choices *choices; /* scored; NULL: free text, by the fields below */
     struct pawl_llama_sampling sampling;
+    struct pawl_llama_hold *hold; /* free text held to a grammar; NULL: any */
     const struct pawl_str *stops;
     size_t n_stops, max_tokens; /* max_tokens >= 1 */
     /* The answer. */

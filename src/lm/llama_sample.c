@@ -55,10 +55,15 @@ static size_t fill(struct pawl_llama_urn *urn, const float *logits, double tempe
     return n;
 }
 
+bool pawl_llama_is_greedy(const struct pawl_llama_sampling *sampling)
+{
+    return sampling->temperature < 1e-4;
+}
+
 llama_token pawl_llama_pick(struct pawl_llama_urn *urn, struct pawl_llama_sampling *sampling,
                             const float *logits)
 {
-    if (sampling->temperature < 1e-4) return likeliest(logits, urn->n_vocab);
+    if (pawl_llama_is_greedy(sampling)) return likeliest(logits, urn->n_vocab);
     size_t n = fill(urn, logits, sampling->temperature);
     if (n == 0) return likeliest(logits, urn->n_vocab); /* not numbers: let decoding go on */
     double all = 0;

@@ -15,6 +15,8 @@ struct pawl_llama_sampling {
     struct pawl_random random;
 };
 
+bool pawl_llama_is_greedy(const struct pawl_llama_sampling *sampling);
+
 /* Room for sampling from a vocabulary; one per thread. */
 struct pawl_llama_urn;
 struct pawl_llama_urn *pawl_llama_urn_new(int n_vocab);

@@ -345,11 +345,20 @@ int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role)
     return cores > 0 ? (int)cores : 1;
 }
 
-bool pawl_lm_scores_choices(struct pawl_lm *lm, enum pawl_role role)
+static bool can(struct pawl_lm *lm, enum pawl_role role, unsigned flag)
 {
     struct pawl_lm_model *model;
-    return role_model(lm, role, &model, NULL) == PAWL_OK &&
-           (model->backend->flags & PAWL_BACKEND_CHOICES);
+    return role_model(lm, role, &model, NULL) == PAWL_OK && (model->backend->flags & flag);
+}
+
+bool pawl_lm_scores_choices(struct pawl_lm *lm, enum pawl_role role)
+{
+    return can(lm, role, PAWL_BACKEND_CHOICES);
+}
+
+bool pawl_lm_holds_schemas(struct pawl_lm *lm, enum pawl_role role)
+{
+    return can(lm, role, PAWL_BACKEND_SCHEMAS);
 }
 
 enum pawl_status pawl_lm_identity(struct pawl_lm *lm, enum pawl_role role, const char **identity,

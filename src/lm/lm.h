@@ -9,7 +9,7 @@
  *      the world's fault after all retries (429, 5xx, timeout, dropped) is MISSING. Neither is a
  *      C error; MISSING is never cached.
  *   2. The cache key is the SHA-256 of the whole request: model identity (file hash, or provider
- *      and name), messages, choices, stops, sampling settings, seed and sample index.
+ *      and name), messages, choices, schema, stops, sampling settings, seed and sample index.
  *   3. Money is reserved before a request is sent and settled after: spending never exceeds what
  *      was reserved. Keys come from the environment and reach no log, key, trace or error.
  *   4. Equal request, equal reply from the cache, replay and script backends.
@@ -43,6 +43,9 @@ struct pawl_lm_request {
     size_t n_shared; /* hint: the first n_shared messages are common to many requests */
     const struct pawl_str *choices; /* hold the answer to one of these; none: free text */
     size_t n_choices;
+    /* Hold a free answer to JSON of this schema; NULL: any text. A backend that cannot ignores it (ask
+     * pawl_lm_holds_schemas), and one that can fails a schema that it cannot express. */
+    const json_t *schema;
     const struct pawl_str *stops;
     size_t n_stops;
     int max_tokens;     /* always sent */
@@ -125,6 +128,8 @@ void pawl_lm_cancel(struct pawl_lm *lm); /* async-signal-unsafe; from any thread
 int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role);
 /* True if choices are answered with log-probabilities by the role's backend. */
 bool pawl_lm_scores_choices(struct pawl_lm *lm, enum pawl_role role);
+/* True if answers are held to a request's schema by the role's backend. */
+bool pawl_lm_holds_schemas(struct pawl_lm *lm, enum pawl_role role);
 /* "file:<sha256>" or "openai:<host>/<path>/<name>"; part of every cache key and certificate. Loads it. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_identity(struct pawl_lm *lm, enum pawl_role role,
                                                   const char **identity, struct pawl_error *err);

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <stdlib.h>
 
 /* Of a request within PAWL_PROMPT_MAX; JSON writes a byte as up to six. */
 static const size_t text_limit = (size_t)8 * PAWL_PROMPT_MAX;
@@ -30,8 +32,15 @@ void pawl_lm_request_write(const struct pawl_lm_request *request, struct pawl_bu
         pawl_json_write_string(pawl_str_of(request->messages[i].role), out);
         pawl_buf_add(out, "}");
     }
-    pawl_buf_printf(out, "],\"role\":\"%s\",\"sample\":%" PRId64 ",\"seed\":\"%" PRIu64 "\"",
-                    pawl_role_name(request->role), request->sample, request->seed);
+    pawl_buf_printf(out, "],\"role\":\"%s\",\"sample\":%" PRId64, pawl_role_name(request->role),
+                    request->sample);
+    if (request->schema) { /* as it is given: the order of properties is that of the answer */
+        char *schema = json_dumps(request->schema, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (!schema) abort();
+        pawl_buf_printf(out, ",\"schema\":%s", schema);
+        free(schema);
+    }
+    pawl_buf_printf(out, ",\"seed\":\"%" PRIu64 "\"", request->seed);
     pawl_buf_add(out, ",\"stops\":");
     write_list(request->stops, request->n_stops, out);
     pawl_buf_add(out, ",\"temperature\":");

@@ -216,6 +216,63 @@ static void test_hundreds_of_choices_take_turns(void **unused)
     for (size_t i = 0; i < N; i++) assert_true(reply.choice_logprobs[i] < 0);
 }
 
+/* --- answers held to a schema ------------------------------------------------------------------ */
+
+static json_t *parsed(const struct pawl_lm_reply *reply)
+{
+    json_t *value;
+    struct pawl_error err = {0};
+    if (pawl_json_parse(reply->text, 1 << 20, &value, &err) != PAWL_OK)
+        fail_msg("%s: %.*s", err.message, PAWL_STR_ARG(reply->text));
+    return value;
+}
+
+static void test_an_answer_is_held_to_a_schema(void **unused)
+{
+    (void)unused;
+    json_t *schema =
+        json_of("{\"type\":\"object\",\"properties\":{"
+                "\"name\":{\"type\":\"string\",\"maxLength\":12},\"age\":{\"type\":\"integer\"},"
+                "\"mood\":{\"enum\":[\"good\",\"bad\"]},"
+                "\"tags\":{\"type\":\"array\",\"maxItems\":2,\"items\":{\"type\":\"boolean\"}}}}");
+    assert_true(pawl_lm_holds_schemas(shared_lm, PAWL_ROLE_TASK));
+    struct pawl_lm_request request = ask_for("Tell me about Anna, who is 31.", 80);
+    request.schema = schema;
+    for (int i = 0; i < 4; i++) { /* greedy, then drawn at a heat at which anything is likely */
+        request.temperature = i == 0 ? 0 : 3;
+        request.sample = i;
+        struct pawl_lm_reply reply = must_ask(shared_lm, request);
+        assert_int_equal(reply.status, PAWL_REPLY_OK);
+        if (reply.truncated) continue; /* then it is the beginning of one */
+        json_t *value = parsed(&reply);
+        assert_int_equal(json_object_size(value), 4);
+        assert_true(json_is_integer(json_object_get(value, "age")));
+        assert_true(json_is_array(json_object_get(value, "tags")));
+        const char *mood = json_string_value(json_object_get(value, "mood"));
+        assert_true(strcmp(mood, "good") == 0 || strcmp(mood, "bad") == 0);
+        json_decref(value);
+    }
+    json_decref(schema);
+}
+
+static void test_a_schema_ends_the_answer_and_is_refused_by_name(void **unused)
+{
+    (void)unused;
+    json_t *yes_or_no = json_of("{\"enum\":[\"yes\",\"no\"]}");
+    struct pawl_lm_request request = ask_for("Is the sky blue?", 50);
+    request.schema = yes_or_no;
+    struct pawl_lm_reply reply = must_ask(shared_lm, request);
+    assert_true(reply.text.len == 5 ||
+                reply.text.len == 4); /* with its quotes, and nothing after */
+    assert_false(reply.truncated);
+    json_decref(yes_or_no);
+    json_t *pattern = json_of("{\"type\":\"string\",\"pattern\":\"a+\"}");
+    request.schema = pattern;
+    reply = must_ask(shared_lm, request);
+    assert_reason(&reply, PAWL_REPLY_FAILED, "\"pattern\"");
+    json_decref(pattern);
+}
+
 /* --- shared beginnings ------------------------------------------------------------------------- */
 
 static struct pawl_lm_request with_long_system(const char *question, size_t n_shared)
@@ -258,6 +315,24 @@ static void test_a_shared_beginning_is_computed_once(void **unused)
             assert_true(fabs(found[i].choice_logprobs[k] - hinted[i].choice_logprobs[k]) < 0.01);
     }
     pawl_lm_close(lm);
+}
+
+static void test_samples_of_one_prompt_read_it_once(void **unused)
+{
+    (void)unused;
+    enum { N = 8 };
+    struct pawl_lm_request requests[N];
+    struct pawl_lm_reply replies[N];
+    for (int i = 0; i < N; i++) {
+        requests[i] = with_long_system("rain", 0);
+        requests[i].n_choices = 0;
+        requests[i].max_tokens = 2;
+        requests[i].temperature = 1;
+        requests[i].sample = i;
+    }
+    ask_all(shared_lm, requests, N, replies);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(replies[i].usage.cached_tokens, replies[i].usage.prompt_tokens - 1);
 }
 
 static void test_more_than_the_cells_hold_is_answered_in_turn(void **unused)
@@ -472,6 +547,35 @@ static const char *identity_with(const char *weights, bool sealed)
     return identity;
 }
 
+static bool is_mapped(const char *file)
+{
+    char line[4400];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (!found && fgets(line, sizeof line, maps)) found = strstr(line, file) != NULL;
+    fclose(maps);
+    return found;
+}
+
+static void test_the_sealed_side_maps_what_was_written_out(void **unused)
+{
+    (void)unused; /* open_shared wrote it */
+    struct pawl_hash hash;
+    char hex[PAWL_HASH_HEX];
+    assert_int_equal(pawl_model_hash(model_path, false, &hash, NULL), PAWL_OK);
+    pawl_hash_hex(&hash, hex);
+    const char *file = pawl_arena_printf(&arena, "%s/pawl/weights/%s-f32.gguf", cache_dir, hex);
+    pawl_lm_close(shared_lm);
+    assert_false(is_mapped(file));
+    shared_lm = must_open(
+        (struct pawl_lm_settings){.sealed = true},
+        pawl_arena_printf(&arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\"," SETTINGS "}}",
+                          model_path));
+    struct pawl_lm_reply reply = must_ask(shared_lm, choose("What a good day!", labels, 2));
+    assert_int_equal(reply.status, PAWL_REPLY_OK);
+    assert_true(is_mapped(file));
+}
+
 static void test_weights_are_written_out_once_or_kept_in_memory(void **unused)
 {
     (void)unused;
@@ -480,11 +584,11 @@ static void test_weights_are_written_out_once_or_kept_in_memory(void **unused)
     char hex[PAWL_HASH_HEX];
     assert_int_equal(pawl_model_hash(model_path, false, &hash, NULL), PAWL_OK);
     pawl_hash_hex(&hash, hex);
-    assert_string_equal(identity_with("packaged", false),
-                        pawl_arena_printf(&arena, "file:%s", hex));
     const char *f32 = pawl_arena_printf(&arena, "file:%s:f32", hex);
     assert_string_equal(identity_with("auto", true), f32); /* sealed: nothing on disk */
     assert_false(pawl_path_exists(path_of("cache")));
+    assert_string_equal(identity_with("packaged", false),
+                        pawl_arena_printf(&arena, "file:%s", hex));
     assert_string_equal(identity_with("auto", false), f32);
     const char *file = path_of(pawl_arena_printf(&arena, "cache/pawl/weights/%s-f32.gguf", hex));
     struct stat first, second;
@@ -527,7 +631,10 @@ int main(void)
         cmocka_unit_test_teardown(test_a_choice_scores_the_same_in_any_company, forget),
         cmocka_unit_test_teardown(test_choices_alone_and_in_a_batch_agree, forget),
         cmocka_unit_test_teardown(test_hundreds_of_choices_take_turns, forget),
+        cmocka_unit_test_teardown(test_an_answer_is_held_to_a_schema, forget),
+        cmocka_unit_test_teardown(test_a_schema_ends_the_answer_and_is_refused_by_name, forget),
         cmocka_unit_test_teardown(test_a_shared_beginning_is_computed_once, forget),
+        cmocka_unit_test_teardown(test_samples_of_one_prompt_read_it_once, forget),
         cmocka_unit_test_teardown(test_more_than_the_cells_hold_is_answered_in_turn, forget),
         cmocka_unit_test_teardown(test_many_threads_ask_at_once, forget),
         cmocka_unit_test_teardown(test_cancel_ends_waiting, forget),
@@ -536,6 +643,7 @@ int main(void)
         cmocka_unit_test_teardown(test_any_bytes_are_survived, forget),
         cmocka_unit_test_setup_teardown(test_a_broken_file_is_refused_with_the_reason, set_up,
                                         tear_down),
+        cmocka_unit_test_teardown(test_the_sealed_side_maps_what_was_written_out, forget),
         cmocka_unit_test_setup_teardown(test_weights_are_written_out_once_or_kept_in_memory, set_up,
                                         tear_down),
     };
