@@ -79,11 +79,6 @@ static enum pawl_status check_components(struct command_program *p, struct pawl_
     if (p->components && !json_is_object(p->components))
         return refuse(err, "program.components", "The components are no map of names to files.",
                       hint);
-    if (json_object_size(p->components) == 0)
-        return refuse(err, "program.components",
-                      "The program has no components: there is nothing that could be improved.",
-                      "Name its files that may be changed: `components: {planner: "
-                      "agent/planner.py}`.");
     json_object_foreach((json_t *)(uintptr_t)p->components, name, value)
     {
         if (json_is_string(value) && pawl_folder_name_is_safe(json_string_value(value))) continue;
@@ -129,6 +124,11 @@ static enum pawl_status open_program(const struct pawl_program_settings *setting
     PAWL_TRY(pawl_command_line_read(section.command, p->project_dir, p->components,
                                     "program.command", arena, &p->line, err));
     PAWL_TRY(add_read_paths(p, section.read, err));
+    if (json_object_size(p->components) == 0)
+        return refuse(err, "program.components",
+                      "The program has no components: there is nothing that could be improved.",
+                      "Name its files that may be changed: `components: {planner: "
+                      "agent/planner.py}`.");
     *out = p;
     return PAWL_OK;
 }

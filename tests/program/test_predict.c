@@ -241,6 +241,7 @@ static void test_section_errors(void **state)
         {"{'command': 'main.py'}", "program.command", "list"},
         {"{'command': ['x'], 'components': {'a': '../x'}}", "program.components.a", "below"},
         {"{'command': ['x'], 'read': ['/etc']}", "program.read", "below"},
+        {"{'command': ['x']}", "program.components", "no components"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct pawl_error err = {0};
