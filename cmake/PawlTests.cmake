@@ -7,6 +7,10 @@ pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
 set(PAWL_TEST_ENVIRONMENT PAWL_SOURCE_DIR=${CMAKE_SOURCE_DIR} PAWL_BIN=${CMAKE_BINARY_DIR}/pawl
                           PAWL_WORKER=${CMAKE_BINARY_DIR}/pawl-worker)
+if(PAWL_TSAN)
+    list(APPEND PAWL_TEST_ENVIRONMENT
+         TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp)
+endif()
 function(pawl_test name)
     add_test(NAME ${name} COMMAND ${ARGN})
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${PAWL_TEST_ENVIRONMENT}")
