@@ -46,14 +46,22 @@ static const char *const shared_variables[] = {"PATH",          "HOME",         
                                                "LANG",          "LC_ALL",         "PAWL_MODELS",
                                                "XDG_DATA_HOME", "XDG_CACHE_HOME", "ASAN_OPTIONS",
                                                "UBSAN_OPTIONS", "LSAN_OPTIONS"};
-static const char *const network_variables[] = {"OPENAI_BASE_URL", "http_proxy",    "https_proxy",
-                                                "no_proxy",        "SSL_CERT_FILE", "SSL_CERT_DIR",
-                                                "CURL_CA_BUNDLE"};
+static const char *const network_variables[] = {
+    "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "PAWL_LM_URL",  "http_proxy",    "https_proxy",
+    "no_proxy",        "SSL_CERT_FILE",      "SSL_CERT_DIR", "CURL_CA_BUNDLE"};
 
 static void add_variable(struct pawl_arena *arena, const char **env, size_t *n, const char *name)
 {
     const char *value = getenv(name);
     if (value != NULL) env[(*n)++] = pawl_arena_printf(arena, "%s=%s", name, value);
+}
+
+/* Where a provider's key is when key_env does not say. */
+static const char *usual_key(const char *backend)
+{
+    if (strcmp(backend, "openai") == 0) return "OPENAI_API_KEY";
+    if (strcmp(backend, "anthropic") == 0) return "ANTHROPIC_API_KEY";
+    return NULL;
 }
 
 static const char *const *worker_environment(struct pawl_project *project, const char *role,
@@ -72,6 +80,7 @@ static const char *const *worker_environment(struct pawl_project *project, const
     json_object_foreach((json_t *)project->config.models, name, model)
     {
         const char *key_env = pawl_json_get_text(model, "key_env", NULL);
+        if (key_env == NULL) key_env = usual_key(pawl_json_get_text(model, "backend", ""));
         if (key_env != NULL) add_variable(arena, env, &n, key_env);
     }
     return env;

@@ -13,11 +13,16 @@ struct pawl_deadline {
     int64_t at_ms; /* -1: never */
 };
 
-static inline int64_t pawl_deadline_now_ms(void)
+static inline int64_t pawl_deadline_now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline int64_t pawl_deadline_now_ms(void)
+{
+    return pawl_deadline_now_us() / 1000;
 }
 
 /* timeout_ms below 0: no limit. */

@@ -17,6 +17,7 @@ void pawl_usage_add(struct pawl_usage *sum, const struct pawl_usage *more)
     sum->prompt_tokens += more->prompt_tokens;
     sum->completion_tokens += more->completion_tokens;
     sum->cached_tokens += more->cached_tokens;
+    sum->reasoning_tokens += more->reasoning_tokens;
     sum->cost_microusd += more->cost_microusd;
     sum->latency_us += more->latency_us;
     sum->n_requests += more->n_requests;
@@ -122,8 +123,17 @@ static int64_t spent_of(enum pawl_status status, int64_t reserved,
 {
     if (status == PAWL_EPAUSED) return reserved;
     int64_t spent = 0;
-    for (size_t i = 0; i < n; i++) spent += replies[i].usage.cost_microusd;
+    for (size_t i = 0; i < n; i++)
+        spent += replies[i].usage.cost_microusd - replies[i].lost_microusd;
     return spent < reserved ? spent : reserved;
+}
+
+enum pawl_status pawl_lm_pay_lost(struct pawl_lm *lm, int64_t microusd)
+{
+    if (!lm->metered) return PAWL_OK;
+    PAWL_TRY(lm->purse.reserve(lm->purse.context, microusd, NULL));
+    lm->purse.settle(lm->purse.context, microusd, microusd);
+    return PAWL_OK;
 }
 
 static enum pawl_status ask_paid(struct pawl_lm *lm, struct pawl_lm_model *model,

@@ -64,6 +64,15 @@ enum { PAWL_LM_BACKEND_API = 1 };
 
 extern const struct pawl_lm_backend *const pawl_lm_backends[]; /* NULL-terminated, generated */
 
+/* For a backend that asks over HTTP: the engine that all models of an lm share, opened when it is
+ * first wanted; the lm closes it after its models. */
+struct pawl_http;
+PAWL_MUST_CHECK enum pawl_status pawl_lm_http(struct pawl_lm *lm, struct pawl_http **http,
+                                              struct pawl_error *err);
+/* Charge a try that gave no answer and may have been billed, so that the reservation of its request
+ * is there for a further one. Fails PAWL_EBUDGET when the purse does not have that much more. */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_pay_lost(struct pawl_lm *lm, int64_t microusd);
+
 /* For a backend that stands in front of another model. find gives NULL for an unknown name. */
 const struct pawl_lm_backend *pawl_lm_find_backend(const struct pawl_lm *lm, const char *model);
 /* pawl_lm_ask of one model by name, whatever the requests' roles. */

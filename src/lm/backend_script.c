@@ -45,7 +45,7 @@ static const struct pawl_option script_options[] = {
      .required = true},
     PAWL_OPT_INT(struct script_options, concurrency, "0", 0, 100000,
                  "requests at a time; 0: as many as come"),
-    PAWL_LM_PRICE_OPTIONS(struct script_options),
+    PAWL_LM_PRICE_OPTIONS(struct script_options, price),
     {0}};
 
 struct script_model {
@@ -265,7 +265,7 @@ static int64_t ask_one(struct script_model *model, struct pawl_arena *arena,
         fail_reply(&ask, "The script failed: ", call.reason);
     }
     reply->usage.latency_us = ask.delay_ms * 1000;
-    reply->usage.cost_microusd = pawl_lm_price_of(&model->price, &reply->usage);
+    reply->usage.cost_microusd = pawl_lm_price_of(&model->price, &reply->usage, 0);
     return ask.delay_ms;
 }
 

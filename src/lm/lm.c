@@ -2,6 +2,7 @@
 #include "lm/lm.h"
 
 #include "base/hash.h"
+#include "io/http.h"
 #include "lm/model.h"
 
 #include <stdio.h>
@@ -200,6 +201,7 @@ enum pawl_status pawl_lm_open(const struct pawl_lm_settings *settings, struct pa
 {
     pawl_crypto_init();
     struct pawl_lm *lm = pawl_xcalloc(1, sizeof *lm);
+    pthread_mutex_init(&lm->http_lock, NULL);
     lm->project_dir =
         pawl_arena_strdup(&lm->arena, settings->project_dir ? settings->project_dir : ".");
     lm->cache = settings->cache;
@@ -242,6 +244,8 @@ void pawl_lm_close(struct pawl_lm *lm)
         pthread_mutex_destroy(&model->slot_lock);
         pthread_mutex_destroy(&model->load_lock);
     }
+    pawl_http_close(lm->http);
+    pthread_mutex_destroy(&lm->http_lock);
     pawl_arena_release(&lm->arena);
     free(lm);
 }
@@ -287,6 +291,16 @@ void pawl_lm_cancel(struct pawl_lm *lm)
         pthread_cond_broadcast(&model->slot_free);
         pthread_mutex_unlock(&model->slot_lock);
     }
+}
+
+enum pawl_status pawl_lm_http(struct pawl_lm *lm, struct pawl_http **http, struct pawl_error *err)
+{
+    enum pawl_status status = PAWL_OK;
+    pthread_mutex_lock(&lm->http_lock);
+    if (!lm->http) status = pawl_http_open(&lm->http, err);
+    *http = lm->http;
+    pthread_mutex_unlock(&lm->http_lock);
+    return status;
 }
 
 static enum pawl_status role_model(struct pawl_lm *lm, enum pawl_role role,

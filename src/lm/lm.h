@@ -58,8 +58,10 @@ struct pawl_lm_request {
 enum pawl_reply_status { PAWL_REPLY_OK, PAWL_REPLY_FAILED, PAWL_REPLY_MISSING };
 
 struct pawl_usage {
-    int64_t prompt_tokens, completion_tokens, cached_tokens;
-    int64_t cost_microusd; /* 0 where the model has no price */
+    int64_t prompt_tokens, completion_tokens;
+    int64_t cached_tokens;    /* of the prompt, in the provider's cache */
+    int64_t reasoning_tokens; /* of the completion, where the provider says it */
+    int64_t cost_microusd;    /* 0 where the model has no price */
     int64_t latency_us;
     int64_t n_requests; /* requests counted in this sum */
     int64_t n_cached;   /* of these, answered from our cache */
@@ -71,6 +73,7 @@ struct pawl_lm_reply {
     struct pawl_str text;          /* valid UTF-8, at most PAWL_REPLY_MAX bytes */
     const double *choice_logprobs; /* one per choice, natural log; NULL when the backend has none */
     bool truncated;                /* ended at max_tokens */
+    int64_t lost_microusd;         /* of the cost: for tries without an answer, already settled */
     struct pawl_usage usage;
     const char *reason; /* a sentence when not OK; never holds a key */
 };

@@ -40,6 +40,8 @@ struct pawl_lm {
     const char *project_dir;
     struct pawl_store *cache;
     struct pawl_lm_purse purse;
+    pthread_mutex_t http_lock;
+    struct pawl_http *http; /* NULL until a model wants it */
     bool metered, sealed;
     uint64_t seed;
     atomic_bool canceled;

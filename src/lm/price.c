@@ -6,7 +6,7 @@
 
 enum { MESSAGE_TOKENS = 16 }; /* role, separators; once more for the start of the answer */
 
-static bool has_price(const struct pawl_lm_price *price)
+bool pawl_lm_price_is_known(const struct pawl_lm_price *price)
 {
     return price->price_prompt >= 0 || price->price_completion >= 0;
 }
@@ -24,19 +24,23 @@ static int64_t round_up(double microusd)
 int64_t pawl_lm_price_worst(const struct pawl_lm_price *price,
                             const struct pawl_lm_request *request)
 {
-    if (!has_price(price)) return -1;
+    if (!pawl_lm_price_is_known(price)) return -1;
     double prompt =
         (double)pawl_lm_request_bytes(request) + (double)(request->n_messages + 1) * MESSAGE_TOKENS;
-    double dearest = fmax(at_least_0(price->price_prompt), price->price_cached);
+    double dearest =
+        fmax(fmax(at_least_0(price->price_prompt), price->price_cached), price->price_cache_write);
     return round_up(prompt * dearest + request->max_tokens * at_least_0(price->price_completion));
 }
 
-int64_t pawl_lm_price_of(const struct pawl_lm_price *price, const struct pawl_usage *usage)
+int64_t pawl_lm_price_of(const struct pawl_lm_price *price, const struct pawl_usage *usage,
+                         int64_t written_tokens)
 {
-    if (!has_price(price)) return 0;
+    if (!pawl_lm_price_is_known(price)) return 0;
     double prompt = at_least_0(price->price_prompt);
     double cached = price->price_cached >= 0 ? price->price_cached : prompt;
-    return round_up((double)(usage->prompt_tokens - usage->cached_tokens) * prompt +
-                    (double)usage->cached_tokens * cached +
+    double written = price->price_cache_write >= 0 ? price->price_cache_write : prompt;
+    int64_t fresh = usage->prompt_tokens - usage->cached_tokens - written_tokens;
+    return round_up((double)fresh * prompt + (double)usage->cached_tokens * cached +
+                    (double)written_tokens * written +
                     (double)usage->completion_tokens * at_least_0(price->price_completion));
 }

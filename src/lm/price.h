@@ -10,26 +10,34 @@
 
 struct pawl_lm_price {
     double price_prompt, price_completion;
-    double price_cached; /* -1: as the other prompt tokens */
+    double price_cached;      /* -1: as the other prompt tokens */
+    double price_cache_write; /* -1: as the other prompt tokens */
 };
-/* The option rows of a backend whose option struct S has a member `struct pawl_lm_price price`. */
-#define PAWL_LM_PRICE_OPTION(S, field, about)                                                      \
+/* The option rows of a backend whose option struct S has the prices at `member`. */
+#define PAWL_LM_PRICE_OPTION(S, member, field, about)                                              \
     {                                                                                              \
-        .name = #field, .type = PAWL_OPTION_REAL, .offset = offsetof(S, price.field),              \
+        .name = #field, .type = PAWL_OPTION_REAL, .offset = offsetof(S, member.field),             \
         .fallback = "-1", .min = -1, .max = 1e6, .help = about                                     \
     }
-#define PAWL_LM_PRICE_OPTIONS(S)                                                                   \
-    PAWL_LM_PRICE_OPTION(S, price_prompt, "usd per million prompt tokens; -1: no price"),          \
-        PAWL_LM_PRICE_OPTION(S, price_completion, "usd per million completion tokens"),            \
-        PAWL_LM_PRICE_OPTION(S, price_cached,                                                      \
+#define PAWL_LM_PRICE_OPTIONS(S, member)                                                           \
+    PAWL_LM_PRICE_OPTION(S, member, price_prompt, "usd per million prompt tokens; -1: no price"),  \
+        PAWL_LM_PRICE_OPTION(S, member, price_completion, "usd per million completion tokens"),    \
+        PAWL_LM_PRICE_OPTION(S, member, price_cached,                                              \
                              "usd per million prompt tokens of the provider's "                    \
+                             "cache; -1: as other prompt tokens"),                                 \
+        PAWL_LM_PRICE_OPTION(S, member, price_cache_write,                                         \
+                             "usd per million prompt tokens written to the provider's "            \
                              "cache; -1: as other prompt tokens")
 
+/* Does it say what anything costs? */
+bool pawl_lm_price_is_known(const struct pawl_lm_price *price);
 /* Microusd, rounded up; -1 without a price. A token is at least one byte, and each message adds a
  * few of its own. */
 int64_t pawl_lm_price_worst(const struct pawl_lm_price *price,
                             const struct pawl_lm_request *request);
-/* Microusd, rounded up; 0 without a price. */
-int64_t pawl_lm_price_of(const struct pawl_lm_price *price, const struct pawl_usage *usage);
+/* Microusd, rounded up; 0 without a price. `written_tokens` of the prompt went into the provider's
+ * cache; reasoning is part of the completion. */
+int64_t pawl_lm_price_of(const struct pawl_lm_price *price, const struct pawl_usage *usage,
+                         int64_t written_tokens);
 
 #endif

@@ -133,9 +133,10 @@ void pawl_lm_reply_write(const struct pawl_lm_reply *reply, size_t n_choices, st
     pawl_buf_printf(
         out,
         ",\"truncated\":%s,\"usage\":{\"cached_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64
-        ",\"cost_microusd\":%" PRId64 ",\"latency_us\":%" PRId64 ",\"prompt_tokens\":%" PRId64 "}}",
+        ",\"cost_microusd\":%" PRId64 ",\"latency_us\":%" PRId64 ",\"prompt_tokens\":%" PRId64
+        ",\"reasoning_tokens\":%" PRId64 "}}",
         reply->truncated ? "true" : "false", usage->cached_tokens, usage->completion_tokens,
-        usage->cost_microusd, usage->latency_us, usage->prompt_tokens);
+        usage->cost_microusd, usage->latency_us, usage->prompt_tokens, usage->reasoning_tokens);
 }
 
 static bool read_logprobs(const json_t *list, size_t n_choices, struct pawl_arena *arena,
@@ -182,6 +183,7 @@ bool pawl_lm_reply_read(const json_t *object, size_t n_choices, struct pawl_aren
         .prompt_tokens = read_count(usage, "prompt_tokens"),
         .completion_tokens = read_count(usage, "completion_tokens"),
         .cached_tokens = read_count(usage, "cached_tokens"),
+        .reasoning_tokens = read_count(usage, "reasoning_tokens"),
         .cost_microusd = read_count(usage, "cost_microusd"),
         .latency_us = read_count(usage, "latency_us"),
         .n_requests = 1,
