@@ -1,16 +1,21 @@
 /*
- * bench_lm_llama - what the embedded model costs in CPU: 64 cases after a shared prefix of about 400
+ * bench_lm_llama - what the embedded model costs, and whether its answers depend on company.
+ *
+ * Cost in CPU: 64 cases after a shared prefix of about 400
  * tokens, each of about 60, with 32 tokens of answer or one of 2, 10 and 77 choices. One JSON line a
  * workload; the candidate of each repetition is new, as in a search.
  *
- *     bench_lm_llama [model] [repetitions] [options of the model as JSON members] [choices ...]
+ *     bench_lm_llama [model] [repetitions] [options of the model as JSON members] [workloads ...]
  *     bench_lm_llama smollm2-135m 3 '"weights":"packaged"' 2
+ *     bench_lm_llama smollm2-135m 1 '' agree       200 greedy answers, one by one and together: the share
+ *                                                  that is equal (kernels of other shapes round otherwise)
  */
 #include "base/clock.h"
 #include "lm/lm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { N_CASES = 64, ANSWER_TOKENS = 32 };
 
@@ -52,6 +57,16 @@ struct spent {
     struct pawl_usage usage;
 };
 
+static void ask_or_exit(struct pawl_lm *lm, struct pawl_arena *arena,
+                        const struct pawl_lm_request *requests, size_t n,
+                        struct pawl_lm_reply *replies)
+{
+    struct pawl_error err = {0};
+    if (pawl_lm_ask(lm, arena, requests, n, replies, &err) == PAWL_OK) return;
+    fprintf(stderr, "%s\n", err.message);
+    exit(pawl_status_exit_code(err.status));
+}
+
 static struct spent run_once(struct pawl_lm *lm, size_t n_choices, uint64_t candidate)
 {
     struct pawl_arena arena = {0};
@@ -70,13 +85,9 @@ static struct spent run_once(struct pawl_lm *lm, size_t n_choices, uint64_t cand
                                                .n_choices = n_choices,
                                                .max_tokens = ANSWER_TOKENS};
     }
-    struct pawl_error err = {0};
     double cpu_s = pawl_clock_cpu_s();
     int64_t start_us = pawl_clock_monotonic_us();
-    if (pawl_lm_ask(lm, &arena, requests, N_CASES, replies, &err) != PAWL_OK) {
-        fprintf(stderr, "%s\n", err.message);
-        exit(pawl_status_exit_code(err.status));
-    }
+    ask_or_exit(lm, &arena, requests, N_CASES, replies);
     struct spent spent = {.wall_s = 1e-6 * (double)(pawl_clock_monotonic_us() - start_us),
                           .cpu_s = pawl_clock_cpu_s() - cpu_s};
     for (size_t i = 0; i < N_CASES; i++) pawl_usage_add(&spent.usage, &replies[i].usage);
@@ -96,6 +107,34 @@ static void measure(struct pawl_lm *lm, const char *model, const char *settings,
            (long long)spent.usage.cached_tokens, (long long)spent.usage.completion_tokens,
            spent.cpu_s, spent.wall_s, N_CASES / spent.cpu_s);
     fflush(stdout);
+}
+
+/* Half of the answers are written, half are chosen. */
+static void compare(struct pawl_lm *lm, const char *model, const char *settings)
+{
+    enum { N = 200, WRITTEN_TOKENS = 8 };
+    struct pawl_arena arena = {0};
+    const struct pawl_str *choices = choices_of(&arena, 10);
+    struct pawl_lm_request requests[N];
+    struct pawl_lm_reply together[N], alone;
+    size_t equal = 0;
+    for (size_t i = 0; i < N; i++) {
+        struct pawl_message *message = PAWL_NEW(&arena, struct pawl_message);
+        *message = (struct pawl_message){"user", text_of(&arena, "Describe case", 7000 + i, 12)};
+        requests[i] = (struct pawl_lm_request){
+            .messages = message, .n_messages = 1, .max_tokens = WRITTEN_TOKENS};
+        if (i % 2) requests[i].choices = choices;
+        if (i % 2) requests[i].n_choices = 10;
+    }
+    ask_or_exit(lm, &arena, requests, N, together);
+    for (size_t i = 0; i < N; i++) {
+        ask_or_exit(lm, &arena, &requests[i], 1, &alone);
+        equal += pawl_str_eq(alone.text, together[i].text);
+    }
+    printf("{\"bench\":\"lm_llama\",\"what\":\"agree\",\"model\":\"%s\",\"settings\":{%s},"
+           "\"cases\":%d,\"equal_share\":%.4f}\n",
+           model, settings, N, (double)equal / N);
+    pawl_arena_release(&arena);
 }
 
 int main(int argc, char **argv)
@@ -118,11 +157,15 @@ int main(int argc, char **argv)
         return pawl_status_exit_code(err.status);
     }
     static const char *const all[] = {"0", "2", "10", "77"};
-    const char *const *n_choices = argc > 4 ? (const char *const *)argv + 4 : all;
+    const char *const *workloads = argc > 4 ? (const char *const *)argv + 4 : all;
     int n = argc > 4 ? argc - 4 : (int)(sizeof all / sizeof *all);
     for (int r = 1; r <= repetitions; r++)
-        for (int i = 0; i < n; i++)
-            measure(lm, model, settings, strtoul(n_choices[i], NULL, 10), r);
+        for (int i = 0; i < n; i++) {
+            if (strcmp(workloads[i], "agree") == 0)
+                compare(lm, model, settings);
+            else
+                measure(lm, model, settings, strtoul(workloads[i], NULL, 10), r);
+        }
     pawl_lm_close(lm);
     json_decref(models);
     pawl_arena_release(&arena);

@@ -200,6 +200,7 @@ static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
     pawl_llama_prompt_make(&llama->speller, arena, request, shared, &prompt);
     if (prompt.refusal) return prompt.refusal;
     *job = (struct pawl_llama_job){
+        .role = request->role,
         .prompt = prompt.tokens,
         .n_prompt = prompt.n_tokens,
         .n_shared = prompt.n_shared,

@@ -14,6 +14,7 @@ enum {
     STEM_MIN = 16,                   /* tokens that must be saved for a stem to be worth a decode */
     LOOK_AHEAD = 64,                 /* waiting requests compared with a new one */
     RECENT = 8,                      /* finished prompts compared with a new one */
+    SLOTS_KEPT = 8,                  /* for each other role that ever asked */
     PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
 };
 
@@ -42,10 +43,17 @@ struct recent {
     size_t n;
 };
 
+/* Requests of one role that wait. */
+struct queue {
+    struct pawl_llama_job *first, *last;
+    bool ever_used;
+};
+
 struct pawl_llama_engine {
     pthread_mutex_t lock; /* guards the next block */
     pthread_cond_t work, answered;
-    struct pawl_llama_job *first, *last;
+    struct queue queues[PAWL_N_ROLES];
+    size_t n_waiting;
     bool closing, cancelled;
 
     pthread_t thread; /* the rest is its own */
@@ -62,6 +70,8 @@ struct pawl_llama_engine {
     size_t n_branches;
     struct recent recents[RECENT];
     size_t next_recent;
+    size_t next_role;        /* whose turn it is to be admitted */
+    int64_t reading_lead_us; /* time that reading had before writing, while they compete */
 };
 
 /* ---- Answers ---------------------------------------------------------------------------------- */
@@ -209,7 +219,7 @@ static size_t wanted_stem(struct pawl_llama_engine *engine, const struct pawl_ll
     for (size_t i = 0; i < RECENT; i++)
         consider(job, engine->recents[i].tokens, engine->recents[i].n, known, &stem);
     pthread_mutex_lock(&engine->lock);
-    const struct pawl_llama_job *other = engine->first;
+    const struct pawl_llama_job *other = engine->queues[job->role].first;
     for (size_t i = 0; other && i < LOOK_AHEAD; i++, other = other->next)
         if (other != job) consider(job, other->prompt, other->n_prompt, known, &stem);
     pthread_mutex_unlock(&engine->lock);
@@ -228,19 +238,40 @@ static bool grow_stems(struct pawl_llama_engine *engine, const struct pawl_llama
     }
 }
 
+/* With the lock held. */
+static bool may_be_admitted(const struct pawl_llama_engine *engine, size_t role)
+{
+    if (!engine->queues[role].first) return false;
+    size_t n_own = 0, n_allowed = PAWL_LLAMA_SLOTS;
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        n_own += engine->slots[i].job && engine->slots[i].job->role == role;
+    for (size_t other = 0; other < PAWL_N_ROLES; other++)
+        if (other != role && engine->queues[other].ever_used) n_allowed -= SLOTS_KEPT;
+    return n_own < n_allowed;
+}
+
+/* The first request of the role whose turn it is. */
 static struct pawl_llama_job *peek(struct pawl_llama_engine *engine)
 {
+    struct pawl_llama_job *job = NULL;
     pthread_mutex_lock(&engine->lock);
-    struct pawl_llama_job *job = engine->cancelled ? NULL : engine->first;
+    for (size_t i = 0; i < PAWL_N_ROLES && !job && !engine->cancelled; i++) {
+        size_t role = (engine->next_role + i) % PAWL_N_ROLES;
+        if (may_be_admitted(engine, role)) job = engine->queues[role].first;
+    }
     pthread_mutex_unlock(&engine->lock);
     return job;
 }
 
-static void pop(struct pawl_llama_engine *engine)
+/* Take out what peek gave. */
+static void pop(struct pawl_llama_engine *engine, const struct pawl_llama_job *job)
 {
     pthread_mutex_lock(&engine->lock);
-    engine->first = engine->first->next;
-    if (!engine->first) engine->last = NULL;
+    struct queue *queue = &engine->queues[job->role];
+    queue->first = job->next;
+    if (!queue->first) queue->last = NULL;
+    engine->n_waiting--;
+    engine->next_role = (job->role + 1) % PAWL_N_ROLES;
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -261,7 +292,7 @@ static bool admit(struct pawl_llama_engine *engine)
         size_t n_more = job->choices ? 0 : job->max_tokens;
         if (!pawl_llama_cells_lease(engine->cells, job->prompt, job->n_prompt, n_more, &lease))
             return true;
-        pop(engine);
+        pop(engine, job);
         *slot =
             (struct slot){.job = job, .lease = lease, .phase = READING, .n_past = lease.n_ready};
         job->n_cached = lease.n_ready;
@@ -364,11 +395,44 @@ static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase
     return true;
 }
 
+/* A set of the roles whose slots are in one of these phases. */
+static unsigned roles_in(const struct pawl_llama_engine *engine, enum phase from, enum phase to)
+{
+    unsigned roles = 0;
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
+        const struct slot *slot = &engine->slots[i];
+        if (slot->job && slot->phase >= from && slot->phase <= to) roles |= 1u << slot->job->role;
+    }
+    return roles;
+}
+
+/*
+ * One decode of each kind, which serves a role alone best: its prompts are soon read, and its answers
+ * are written together. Where the two kinds are of different roles, a decode full of prompts takes as
+ * long as many tokens of answers: then the kind that had less time goes on.
+ */
+static bool decode_next(struct pawl_llama_engine *engine)
+{
+    unsigned writing = roles_in(engine, WRITING, WRITING);
+    unsigned reading = roles_in(engine, SCORING, READING);
+    bool compete = writing && reading && !(writing & reading);
+    if (!compete) {
+        engine->reading_lead_us = 0;
+        return decode(engine, WRITING, WRITING) && decode(engine, SCORING, READING);
+    }
+    bool read = engine->reading_lead_us <= 0;
+    int64_t start_us = pawl_clock_monotonic_us();
+    bool good = read ? decode(engine, SCORING, READING) : decode(engine, WRITING, WRITING);
+    int64_t spent_us = pawl_clock_monotonic_us() - start_us;
+    engine->reading_lead_us += read ? spent_us : -spent_us;
+    return good;
+}
+
 static void step(struct pawl_llama_engine *engine)
 {
     if (!admit(engine))
         fail_all(engine, "libllama could not decode a prompt.");
-    else if (!decode(engine, WRITING, WRITING) || !decode(engine, SCORING, READING))
+    else if (!decode_next(engine))
         fail_all(engine, "libllama could not decode a batch.");
 }
 
@@ -386,8 +450,12 @@ static void send_home(struct pawl_llama_engine *engine)
 {
     fail_all(engine, "cancelled");
     pthread_mutex_lock(&engine->lock);
-    for (struct pawl_llama_job *job = engine->first; job; job = job->next) --*job->n_open;
-    engine->first = engine->last = NULL;
+    for (size_t role = 0; role < PAWL_N_ROLES; role++) {
+        struct queue *queue = &engine->queues[role];
+        for (struct pawl_llama_job *job = queue->first; job; job = job->next) --*job->n_open;
+        queue->first = queue->last = NULL;
+    }
+    engine->n_waiting = 0;
     pthread_cond_broadcast(&engine->answered);
     pthread_mutex_unlock(&engine->lock);
 }
@@ -398,7 +466,7 @@ static void *drive(void *argument)
     for (;;) {
         bool busy = is_busy(engine);
         pthread_mutex_lock(&engine->lock);
-        while (!busy && !engine->first && !engine->closing)
+        while (!busy && !engine->n_waiting && !engine->closing)
             pthread_cond_wait(&engine->work, &engine->lock);
         bool closing = engine->closing, cancelled = engine->cancelled;
         pthread_mutex_unlock(&engine->lock);
@@ -418,13 +486,16 @@ enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine *engine,
     pthread_mutex_lock(&engine->lock);
     bool cancelled = engine->cancelled;
     for (size_t i = 0; i < n && !cancelled; i++) {
+        struct queue *queue = &engine->queues[jobs[i].role];
         jobs[i].n_open = &n_open;
         jobs[i].next = NULL;
-        if (engine->last)
-            engine->last->next = &jobs[i];
+        if (queue->last)
+            queue->last->next = &jobs[i];
         else
-            engine->first = &jobs[i];
-        engine->last = &jobs[i];
+            queue->first = &jobs[i];
+        queue->last = &jobs[i];
+        queue->ever_used = true;
+        engine->n_waiting++;
     }
     pthread_cond_signal(&engine->work);
     while (!cancelled && n_open > 0) pthread_cond_wait(&engine->answered, &engine->lock);

@@ -12,8 +12,10 @@
  * rows it goes row by row, so at most 63 answers are written at a time.
  *
  * Invariants
- *   1. First come, first served: a request that does not fit yet holds up those behind it, so none
- *      starves.
+ *   1. No request starves: within a role it is first come, first served, the roles take turns, and one
+ *      that does not fit yet holds up all behind it. Each role that ever asked keeps a few slots
+ *      free of the others, and where one role's answers and another's prompts compete, each kind of
+ *      decode gets half of the time.
  *   2. A job belongs to the engine from run until run returns.
  */
 #ifndef PAWL_LM_LLAMA_ENGINE_H
@@ -23,10 +25,12 @@
 #include "lm/llama_hold.h"
 #include "lm/llama_sample.h"
 #include "lm/llama_score.h"
+#include "lm/lm.h"
 
 enum { PAWL_LLAMA_SLOTS = 63, PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_HEIGHT_MAX = 64 };
 
 struct pawl_llama_job {
+    enum pawl_role role;
     /* The question. Pointers stay valid until run returns. */
     const llama_token *prompt;
     size_t n_prompt;

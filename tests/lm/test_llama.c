@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 /*
@@ -392,6 +393,49 @@ static void test_many_threads_ask_at_once(void **unused)
     }
 }
 
+struct writer {
+    atomic_bool done;
+    bool good;
+};
+
+/* As many long answers as there are slots. */
+static void *write_long_answers(void *argument)
+{
+    struct writer *writer = argument;
+    enum { N = 63 };
+    struct pawl_arena mine = {0};
+    struct pawl_lm_request requests[N];
+    struct pawl_lm_reply replies[N];
+    for (size_t i = 0; i < N; i++) {
+        struct pawl_message *message = PAWL_NEW(&mine, struct pawl_message);
+        *message = (struct pawl_message){
+            "user", pawl_str_of(pawl_arena_printf(&mine, "Count to %zu thousand.", i + 2))};
+        requests[i] = (struct pawl_lm_request){
+            .role = PAWL_ROLE_REFLECT, .messages = message, .n_messages = 1, .max_tokens = 60};
+    }
+    writer->good = pawl_lm_ask(shared_lm, &mine, requests, N, replies, NULL) == PAWL_OK;
+    atomic_store(&writer->done, true);
+    pawl_arena_release(&mine);
+    return NULL;
+}
+
+static void test_long_answers_of_one_role_do_not_starve_another(void **unused)
+{
+    (void)unused;
+    struct writer writer = {0};
+    pthread_t thread;
+    must_ask(shared_lm, choose("Is it day?", labels, 2)); /* the role is known, and keeps slots */
+    assert_int_equal(pthread_create(&thread, NULL, write_long_answers, &writer), 0);
+    usleep(300 * 1000);
+    for (size_t i = 0; i < 3; i++) {
+        struct pawl_lm_reply reply = must_ask(shared_lm, choose(about(topics[i]), labels, 2));
+        assert_int_equal(reply.status, PAWL_REPLY_OK);
+        assert_false(atomic_load(&writer.done));
+    }
+    pthread_join(thread, NULL);
+    assert_true(writer.good);
+}
+
 static void *ask_for_ever(void *argument)
 {
     struct pawl_lm *lm = argument;
@@ -622,6 +666,7 @@ int main(void)
         fputs("SKIPPED: the default model is not here; run scripts/fetch-model\n", stderr);
         return 0;
     }
+    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_one_by_one_and_together_agree, forget),
         cmocka_unit_test_teardown(test_the_limit_of_tokens_holds, forget),
@@ -637,6 +682,7 @@ int main(void)
         cmocka_unit_test_teardown(test_samples_of_one_prompt_read_it_once, forget),
         cmocka_unit_test_teardown(test_more_than_the_cells_hold_is_answered_in_turn, forget),
         cmocka_unit_test_teardown(test_many_threads_ask_at_once, forget),
+        cmocka_unit_test_teardown(test_long_answers_of_one_role_do_not_starve_another, forget),
         cmocka_unit_test_teardown(test_cancel_ends_waiting, forget),
         cmocka_unit_test_teardown(test_what_is_too_long_fails_and_is_never_cut, forget),
         cmocka_unit_test_teardown(test_a_message_cannot_speak_in_control_tokens, forget),
