@@ -2,6 +2,7 @@
 include(CMakePackageConfigHelpers)
 install(TARGETS libpawl ARCHIVE)
 install(DIRECTORY include/pawl TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+install(FILES share/prices.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/pawl)
 
 list(JOIN PAWL_FRONT_PACKAGES " " PAWL_PC_REQUIRES)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pawl)
