@@ -10,7 +10,7 @@ enum { LEFT = 26 /* columns of names */, WIDTH = 100, TEXT_MAX = 4096 };
 static const struct {
     const char *title, *verbs[8];
 } groups[] = {
-    {"Set up", {"init", "validate", "doctor", "model", "data", "plan"}},
+    {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage"}},
     {"Decide and prove", {"promote", "rollback", "certificate", "ledger"}},
