@@ -166,8 +166,10 @@ static struct pawl_run_settings run_settings(struct improve *improve)
     };
 }
 
+/* A table of prices that lacks the model was refused when the models were opened. */
 static bool has_price(const json_t *model)
 {
+    if (json_object_get(model, "prices")) return true;
     return pawl_json_get_real(model, "price_prompt", -1) >= 0 &&
            pawl_json_get_real(model, "price_completion", -1) >= 0;
 }
@@ -184,7 +186,7 @@ static enum pawl_status check_prices(struct improve *improve, struct pawl_error 
         char *field = pawl_arena_printf(&improve->arena, "models.%s.price_prompt", name);
         pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, field,
                      "The model %s has no price, so a budget in usd could not be kept.", name);
-        pawl_hint(err, "Give it price_prompt and price_completion, or drop the usd budget.");
+        pawl_hint(err, "Give it price_prompt and price_completion, or prices: FILE, or drop usd.");
         return PAWL_ECONFIG;
     }
     return PAWL_OK;

@@ -88,8 +88,9 @@ static enum pawl_status read_row(const json_t *row, const char *path, struct paw
             return FAIL("The price %.60s is not a number of usd from 0 on.", name);
         *out = usd;
     }
-    if (pawl_lm_price_is_known(price)) return PAWL_OK;
-    return FAIL("The table has the model, but neither its price of a prompt nor of a completion.");
+    /* One without the other would be a budget that is overrun. */
+    if (price->price_prompt >= 0 && price->price_completion >= 0) return PAWL_OK;
+    return FAIL("The table has the model, but not both its prices, prompt and completion.");
 }
 
 static enum pawl_status fail_unknown(const json_t *table, const char *path, const char *model,

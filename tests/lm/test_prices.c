@@ -54,7 +54,7 @@ static void test_what_is_wrong_is_said(void **unused)
         {"small: {promt: 1}", "no part \"promt\"", "prompt"},
         {"small: {prompt: free}", "not a number", ""},
         {"small: {prompt: -1}", "not a number", ""},
-        {"small: {cached: 1}", "neither", ""},
+        {"small: {prompt: 1}", "not both", ""},
         {"- 1", "map", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
