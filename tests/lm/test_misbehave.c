@@ -7,6 +7,7 @@
 #include "support/lm_server.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static struct lm_server *server;
@@ -267,6 +268,7 @@ static pid_t start_self_signed(int port)
     if (system(command) != 0) return -1;
     pid_t pid = fork();
     if (pid != 0) return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
     snprintf(command, sizeof command,
              "exec openssl s_server -quiet -www -accept 127.0.0.1:%d -key '%s/k' -cert '%s/c' "
              ">/dev/null 2>&1 </dev/null",
