@@ -3,10 +3,10 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "lm/llama_cells.h"
+#include "lm/llama_queue.h"
 #include "lm/llama_weights.h"
 #include "lm/lm.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 enum {
@@ -14,7 +14,6 @@ enum {
     STEM_MIN = 16,                   /* tokens that must be saved for a stem to be worth a decode */
     LOOK_AHEAD = 64,                 /* waiting requests compared with a new one */
     RECENT = 8,                      /* finished prompts compared with a new one */
-    SLOTS_KEPT = 8,                  /* for each other role that ever asked */
     PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
 };
 
@@ -43,20 +42,9 @@ struct recent {
     size_t n;
 };
 
-/* Requests of one role that wait. */
-struct queue {
-    struct pawl_llama_job *first, *last;
-    bool ever_used;
-};
-
 struct pawl_llama_engine {
-    pthread_mutex_t lock; /* guards the next block */
-    pthread_cond_t work, answered;
-    struct queue queues[PAWL_N_ROLES];
-    size_t n_waiting;
-    bool closing, cancelled;
-
-    pthread_t thread; /* the rest is its own */
+    struct pawl_llama_queue queue; /* the rest is the thread's own */
+    pthread_t thread;
     const struct llama_vocab *vocab;
     int n_vocab;
     struct llama_context *context;
@@ -70,19 +58,10 @@ struct pawl_llama_engine {
     size_t n_branches;
     struct recent recents[RECENT];
     size_t next_recent;
-    size_t next_role;        /* whose turn it is to be admitted */
     int64_t reading_lead_us; /* time that reading had before writing, while they compete */
 };
 
 /* ---- Answers ---------------------------------------------------------------------------------- */
-
-static void announce(struct pawl_llama_engine *engine, struct pawl_llama_job *job)
-{
-    job->done_us = pawl_clock_monotonic_us();
-    pthread_mutex_lock(&engine->lock);
-    if (--*job->n_open == 0) pthread_cond_broadcast(&engine->answered);
-    pthread_mutex_unlock(&engine->lock);
-}
 
 static void remember(struct pawl_llama_engine *engine, const struct pawl_llama_job *job)
 {
@@ -98,7 +77,7 @@ static void finish(struct pawl_llama_engine *engine, struct slot *slot)
     remember(engine, job);
     pawl_llama_cells_return(engine->cells, &slot->lease);
     slot->job = NULL;
-    announce(engine, job);
+    pawl_llama_queue_announce(&engine->queue, job);
 }
 
 /* libllama failed: nothing in the cache can be trusted. */
@@ -110,7 +89,7 @@ static void fail_all(struct pawl_llama_engine *engine, const char *why)
         if (!job) continue;
         job->failure = why;
         engine->slots[i].job = NULL;
-        announce(engine, job);
+        pawl_llama_queue_announce(&engine->queue, job);
     }
 }
 
@@ -218,11 +197,10 @@ static size_t wanted_stem(struct pawl_llama_engine *engine, const struct pawl_ll
     consider(job, job->prompt, job->n_shared, known, &stem);
     for (size_t i = 0; i < RECENT; i++)
         consider(job, engine->recents[i].tokens, engine->recents[i].n, known, &stem);
-    pthread_mutex_lock(&engine->lock);
-    const struct pawl_llama_job *other = engine->queues[job->role].first;
-    for (size_t i = 0; other && i < LOOK_AHEAD; i++, other = other->next)
-        if (other != job) consider(job, other->prompt, other->n_prompt, known, &stem);
-    pthread_mutex_unlock(&engine->lock);
+    const struct pawl_llama_job *others[LOOK_AHEAD];
+    size_t n = pawl_llama_queue_look(&engine->queue, job->role, others, LOOK_AHEAD);
+    for (size_t i = 0; i < n; i++)
+        if (others[i] != job) consider(job, others[i]->prompt, others[i]->n_prompt, known, &stem);
     return stem == SIZE_MAX ? 0 : stem;
 }
 
@@ -238,61 +216,27 @@ static bool grow_stems(struct pawl_llama_engine *engine, const struct pawl_llama
     }
 }
 
-/* With the lock held. */
-static bool may_be_admitted(const struct pawl_llama_engine *engine, size_t role)
-{
-    if (!engine->queues[role].first) return false;
-    size_t n_own = 0, n_allowed = PAWL_LLAMA_SLOTS;
-    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
-        n_own += engine->slots[i].job && engine->slots[i].job->role == role;
-    for (size_t other = 0; other < PAWL_N_ROLES; other++)
-        if (other != role && engine->queues[other].ever_used) n_allowed -= SLOTS_KEPT;
-    return n_own < n_allowed;
-}
-
-/* The first request of the role whose turn it is. */
-static struct pawl_llama_job *peek(struct pawl_llama_engine *engine)
-{
-    struct pawl_llama_job *job = NULL;
-    pthread_mutex_lock(&engine->lock);
-    for (size_t i = 0; i < PAWL_N_ROLES && !job && !engine->cancelled; i++) {
-        size_t role = (engine->next_role + i) % PAWL_N_ROLES;
-        if (may_be_admitted(engine, role)) job = engine->queues[role].first;
-    }
-    pthread_mutex_unlock(&engine->lock);
-    return job;
-}
-
-/* Take out what peek gave. */
-static void pop(struct pawl_llama_engine *engine, const struct pawl_llama_job *job)
-{
-    pthread_mutex_lock(&engine->lock);
-    struct queue *queue = &engine->queues[job->role];
-    queue->first = job->next;
-    if (!queue->first) queue->last = NULL;
-    engine->n_waiting--;
-    engine->next_role = (job->role + 1) % PAWL_N_ROLES;
-    pthread_mutex_unlock(&engine->lock);
-}
-
 /* Take in waiting requests while their prompts have room in the next batch; false: libllama failed. */
 static bool admit(struct pawl_llama_engine *engine)
 {
-    size_t planned = 0;
+    size_t planned = 0, held[PAWL_N_ROLES] = {0};
     for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
         const struct slot *slot = &engine->slots[i];
-        if (slot->job) planned += slot->phase == READING ? slot->job->n_prompt - slot->n_past : 1;
+        if (!slot->job) continue;
+        planned += slot->phase == READING ? slot->job->n_prompt - slot->n_past : 1;
+        held[slot->job->role]++;
     }
     while (planned < PAWL_LLAMA_BATCH) {
         struct slot *slot = free_slot(engine);
-        struct pawl_llama_job *job = slot ? peek(engine) : NULL;
+        struct pawl_llama_job *job = slot ? pawl_llama_queue_peek(&engine->queue, held) : NULL;
         if (!job) return true;
         if (!grow_stems(engine, job)) return false;
         struct pawl_llama_lease lease;
         size_t n_more = job->choices ? 0 : job->max_tokens;
         if (!pawl_llama_cells_lease(engine->cells, job->prompt, job->n_prompt, n_more, &lease))
             return true;
-        pop(engine, job);
+        pawl_llama_queue_pop(&engine->queue, job);
+        held[job->role]++;
         *slot =
             (struct slot){.job = job, .lease = lease, .phase = READING, .n_past = lease.n_ready};
         job->n_cached = lease.n_ready;
@@ -445,36 +389,21 @@ static bool is_busy(const struct pawl_llama_engine *engine)
     return false;
 }
 
-/* After a cancel everybody goes home; run says so. */
-static void send_home(struct pawl_llama_engine *engine)
-{
-    fail_all(engine, "cancelled");
-    pthread_mutex_lock(&engine->lock);
-    for (size_t role = 0; role < PAWL_N_ROLES; role++) {
-        struct queue *queue = &engine->queues[role];
-        for (struct pawl_llama_job *job = queue->first; job; job = job->next) --*job->n_open;
-        queue->first = queue->last = NULL;
-    }
-    engine->n_waiting = 0;
-    pthread_cond_broadcast(&engine->answered);
-    pthread_mutex_unlock(&engine->lock);
-}
-
 static void *drive(void *argument)
 {
     struct pawl_llama_engine *engine = argument;
     for (;;) {
-        bool busy = is_busy(engine);
-        pthread_mutex_lock(&engine->lock);
-        while (!busy && !engine->n_waiting && !engine->closing)
-            pthread_cond_wait(&engine->work, &engine->lock);
-        bool closing = engine->closing, cancelled = engine->cancelled;
-        pthread_mutex_unlock(&engine->lock);
-        if (closing) return NULL;
-        if (cancelled)
-            send_home(engine);
-        else
+        switch (pawl_llama_queue_wait(&engine->queue, is_busy(engine))) {
+        case PAWL_LLAMA_WORK:
             step(engine);
+            break;
+        case PAWL_LLAMA_SEND_HOME:
+            fail_all(engine, "cancelled"); /* run says so */
+            pawl_llama_queue_send_home(&engine->queue);
+            break;
+        case PAWL_LLAMA_CLOSE:
+            return NULL;
+        }
     }
 }
 
@@ -482,34 +411,12 @@ enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine *engine,
                                        struct pawl_llama_job *jobs, size_t n,
                                        struct pawl_error *err)
 {
-    size_t n_open = n;
-    pthread_mutex_lock(&engine->lock);
-    bool cancelled = engine->cancelled;
-    for (size_t i = 0; i < n && !cancelled; i++) {
-        struct queue *queue = &engine->queues[jobs[i].role];
-        jobs[i].n_open = &n_open;
-        jobs[i].next = NULL;
-        if (queue->last)
-            queue->last->next = &jobs[i];
-        else
-            queue->first = &jobs[i];
-        queue->last = &jobs[i];
-        queue->ever_used = true;
-        engine->n_waiting++;
-    }
-    pthread_cond_signal(&engine->work);
-    while (!cancelled && n_open > 0) pthread_cond_wait(&engine->answered, &engine->lock);
-    cancelled = engine->cancelled;
-    pthread_mutex_unlock(&engine->lock);
-    return cancelled ? pawl_fail(err, PAWL_EPAUSED, "The model was told to stop.") : PAWL_OK;
+    return pawl_llama_queue_ask(&engine->queue, jobs, n, err);
 }
 
 void pawl_llama_engine_cancel(struct pawl_llama_engine *engine)
 {
-    pthread_mutex_lock(&engine->lock);
-    engine->cancelled = true;
-    pthread_cond_signal(&engine->work);
-    pthread_mutex_unlock(&engine->lock);
+    pawl_llama_queue_cancel(&engine->queue);
 }
 
 static void release(struct pawl_llama_engine *engine)
@@ -519,9 +426,7 @@ static void release(struct pawl_llama_engine *engine)
     pawl_llama_urn_free(engine->urn);
     llama_batch_free(engine->batch);
     llama_free(engine->context);
-    pthread_cond_destroy(&engine->answered);
-    pthread_cond_destroy(&engine->work);
-    pthread_mutex_destroy(&engine->lock);
+    pawl_llama_queue_release(&engine->queue);
     free(engine);
 }
 
@@ -543,9 +448,7 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->cells = pawl_llama_cells_new(context, settings->context_tokens, PAWL_LLAMA_BATCH);
     engine->urn = pawl_llama_urn_new(engine->n_vocab);
     engine->batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, PAWL_LLAMA_SEQUENCES);
-    pthread_mutex_init(&engine->lock, NULL);
-    pthread_cond_init(&engine->work, NULL);
-    pthread_cond_init(&engine->answered, NULL);
+    pawl_llama_queue_init(&engine->queue);
     int errnum = pthread_create(&engine->thread, NULL, drive, engine);
     if (errnum == 0) {
         *out = engine;
@@ -558,10 +461,7 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
 void pawl_llama_engine_close(struct pawl_llama_engine *engine)
 {
     if (!engine) return;
-    pthread_mutex_lock(&engine->lock);
-    engine->closing = true;
-    pthread_cond_signal(&engine->work);
-    pthread_mutex_unlock(&engine->lock);
+    pawl_llama_queue_close(&engine->queue);
     pthread_join(engine->thread, NULL);
     release(engine);
 }
