@@ -5,12 +5,12 @@
 static void render(const json_t *result, FILE *out)
 {
     bool promoted = strcmp(cli_text(result, "verdict"), "promote") == 0;
-    const char *note = cli_text(result, "note");
+    const char *note = json_string_value(json_object_get(result, "note"));
     fprintf(out, "attempt %lld: %s\n", cli_int(result, "attempt"),
-            note[0] != '\0' ? "answered before"
-            : promoted      ? "promoted"
-                            : "not promoted");
-    if (note[0] != '\0') fprintf(out, "  %s\n", note);
+            note != NULL ? "answered before"
+            : promoted   ? "promoted"
+                         : "not promoted");
+    if (note != NULL) fprintf(out, "  %s\n", note);
     fprintf(out, "  %s against %s; %lld attempts left\n", cli_id(result, "artifact"),
             cli_id(result, "incumbent"), cli_int(result, "attempts_left"));
 }

@@ -19,6 +19,12 @@ L
 expect 0 pawl init --json -C p
 expect 0 pawl improve --json -C p --seed 1
 check 'r["verdict"] == "promote" and r["note"] is None'
+
+# A verdict of its own is told as what it is, not as one that was answered before.
+expect 0 pawl improve -C p --resume last
+says 'is in force instead of'
+if grep -q 'answered before' "$work/out"; then fail 'a fresh verdict is called a stored one'; fi
+expect 0 pawl improve --json -C p --resume last
 judged=$(field 'r["best"]') start=$(field 'r["started_from"]')
 expect 0 pawl rollback --json -C p --reason 'ask again'
 
