@@ -16,7 +16,11 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_eval = {
     .name = "eval",
-    .about = "The interval is Wilson's when every score is 0 or 1, else a bootstrap; clusters "
-             "count whole.",
+    .about =
+        "The interval is Wilson's when every score is 0 or 1, else a bootstrap; clusters "
+        "count whole.\n"
+        "--cases: a file with sealed cases in it is refused. It stops mistakes and everything that "
+        "pawl\n"
+        "starts; a person who rewords the cases gets by.",
     .render = render,
 };

@@ -101,6 +101,10 @@ void pawl_front_end(struct pawl_front_worker *worker);
 PAWL_MUST_CHECK enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role,
                                                 json_t *request, json_t **done,
                                                 struct pawl_error *err);
+/* Ask the vault `op` about a file; it may open nothing but the project and this. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_ask_about(struct pawl_call *call, const char *op,
+                                                      const char *path, json_t **done,
+                                                      struct pawl_error *err);
 
 /* --- power (front_power.c) ------------------------------------------------------------------------- */
 
@@ -137,6 +141,13 @@ json_t *pawl_front_movable_cases(struct pawl_call *call);
 /* Move them beside the vault's key and write the new paths into pawl.yaml; result: "moved". */
 PAWL_MUST_CHECK enum pawl_status pawl_front_move_cases(struct pawl_call *call,
                                                        struct pawl_error *err);
+
+/* --- somebody's own cases (front_overlap.c) -------------------------------------------------------- */
+
+/* PAWL_EUSAGE when the file holds sealed cases, unless `burn`: then the sealed set's life ends first,
+ * which is recorded; result: "burned". */
+PAWL_MUST_CHECK enum pawl_status pawl_front_admit_cases(struct pawl_call *call, const char *path,
+                                                        bool burn, struct pawl_error *err);
 
 /* --- who is sent sealed prompts (front_providers.c) ---------------------------------------------- */
 

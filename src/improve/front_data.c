@@ -89,26 +89,10 @@ static enum pawl_status follow_vault(struct pawl_call *call, const json_t *done,
     return status;
 }
 
-/* The vault opens nothing but the project and what the user named. */
-static enum pawl_status ask_to_add(struct pawl_call *call, const char *path, json_t **done,
-                                   struct pawl_error *err)
-{
-    struct pawl_front_worker vault;
-    json_t *read = json_pack("[s]", path);
-    enum pawl_status status =
-        pawl_front_start(call->project, PAWL_ROLE_VAULT_NAME, -1, read, &vault, err);
-    json_decref(read);
-    if (status != PAWL_OK) return status;
-    json_t *request = json_pack("{s:s, s:s}", "op", "add", "file", path);
-    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
-    pawl_front_end(&vault);
-    return status;
-}
-
 static enum pawl_status add_file(struct pawl_call *call, const char *path, struct pawl_error *err)
 {
     json_t *done;
-    PAWL_TRY(ask_to_add(call, path, &done, err));
+    PAWL_TRY(pawl_front_ask_about(call, "add", path, &done, err));
     enum pawl_status status = follow_vault(call, done, err);
     if (status == PAWL_OK) status = pawl_front_note_case_file(call, path, err);
     static const char *const shown[] = {"added", "refused", "tiers"};

@@ -13,6 +13,7 @@ struct eval_options {
     const char *artifact, *tier, *cases, *per_case, *baseline;
     int64_t limit, samples;
     double fail_under;
+    bool burn;
 };
 static const struct pawl_option eval_options[] = {
     PAWL_OPT_TEXT(struct eval_options, artifact, "incumbent", "what to score: an id"),
@@ -24,6 +25,9 @@ static const struct pawl_option eval_options[] = {
     PAWL_OPT_REAL(struct eval_options, fail_under, "-1", -1, 1, "exit 1 when the mean is below"),
     PAWL_OPT_TEXT(struct eval_options, baseline, NULL,
                   "exit 1 when the mean is below this artifact's"),
+    PAWL_OPT_BOOL(struct eval_options, burn, "false",
+                  "score --cases even if sealed ones are among them; recorded, and ends the life "
+                  "of the sealed set"),
     {0}};
 
 /* Rows go to a temporary sibling that takes the file's name only when all are there. */
@@ -56,32 +60,6 @@ static enum pawl_status close_rows(struct rows *rows, enum pawl_status status,
         status = pawl_fail(err, PAWL_EWORLD, "%s cannot be written.", rows->path);
     if (status != PAWL_OK) unlink(rows->temporary);
     return status;
-}
-
-/* A file of sealed cases is not to be scored through the side door. */
-static enum pawl_status refuse_sealed_file(struct pawl_project *project, const char *path,
-                                           struct pawl_error *err)
-{
-    char *wanted = realpath(path, NULL);
-    size_t i;
-    json_t *item, *files = pawl_front_case_files(project);
-    bool sealed = false;
-    if (wanted == NULL) {
-        json_decref(files);
-        return pawl_fail(err, PAWL_ENOTFOUND, "The case file %s cannot be opened.", path);
-    }
-    json_array_foreach(files, i, item)
-    {
-        char *own = realpath(json_string_value(item), NULL);
-        sealed = sealed || (own != NULL && strcmp(own, wanted) == 0);
-        free(own);
-    }
-    json_decref(files);
-    free(wanted);
-    if (!sealed) return PAWL_OK;
-    pawl_fail(err, PAWL_EUSAGE, "%s holds this project's sealed cases.", path);
-    pawl_hint(err, "Score a visible tier with --tier dev, or use cases that are not in it.");
-    return PAWL_EUSAGE;
 }
 
 static enum pawl_status evaluate(struct pawl_call *call, const char *hex,
@@ -155,7 +133,8 @@ static enum pawl_status run_eval(struct pawl_call *call, const void *values, str
     struct rows rows = {0};
     json_t *done = NULL;
     PAWL_TRY(pawl_front_find(call->project, options->artifact, hex, err));
-    if (options->cases != NULL) PAWL_TRY(refuse_sealed_file(call->project, options->cases, err));
+    if (options->cases != NULL)
+        PAWL_TRY(pawl_front_admit_cases(call, options->cases, options->burn, err));
     PAWL_TRY(open_rows(call, options->per_case, &rows, err));
     enum pawl_status status =
         close_rows(&rows, evaluate(call, hex, options, &rows, &done, err), err);

@@ -367,7 +367,10 @@ static enum pawl_status refuse_hopeless(struct pawl_call *call, bool force, stru
     bool worn = pawl_json_get_int(vault, "attempts_left", 1) <= 0;
     json_decref(vault);
     if (force) return PAWL_OK;
-    if (closed) return hopeless("The audit view was opened: the gate takes no more attempts.", err);
+    if (closed)
+        return hopeless("The audit view was opened, or sealed cases were scored with --burn: the "
+                        "gate takes no more attempts.",
+                        err);
     if (worn) return hopeless("All attempts of the sealed set are spent.", err);
     if (few) return hopeless("The gate has too few cases; it can certify hardly any gain.", err);
     return PAWL_OK;

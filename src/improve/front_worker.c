@@ -208,16 +208,32 @@ enum pawl_status pawl_front_request(struct pawl_call *call, struct pawl_front_wo
     return status;
 }
 
-enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role, json_t *request,
-                                json_t **done, struct pawl_error *err)
+static enum pawl_status ask_once(struct pawl_call *call, const char *role, json_t *read,
+                                 json_t *request, json_t **done, struct pawl_error *err)
 {
     struct pawl_front_worker worker;
-    enum pawl_status status = pawl_front_start(call->project, role, -1, NULL, &worker, err);
+    enum pawl_status status = pawl_front_start(call->project, role, -1, read, &worker, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;
     }
     status = pawl_front_request(call, &worker, request, NULL, NULL, done, err);
     pawl_front_end(&worker);
+    return status;
+}
+
+enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role, json_t *request,
+                                json_t **done, struct pawl_error *err)
+{
+    return ask_once(call, role, NULL, request, done, err);
+}
+
+enum pawl_status pawl_front_ask_about(struct pawl_call *call, const char *op, const char *path,
+                                      json_t **done, struct pawl_error *err)
+{
+    json_t *read = json_pack("[s]", path);
+    enum pawl_status status = ask_once(call, PAWL_ROLE_VAULT_NAME, read,
+                                       json_pack("{s:s, s:s}", "op", op, "file", path), done, err);
+    json_decref(read);
     return status;
 }

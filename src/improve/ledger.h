@@ -5,7 +5,9 @@
  *     hash_i   = SHA-256( hash_{i-1} as 64 hex digits || 0x0A || record_i )      hash_-1 = 64 zeros
  *
  * kinds: seal, data, run, verdict (a gate attempt, with the vault's signed statement), promotion
- * (by a person, ungated), rollback, audit, consent (to providers that seal did not name). The root of the ledger is the hash of its last record.
+ * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
+ * (whether a case file holds sealed cases), burn (it was scored all the same). The root of the ledger
+ * is the hash of its last record.
  *
  * Invariants
  *   1. Only the front appends. A record and the pointer it flips are one transaction.

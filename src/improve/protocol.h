@@ -64,6 +64,8 @@
  *                                          -> {"statement":{...},"signature":hex,"stored":bool}
  *                                          fails PAWL_EUNDECIDED when the world failed
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...]}; ends the epoch
+ *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
+ *   {"op":"burn"}                          -> {}; ends the epoch
  *
  * vault -> sealed
  *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...},

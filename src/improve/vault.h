@@ -19,7 +19,8 @@
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
- * vault_cases.c, vault_clusters.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault.c.
+ * vault_cases.c, vault_clusters.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault_evidence.c,
+ * vault_overlap.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -42,6 +43,7 @@ enum {
     PAWL_VAULT_CLUSTERS_FEW = 40,       /* fewer get a warning */
     PAWL_VAULT_SEQUENTIAL_FROM = 500,   /* cases in all tiers */
     PAWL_VAULT_PIECE_BYTES = 256 << 10, /* of the case list, per row */
+    PAWL_VAULT_OVERLAPS_MAX = 16, /* case files with sealed cases, before it stops saying so */
 };
 
 /* --- keys and counter (vault_keys.c) ------------------------------------------------------------ */
@@ -129,6 +131,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     max_per_cluster (0: no limit), set_aside (cases that it left out)
  *     max_attempts, evidence_bytes, case_bytes, chunks, cases_version    sizes of rows
  *     commitment {root, size}, epoch_open
+ *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
  *     rule {alpha, policy, look}: fixed by the first attempt; before, null
  *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"
  */
@@ -305,6 +308,19 @@ void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const j
 /* Evidence of one attempt (an integer) or of all (null); ends the epoch. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt,
                                                   json_t **done, struct pawl_error *err);
+
+/* The set takes no more attempts; one that was still open will not be answered. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault,
+                                                      struct pawl_error *err);
+
+/* --- somebody's own cases (vault_overlap.c) ------------------------------------------------------------- */
+
+/* {"overlap":bool,"file":sha256,"asked":N}: whether the file holds any sealed case. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_overlap(struct pawl_worker *worker, const char *file,
+                                                    json_t **done, struct pawl_error *err);
+/* Sealed cases are about to be scored in the open: ends the epoch. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_burn(struct pawl_worker *worker, json_t **done,
+                                                 struct pawl_error *err);
 
 /* --- attempts (vault_attempt.c, vault_release.c) ------------------------------------------------------------ */
 

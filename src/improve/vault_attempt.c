@@ -172,7 +172,8 @@ static enum pawl_status check_allowed(const struct pawl_vault *vault, struct paw
 {
     if (!pawl_json_get_bool(vault->state, "epoch_open", false)) {
         pawl_fail(err, PAWL_EUSAGE,
-                  "The audit view was opened: this sealed set takes no more attempts.");
+                  "The audit view was opened, or sealed cases were scored with --burn: this sealed "
+                  "set takes no more attempts.");
         pawl_hint(err, "Who has seen sealed results cannot be tested on them; start a new set with "
                        "fresh cases.");
         return PAWL_EUSAGE;

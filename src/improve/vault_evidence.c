@@ -180,8 +180,7 @@ static enum pawl_status audit_range(struct pawl_vault *vault, int64_t from, int6
     return status;
 }
 
-/* The epoch is over before anything is shown. An attempt that was still open will not be answered. */
-static enum pawl_status end_epoch(struct pawl_vault *vault, struct pawl_error *err)
+enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault, struct pawl_error *err)
 {
     if (!pawl_json_get_bool(vault->state, "epoch_open", false)) return PAWL_OK;
     json_t *last = json_array_get(json_object_get(vault->state, "attempts"),
@@ -192,6 +191,7 @@ static enum pawl_status end_epoch(struct pawl_vault *vault, struct pawl_error *e
     return pawl_vault_commit(vault, NULL, 0, err);
 }
 
+/* The epoch is over before anything is shown. */
 enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt, json_t **done,
                                   struct pawl_error *err)
 {
@@ -204,7 +204,7 @@ enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *atte
         if (one && (k < 1 || k > n))
             status = pawl_fail(err, PAWL_ENOTFOUND, "There is no attempt %lld; there were %lld.",
                                (long long)k, (long long)n);
-        if (status == PAWL_OK) status = end_epoch(&vault, err);
+        if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, err);
         if (status == PAWL_OK) status = audit_range(&vault, one ? k : 1, one ? k : n, out, err);
     }
     if (status == PAWL_OK) *done = json_pack("{s:O}", "evidence", out);
