@@ -30,8 +30,10 @@ class Bench:
         self.rows, self.ratios, self.skipped = [], [], []
 
     def read(self, path):
-        """Rows that a run printed."""
+        """What runs printed, both outputs in one file."""
         for line in open(path):
+            if line.startswith("SKIPPED "):
+                self.skipped.append(line.removeprefix("SKIPPED ").strip().split(": ", 1))
             row = json.loads(line) if line.startswith("{") else {}
             (self.ratios if "peer" in row else self.rows if "bench" in row else []).append(row)
 
@@ -229,7 +231,7 @@ def peer_table(bench):
               f"{'' if not goals or not ratio else 'yes' if held else '**no**'} | {row['detail']} |"
 
 
-def table(bench, loads):
+def table(bench, loads, note=None):
     yield "# Benchmarks"
     yield ""
     yield "Written by `bench/run --write`. Median [lowest, highest] of the repetitions; CPU time is"
@@ -239,6 +241,8 @@ def table(bench, loads):
     yield f"- Versions: {versions(bench)}"
     yield f"- Date {time.strftime('%Y-%m-%d', time.gmtime())}; seed {SEED}; load at start {loads[0]:.2f}, " \
           f"at the end {loads[1]:.2f} (the benchmark itself counts)"
+    if note:
+        yield f"- {note}"
     yield ""
     if bench.ratios:
         yield "## Beside the peers"
@@ -269,6 +273,7 @@ def main():
     parser.add_argument("--only", choices=("own", "peers"), help="a part of it")
     parser.add_argument("--from", dest="read", type=Path, metavar="FILE",
                         help="measure nothing: make the table from the lines that runs printed")
+    parser.add_argument("--note", help="a line above the tables")
     parser.add_argument("--write", action="store_true", help="replace docs/benchmarks.md")
     args = parser.parse_args()
     bench, load = Bench(args.build, args.repeats), os.getloadavg()[0]
@@ -284,7 +289,7 @@ def main():
                 measure_program(bench, program)
     if args.only != "own" and not args.read:
         peers.measure(bench, spent, not args.short)
-    text = "\n".join(table(bench, (load, os.getloadavg()[0]))) + "\n"
+    text = "\n".join(table(bench, (load, os.getloadavg()[0]), args.note)) + "\n"
     sys.stderr.write("\n" + text)
     if args.write:
         (ROOT / "docs").mkdir(exist_ok=True)
