@@ -177,6 +177,15 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+/* What is called goes to the library as JSON; a name must not change on the way. */
+static enum pawl_status check_words(int argc, char **argv, struct pawl_error *err)
+{
+    for (int i = 1; i < argc; i++)
+        if (!pawl_utf8_is_valid(pawl_str_of(argv[i]), NULL))
+            return usage(err, "Not UTF-8:", argv[i]);
+    return PAWL_OK;
+}
+
 enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cli_args *args,
                            struct pawl_error *err)
 {
@@ -184,6 +193,7 @@ enum pawl_status cli_parse(int argc, char **argv, const json_t *verbs, struct cl
     size_t n_positional = 0;
     bool only_words = false;
     *args = (struct cli_args){.dir = ".", .json = wants_json(argc, argv), .values = json_object()};
+    PAWL_TRY(check_words(argc, argv, err));
     while (words.next < argc) {
         const char *word = argv[words.next++];
         if (!only_words && strcmp(word, "--") == 0) {

@@ -139,12 +139,14 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers,
     enum pawl_status status = pawl_front_store(project, true, err);
     if (status == PAWL_OK) status = seed_artifact(call, seed, err);
     if (status == PAWL_OK) status = pawl_front_store_cases(project, sealed, err);
-    json_t *record = seal_record(project, sealed, providers, seed);
     if (status == PAWL_OK)
         status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);
-    if (status == PAWL_OK && incumbent[0] == '\0') status = append_seal(project, record, seed, err);
-    if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", record, err);
-    json_decref(record);
+    if (status == PAWL_OK) {
+        json_t *record = seal_record(project, sealed, providers, seed);
+        if (incumbent[0] == '\0') status = append_seal(project, record, seed, err);
+        if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", record, err);
+        json_decref(record);
+    }
     json_decref(sealed);
     return status;
 }

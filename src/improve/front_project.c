@@ -66,6 +66,15 @@ static enum pawl_status read_test_mode(struct pawl_project *project, struct pawl
     return PAWL_OK;
 }
 
+/* Messages to the workers are JSON, and so are records: what they name must be Unicode. */
+static enum pawl_status check_path(const char *path, struct pawl_error *err)
+{
+    if (pawl_utf8_is_valid(pawl_str_of(path), NULL)) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "The name of the folder %s is not UTF-8.", path);
+    pawl_hint(err, "Rename it, or work in another one.");
+    return PAWL_EUSAGE;
+}
+
 enum pawl_status pawl_project_open(const char *dir, const char *config_file,
                                    struct pawl_project **out, struct pawl_error *err)
 {
@@ -77,11 +86,13 @@ enum pawl_status pawl_project_open(const char *dir, const char *config_file,
         pawl_hint(err, "Make the folder, then `pawl init --template sentiment` in it.");
         return PAWL_ENOTFOUND;
     }
+    PAWL_TRY(check_path(absolute, err));
     struct pawl_project *project = pawl_xcalloc(1, sizeof *project);
     project->dir = pawl_arena_strdup(&project->arena, absolute);
     project->config_path = pawl_path_join(&project->arena, project->dir,
                                           config_file != NULL ? config_file : "pawl.yaml");
-    enum pawl_status status = read_config(project, err);
+    enum pawl_status status = check_path(pawl_front_vault_home(&project->arena), err);
+    if (status == PAWL_OK) status = read_config(project, err);
     if (status == PAWL_OK) status = read_test_mode(project, err);
     if (status != PAWL_OK) {
         pawl_project_close(project);

@@ -37,6 +37,22 @@ fresh; edit p/data/cases.csv 'q1,' 'q0,';              bad 'e["line"] == 3 and "
 fresh; printf 'q9999,Is \377 even?,no\n' >>p/data/cases.csv;  bad 'e["line"] == 802'
 fresh; head -n 12 p/data/cases.csv >p/x && mv p/x p/data/cases.csv; bad 'e["hint"] is not None'
 
+# A store that cannot be made is told in a sentence, after the vault has been.
+fresh; mkdir p/.pawl && : >p/.pawl/store
+expect 2 pawl init --json -C p
+check '".pawl/store" in r["error"]["message"]'
+
+# A folder whose name no message could hold.
+odd="$work/$(printf 'odd\377')"
+mkdir "$odd"
+expect 2 pawl init --json --template scripted -C "$odd"
+[ "$(ls | grep -c odd)" = 1 ] || fail "a folder with another name was made"
+cp -r p "$odd" && cd "$odd/p"
+expect 2 pawl init --json
+check '"UTF-8" in r["error"]["message"]'
+cd "$work"
+fresh; XDG_DATA_HOME="$odd" bad '"UTF-8" in e["message"]'
+
 # Another endpoint's silence is the world's fault: exit 6.
 fresh
 edit p/pawl.yaml 'toy: {backend: script, file: model.lua}' 'toy: {backend: openai, model: m, base_url: "http://127.0.0.1:9/v1", key_env: NO_KEY, retries: 0}'
