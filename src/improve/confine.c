@@ -169,11 +169,9 @@ static enum pawl_status grant_system(struct paths *read, struct pawl_error *err)
 static enum pawl_status grant_models(struct paths *read, const struct paths *denied,
                                      struct pawl_error *err)
 {
-    const char *named = getenv("PAWL_MODELS");
-    char *data = pawl_path_user(read->arena, "XDG_DATA_HOME", ".local/share");
-    if (named != NULL && named[0] != '\0') return grant(read, denied, named, 0, err);
-    if (data == NULL) return PAWL_OK;
-    return grant(read, denied, pawl_path_join(read->arena, data, "pawl/models"), 0, err);
+    const char *dir;
+    if (pawl_models_dir(read->arena, &dir, NULL) != PAWL_OK) return PAWL_OK;
+    return grant(read, denied, dir, 0, err);
 }
 
 /* --- folders to write ---------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 enum { SIDECAR_MAX = 1 << 20, PULL_WRONG_HASH = 4 /* an exit code of fetch-model */ };
 
+/* As pawl_models_dir of lm/model_file.h, which the library that people link with does not hold. */
 static const char *models_dir(struct pawl_arena *arena)
 {
     const char *named = getenv("PAWL_MODELS");
@@ -30,28 +31,38 @@ static const char *model_file(struct pawl_arena *arena, const char *name, const 
                           pawl_arena_printf(arena, "%s.%s", name, suffix));
 }
 
-/* The sidecar NAME.json says what the file is; without one only size is known. NULL: not here. */
+/* What the sidecar NAME.json says; an empty object when there is none that can be read. */
+static json_t *read_sidecar(struct pawl_arena *arena, const char *name)
+{
+    struct pawl_str text;
+    json_t *said = NULL;
+    if (pawl_file_read(model_file(arena, name, "json"), SIDECAR_MAX, arena, &text, NULL) ==
+            PAWL_OK &&
+        pawl_json_parse(text, SIDECAR_MAX, &said, NULL) == PAWL_OK && json_is_object(said))
+        return said;
+    json_decref(said);
+    return json_object();
+}
+
+/* NULL: it is not here. */
 static json_t *describe_model(struct pawl_arena *arena, const char *name)
 {
     struct stat info;
-    struct pawl_str text;
-    json_t *model = NULL;
     const char *path = model_file(arena, name, "gguf");
     if (stat(path, &info) != 0) return NULL;
-    if (pawl_file_read(model_file(arena, name, "json"), SIDECAR_MAX, arena, &text, NULL) !=
-            PAWL_OK ||
-        pawl_json_parse(text, SIDECAR_MAX, &model, NULL) != PAWL_OK)
-        model = json_object();
+    json_t *model = read_sidecar(arena, name);
     pawl_json_set(model, "name", json_string(name));
-    pawl_json_set(model, "path", json_string(path));
+    pawl_json_set(model, "path", pawl_json_string(pawl_str_of(path)));
     pawl_json_set(model, "size", json_integer(info.st_size));
     return model;
 }
 
+/* A name that is not UTF-8 could not be written in pawl.yaml. */
 static int is_gguf(const struct dirent *entry)
 {
     size_t len = strlen(entry->d_name);
-    return len > 5 && strcmp(entry->d_name + len - 5, ".gguf") == 0;
+    return len > 5 && strcmp(entry->d_name + len - 5, ".gguf") == 0 &&
+           pawl_utf8_is_valid(pawl_str_of(entry->d_name), NULL);
 }
 
 json_t *pawl_front_models(struct pawl_arena *arena)

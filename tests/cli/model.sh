@@ -27,6 +27,15 @@ check 'r["error"]["code"] == "world" and "network" in r["error"]["hint"] and "--
 expect 0 pawl model list --json
 check 'r["models"] == []'
 
+# What others put into the folder is no reason to abort: a name that no file could hold, a sidecar that says nothing.
+mkdir "$PAWL_MODELS"
+: >"$PAWL_MODELS/$(printf 'odd\377').gguf"
+: >"$PAWL_MODELS/even.gguf"
+echo '["not an object"]' >"$PAWL_MODELS/even.json"
+expect 0 pawl model list --json
+check '[m["name"] for m in r["models"]] == ["even"]'
+rm -r "$PAWL_MODELS"
+
 # --- a package of our own, in the cache, with its pins in the script ---
 python3 - <<'P'
 import hashlib, re, zipfile
