@@ -170,9 +170,10 @@ static void walk(struct search *search, const char *dir, int depth)
             search->complete = false;
         } else if (!skipped) {
             const char *path = pawl_path_join(&search->arena, dir, name);
-            if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            bool there = lstat(path, &info) == 0; /* others may work in the project meanwhile */
+            if (there && S_ISDIR(info.st_mode))
                 walk(search, path, depth + 1);
-            else if (S_ISREG(info.st_mode))
+            else if (there && S_ISREG(info.st_mode))
                 look_at_file(search, path, info.st_size);
         }
         free(entries[i]);
@@ -318,6 +319,20 @@ static enum pawl_status rewrite(struct pawl_call *call, const char *key, const c
     return PAWL_ECONFIG;
 }
 
+/* With the rights it had, and through a link if it is one. */
+static enum pawl_status replace_config(const struct pawl_project *project, struct pawl_str text,
+                                       struct pawl_error *err)
+{
+    struct stat was;
+    char *real = realpath(project->config_path, NULL);
+    enum pawl_status status = real != NULL && stat(real, &was) == 0
+                                  ? pawl_file_write_atomic(real, text, was.st_mode & 0777, err)
+                                  : pawl_fail_errno(err, PAWL_EWORLD, errno,
+                                                    "%s cannot be replaced", project->config_path);
+    free(real);
+    return status;
+}
+
 /* Copy, name the copy in pawl.yaml, then remove: a call that is killed leaves a file too many. */
 static enum pawl_status move_one(struct pawl_call *call, const char *key, const char *from,
                                  struct pawl_error *err)
@@ -332,8 +347,7 @@ static enum pawl_status move_one(struct pawl_call *call, const char *key, const 
     enum pawl_status status = rewrite(call, key, to, &yaml, err);
     if (status == PAWL_OK) status = pawl_dir_make(dir, 0700, err);
     if (status == PAWL_OK) status = pawl_file_copy(from, to, 0600, &hash, err);
-    if (status == PAWL_OK)
-        status = pawl_file_write_atomic(project->config_path, pawl_buf_str(&yaml), 0644, err);
+    if (status == PAWL_OK) status = replace_config(project, pawl_buf_str(&yaml), err);
     if (status == PAWL_OK && unlink(from) != 0)
         status = pawl_fail_errno(err, PAWL_EWORLD, errno, "%s cannot be removed", from);
     pawl_buf_release(&yaml);

@@ -28,7 +28,9 @@ while read -r data; do
     check 'r["movable"] == ["data/all.jsonl"] and "moved" not in r'
     expect 0 pawl doctor --json -C p
     check 'any("all.jsonl" in p["problem"] and "--move-cases" in p["remedy"] for p in r["problems"])'
+    chmod 640 p/pawl.yaml
     expect 0 pawl init --json --move-cases -C p
+    [ "$(stat -c %a p/pawl.yaml)" = 640 ] || fail "pawl.yaml has other rights now"
     check 'len(r["moved"]) == 1 and r["movable"] == [] and r["moved"][0]["from"].endswith("/p/data/all.jsonl")'
     [ ! -e p/data/all.jsonl ] || fail "the file is still in the project"
     cmp -s $moved before.jsonl || fail "the file is not what it was: $data"
