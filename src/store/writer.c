@@ -31,8 +31,12 @@ struct write {
 };
 
 struct pawl_writer {
-    struct pawl_sql *sql; /* the thread's own */
     pthread_t thread;
+
+    /* the thread's own: */
+    struct pawl_sql *sql;
+    bool broken; /* a sync failed: never write again, because of: */
+    struct pawl_error why;
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work, done;
@@ -148,11 +152,30 @@ static enum pawl_status commit_batch(struct pawl_sql *sql, const struct batch *b
     return run(sql, PAWL_SQL_COMMIT, err);
 }
 
-static enum pawl_status run_batch(struct pawl_sql *sql, const struct batch *batch,
+/* After a failed sync the kernel may have dropped what it could not write, and says so only once. The
+ * log is a chain: all that comes after the gap would be lost with it. */
+static enum pawl_status sync_batch(struct pawl_writer *writer, const struct batch *batch,
+                                   struct pawl_error *err)
+{
+    if (!batch->sync) return PAWL_OK;
+    enum pawl_status status = pawl_sql_sync(writer->sql, err);
+    if (status != PAWL_OK) {
+        writer->broken = true;
+        writer->why = *err;
+    }
+    return status;
+}
+
+static enum pawl_status run_batch(struct pawl_writer *writer, const struct batch *batch,
                                   struct pawl_error *err)
 {
+    struct pawl_sql *sql = writer->sql;
+    if (writer->broken) {
+        *err = writer->why;
+        return writer->why.status;
+    }
     enum pawl_status status = commit_batch(sql, batch, err);
-    if (status == PAWL_OK && batch->sync) status = pawl_sql_sync(sql, err);
+    if (status == PAWL_OK) status = sync_batch(writer, batch, err);
     /* SQLite has undone the transaction itself after some errors, not after all. */
     if (status != PAWL_OK && !sqlite3_get_autocommit(sql->db)) {
         if (run(sql, PAWL_SQL_ROLLBACK, NULL) != PAWL_OK)
@@ -204,10 +227,12 @@ static void *writer_main(void *context)
         struct batch batch = take_batch(writer);
         pthread_mutex_unlock(&writer->lock);
         struct pawl_error err = {0};
-        enum pawl_status status = run_batch(writer->sql, &batch, &err);
+        enum pawl_status status = run_batch(writer, &batch, &err);
         pthread_mutex_lock(&writer->lock);
         finish_batch(writer, &batch, status, &err);
-        if (!batch.sync) { /* committed, and still to be synced in time */
+        bool is_synced = batch.sync && status == PAWL_OK;
+        if (!is_synced &&
+            !writer->broken) { /* something may be committed and not yet on the disk */
             int64_t due_ms = batch.due_ms != 0 ? batch.due_ms : now_ms() + SYNC_AFTER_MS;
             if (writer->due_ms == 0 || due_ms < writer->due_ms) writer->due_ms = due_ms;
         }

@@ -12,7 +12,8 @@
  *
  * Invariants
  *   1. A write that fails leaves nothing behind. If the database itself fails, all of its batch
- *      does; a lazy write that is lost so is reported by the next flush.
+ *      does; a lazy write that is lost so is reported by the next flush. After a failed sync
+ *      nothing more is written: every later write fails, until the store is opened again.
  *   2. The queue is bounded: a lazy write waits while QUEUE_MAX_BYTES are queued.
  */
 #ifndef PAWL_STORE_WRITER_H
