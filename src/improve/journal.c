@@ -2,12 +2,12 @@
 
 #include "improve/journal_line.h"
 #include "io/file.h"
+#include "io/thread.h"
 #include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -249,9 +249,8 @@ static enum pawl_status start(struct pawl_journal *journal, struct pawl_error *e
     PAWL_TRY(map_file(journal, err));
     PAWL_TRY(scan(journal, &good, err));
     PAWL_TRY(cut_tail(journal, good, err));
-    if (pthread_create(&journal->flusher, NULL, flush_often, journal) != 0)
-        return fail_on(journal, errno, "start the thread of", err);
-    return PAWL_OK;
+    int errnum = pawl_thread_start(&journal->flusher, flush_often, journal);
+    return errnum == 0 ? PAWL_OK : fail_on(journal, errnum, "start the thread of", err);
 }
 
 static void release(struct pawl_journal *journal)
