@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,12 +49,19 @@ static const unsigned denied[] = {
     SYS_reboot, SYS_swapon, SYS_swapoff, SYS_sethostname, SYS_setdomainname, SYS_acct, SYS_quotactl,
     SYS_syslog, SYS_vhangup, SYS_clock_settime, SYS_settimeofday, SYS_adjtimex, SYS_clock_adjtime,
     SYS_personality,
+    /* what outlives a process, or reaches past the files it was given, and so would carry a sealed
+     * input to a later process: System V memory, queues and semaphores, attributes of any file
+     * that its user owns, what happens in folders that it may not list */
+    SYS_shmget, SYS_shmat, SYS_shmctl, SYS_msgget, SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_semget,
+    SYS_semop, SYS_semtimedop, SYS_semctl, SYS_mq_open, SYS_mq_unlink, SYS_setxattr, SYS_lsetxattr,
+    SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, 463 /* setxattrat */,
+    466 /* removexattrat */, SYS_inotify_add_watch, SYS_ioprio_set,
 #ifdef __x86_64__
     SYS_kexec_file_load, SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_mknod,
 #endif
     SYS_mknodat};
 
-enum { N_DENIED = sizeof denied / sizeof *denied, CODE_MAX = 2 * N_DENIED + 64 };
+enum { N_DENIED = sizeof denied / sizeof *denied, CODE_MAX = 2 * N_DENIED + 128 };
 enum {
     NAMESPACE_FLAGS = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
                       CLONE_NEWPID | CLONE_NEWNET
@@ -100,6 +108,29 @@ static void deny_argument(struct filter *f, unsigned call, unsigned index, uint3
     load(f, offsetof(struct seccomp_data, nr));
 }
 
+/* Deny one call unless its argument is `value`. The accumulator holds the number before and after. */
+static void allow_argument(struct filter *f, unsigned call, unsigned index, uint32_t value)
+{
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4);
+    load_argument(f, index);
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+    answer(f, refuse_with(EPERM));
+    load(f, offsetof(struct seccomp_data, nr));
+}
+
+/* The calls that set limits and priorities of any process of the same user, ours among them: only
+ * one's own, which is number 0. */
+static void filter_scheduling(struct filter *f)
+{
+    allow_argument(f, SYS_prlimit64, 0, 0);
+    allow_argument(f, SYS_sched_setscheduler, 0, 0);
+    allow_argument(f, SYS_sched_setparam, 0, 0);
+    allow_argument(f, SYS_sched_setattr, 0, 0);
+    allow_argument(f, SYS_sched_setaffinity, 0, 0);
+    allow_argument(f, SYS_setpriority, 0, PRIO_PROCESS);
+    allow_argument(f, SYS_setpriority, 1, 0);
+}
+
 /* Without the network no socket can be made, only unnamed pairs; with it, internet sockets. */
 static void filter_sockets(struct filter *f, bool network)
 {
@@ -141,6 +172,7 @@ static void build(struct filter *f, bool network)
     deny_argument(f, SYS_prctl, 0, PR_SET_PDEATHSIG); /* we end: it ends */
     deny_argument(f, SYS_ioctl, 1, TIOCSTI);
     deny_argument(f, SYS_ioctl, 1, 0x541c /* TIOCLINUX */);
+    filter_scheduling(f);
     filter_sockets(f, network);
     answer(f, SECCOMP_RET_ALLOW);
 }

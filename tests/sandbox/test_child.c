@@ -262,6 +262,48 @@ static void test_dangerous_calls_are_refused(void **state)
         "[]");
 }
 
+/* What stays behind when a process ends: a sealed-side program could leave its input there. */
+static void test_nothing_is_left_for_a_later_process(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        python(
+            "import ctypes, os\n"
+            "c = ctypes.CDLL(None, use_errno=True)\n"
+            "bad = []\n"
+            "if c.shmget(0x70a71, 4096, 0o1666) >= 0: bad.append('shared memory')\n"
+            "if c.msgget(0x70a71, 0o1666) >= 0: bad.append('message queue')\n"
+            "if c.semget(0x70a71, 1, 0o1666) >= 0: bad.append('semaphore')\n"
+            "if c.inotify_add_watch(c.inotify_init(), b'/tmp', 0xfff) >= 0: bad.append('watch')\n"
+            "open('noted', 'w').close()\n"
+            "try: os.setxattr('noted', 'user.note', b'x'); bad.append('attribute')\n"
+            "except OSError: pass\n"
+            "print(bad)"),
+        "[]");
+}
+
+/* Landlock knows nothing of limits and priorities: as an ordinary user a child shares our uid. */
+static void test_cannot_slow_or_limit_its_parent(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        python("import os, resource\n"
+               "parent, bad = os.getppid(), []\n"
+               "def tries(name, call):\n"
+               "  try: call(); bad.append(name)\n"
+               "  except PermissionError: pass\n"
+               "tries('read a limit', lambda: resource.prlimit(parent, resource.RLIMIT_FSIZE))\n"
+               "tries('affinity', lambda: os.sched_setaffinity(parent, {0}))\n"
+               "tries('batch', lambda: os.sched_setscheduler(parent, 3, os.sched_param(0)))\n"
+               "tries('priority', lambda: os.setpriority(os.PRIO_PROCESS, parent, 19))\n"
+               "tries('all of the user', lambda: os.setpriority(os.PRIO_USER, 0, 19))\n"
+               "os.nice(1)\n"
+               "os.sched_setaffinity(0, os.sched_getaffinity(0))\n"
+               "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+               "print(bad)"),
+        "[]");
+}
+
 static void test_fork_bomb_is_bounded(void **state)
 {
     (void)state;
@@ -434,6 +476,8 @@ int main(void)
         cmocka_unit_test(test_environment_and_descriptors_do_not_leak),
         cmocka_unit_test(test_network_is_off_unless_asked_for),
         cmocka_unit_test(test_dangerous_calls_are_refused),
+        cmocka_unit_test(test_nothing_is_left_for_a_later_process),
+        cmocka_unit_test(test_cannot_slow_or_limit_its_parent),
         cmocka_unit_test(test_fork_bomb_is_bounded),
         cmocka_unit_test(test_memory_and_files_are_bounded),
         cmocka_unit_test(test_cpu_is_bounded),
