@@ -1,6 +1,7 @@
 /*
  * engine.h - a run: one execution of an operator, from its first step to the offer.
  *
+ *     opened, run, closed                             host_run.c
  *     operator.run(host) -> steps -> journal          host.c, host_*.c
  *     the best three and the seed on dev-check        finalist.c
  *     an offer to the gate                            finalist.c, answered by the front
