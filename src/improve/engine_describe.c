@@ -18,7 +18,7 @@ const struct pawl_operator *pawl_operator_find(const char *name, struct pawl_err
     if (nearest != NULL)
         pawl_hint(err, "Did you mean %s?", nearest);
     else
-        pawl_hint(err, "`pawl card` lists the operators.");
+        pawl_hint(err, "`pawl improve --help` lists the operators.");
     return NULL;
 }
 
