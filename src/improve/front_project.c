@@ -32,7 +32,8 @@ static enum pawl_status read_config(struct pawl_project *project, struct pawl_er
     enum pawl_status status =
         pawl_file_read(project->config_path, CONFIG_BYTES_MAX, &project->arena, &yaml, err);
     if (status == PAWL_ENOTFOUND)
-        pawl_hint(err, "Run `pawl init` here to make one, or name the folder with -C.");
+        pawl_hint(err, "`pawl init --template scripted` (or sentiment) writes one here; -C names "
+                       "another folder.");
     PAWL_TRY(status);
     return pawl_config_parse(yaml, project->config_path, &project->arena, &project->config,
                              &project->places, err);
