@@ -195,6 +195,14 @@ static const char *join_path(struct pawl_arena *arena, const char *prefix, const
                              : pawl_arena_strdup(arena, key);
 }
 
+static const char *join_words(struct pawl_arena *arena, const char *const *words, size_t n)
+{
+    const char *joined = "";
+    for (size_t i = 0; i < n; i++)
+        joined = pawl_arena_printf(arena, "%s%s%s", joined, i > 0 ? ", " : "", words[i]);
+    return joined;
+}
+
 static enum pawl_status refuse_unknown(const struct pawl_option *table, const json_t *object,
                                        const char *prefix, struct pawl_arena *arena,
                                        struct pawl_error *err)
@@ -216,8 +224,8 @@ static enum pawl_status refuse_unknown(const struct pawl_option *table, const js
         if (nearest)
             pawl_hint(err, "Did you mean %s?", nearest);
         else
-            pawl_hint(err, n ? "The first known option is %s." : "It takes no options%s.",
-                      n ? names[0] : "");
+            pawl_hint(err, n ? "Known here: %s." : "It takes no options%s.",
+                      join_words(arena, names, n));
         return PAWL_ECONFIG;
     }
     return PAWL_OK;

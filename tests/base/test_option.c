@@ -103,7 +103,7 @@ static void what_does_not_fit_is_refused(void **state)
         {"{\"front\":\"\"}", "improve.gepa.front", "one of", ""},
         {"{\"front\":3}", "improve.gepa.front", "one of", ""},
         {"{\"minibach\":3}", "improve.gepa.minibach", "no option", "mean minibatch"},
-        {"{\"zzz\":3}", "improve.gepa.zzz", "no option", "minibatch"},
+        {"{\"zzz\":3}", "improve.gepa.zzz", "no option", "minibatch, rate, merge"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct pawl_arena arena = {0};
