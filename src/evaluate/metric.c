@@ -41,7 +41,9 @@ static enum pawl_status choose_kind(const json_t *section, const struct pawl_met
     if (!name && json_object_get(section, "command")) name = "command";
     if (!name) {
         pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric", "The section \"metric\" names none.");
-        pawl_hint(err, "Write `metric: exact_match` or `metric: {lua: file.lua}`.");
+        pawl_hint(err,
+                  "Write `metric: exact_match`, or with options `{name: regex, pattern: ...}`, or "
+                  "`{lua: file.lua}`, or `{command: [python3, score.py]}`.");
         return PAWL_ECONFIG;
     }
     *kind = find_kind(name);
