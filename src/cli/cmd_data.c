@@ -10,8 +10,11 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_data = {
     .name = "data",
-    .about = "FILE is JSON Lines or CSV like the one that was sealed. New clusters are placed in "
-             "train, dev and gate\n"
-             "by the same keyed hash; cases that are known already are refused and counted.",
+    .about =
+        "FILE is JSON Lines or CSV like the one that was sealed. New clusters are placed in "
+        "train, dev and gate\n"
+        "by the same keyed hash. Refused and counted: cases that are known already, and those that "
+        "would make a\n"
+        "sealed cluster larger than the largest of the seal.",
     .render = render,
 };
