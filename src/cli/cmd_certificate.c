@@ -8,8 +8,9 @@ static void render(const json_t *result, FILE *out)
     json_t *value;
     json_object_foreach((json_t *)result, field, value)
     {
-        char *text = json_is_string(value) ? NULL : pawl_json_text(value);
-        if (strcmp(field, "schema") != 0)
+        bool hidden = strcmp(field, "schema") == 0 || strcmp(field, "sealed") == 0;
+        char *text = json_is_string(value) || hidden ? NULL : pawl_json_text(value);
+        if (!hidden)
             fprintf(out, "%-16s %s\n", field, text != NULL ? text : json_string_value(value));
         pawl_free(text);
     }
@@ -19,6 +20,9 @@ const struct pawl_command pawl_cmd_certificate = {
     .name = "certificate",
     .about = "Says what was promised, not what was seen: counts open in the audit view, which is "
              "recorded and\n"
-             "ends the life of the sealed set.",
+             "ends the life of the sealed set. With --json it holds the sealed cases and their "
+             "salts, too: "
+             "what\n"
+             "tools/pawl-verify recomputes the verdict from.",
     .render = render,
 };

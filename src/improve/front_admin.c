@@ -2,7 +2,6 @@
 #include "improve/front.h"
 
 #include "improve/protocol.h"
-#include "io/file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,38 +132,13 @@ static const struct pawl_option ledger_options[] = {
     PAWL_OPT_TEXT(struct ledger_options, file, NULL, "where export writes"),
     {0}};
 
-static enum pawl_status add_line(void *context, int64_t seq, const char *kind,
-                                 struct pawl_str record, const char *hash, struct pawl_error *err)
-{
-    (void)seq, (void)kind, (void)hash, (void)err;
-    pawl_buf_add_str(context, record);
-    pawl_buf_add(context, "\n");
-    return PAWL_OK;
-}
-
-enum { LEDGER_BYTES_MAX = 1 << 30 };
-
-/* The records alone: their hashes follow from them (ledger.h). */
-static enum pawl_status export_ledger(struct pawl_call *call, const char *file,
-                                      struct pawl_error *err)
-{
-    struct pawl_buf lines = PAWL_BUF(LEDGER_BYTES_MAX);
-    if (file == NULL)
-        return pawl_fail(err, PAWL_EUSAGE, "`ledger export` needs the name of a file.");
-    enum pawl_status status = pawl_store_ledger_each(call->project->store, add_line, &lines, err);
-    if (status == PAWL_OK && lines.overflowed)
-        status = pawl_fail(err, PAWL_ETOOBIG, "The ledger is over 1 GiB.");
-    if (status == PAWL_OK) status = pawl_file_write_atomic(file, pawl_buf_str(&lines), 0644, err);
-    pawl_buf_release(&lines);
-    return status;
-}
-
 static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
                                    struct pawl_error *err)
 {
     const struct ledger_options *options = values;
     struct pawl_ledger_report report;
-    if (strcmp(options->action, "export") == 0) PAWL_TRY(export_ledger(call, options->file, err));
+    if (strcmp(options->action, "export") == 0)
+        PAWL_TRY(pawl_ledger_export(call->project->store, options->file, err));
     PAWL_TRY(pawl_ledger_verify(call->project->store, &report, err));
     bool ok = report.first_bad < 0;
     pawl_json_set(call->result, "ok", json_boolean(ok));
@@ -222,6 +196,7 @@ static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
     json_t *request = json_pack("{s:s, s:I}", "op", "audit", "attempt", (json_int_t)attempt);
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
     pawl_json_set(call->result, "evidence", json_incref(json_object_get(done, "evidence")));
+    pawl_json_set(call->result, "sealed", json_incref(json_object_get(done, "sealed")));
     pawl_json_set(call->result, "evidence_state", json_string("opened"));
     json_decref(done);
     return PAWL_OK;

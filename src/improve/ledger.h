@@ -7,7 +7,7 @@
  * kinds: seal, data, run, verdict (a gate attempt, with the vault's signed statement), promotion
  * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
  * (whether a case file holds sealed cases), burn (it was scored all the same). The root of the ledger
- * is the hash of its last record.
+ * is the hash of its last record. A new kind is also made known to tools/pawl-verify.
  *
  * Invariants
  *   1. Only the front appends. A record and the pointer it flips are one transaction.
@@ -46,6 +46,10 @@ struct pawl_ledger_report {
 /* Recompute chain, signatures and incumbent. PAWL_OK also when something is bad: see first_bad. */
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_verify(struct pawl_store *store,
                                                     struct pawl_ledger_report *report,
+                                                    struct pawl_error *err);
+/* One line per record, canonical, with its "hash" added; `file` NULL is PAWL_EUSAGE. What tools/pawl-verify
+ * reads. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_export(struct pawl_store *store, const char *file,
                                                     struct pawl_error *err);
 /* The newest verdict record for which `fits` holds, as its body (new reference), or NULL. */
 PAWL_MUST_CHECK enum pawl_status

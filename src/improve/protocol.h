@@ -63,7 +63,8 @@
  *                                          registered before the first case, and nothing else
  *                                          -> {"statement":{...},"signature":hex,"stored":bool}
  *                                          fails PAWL_EUNDECIDED when the world failed
- *   {"op":"audit","attempt":K|null}        -> {"evidence":[...]}; ends the epoch
+ *   {"op":"audit","attempt":K|null}        -> {"evidence":[...],"sealed":[{"case","salt"}]|null};
+ *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
  *   {"op":"burn"}                          -> {}; ends the epoch
  *

@@ -194,6 +194,8 @@ size_t pawl_vault_set_writes(struct pawl_vault *vault, const struct pawl_vault_s
                              struct pawl_vault_write **writes);
 /* {root, size} of the append-only log of sealed cases: RFC 6962 over salted hashes. New reference. */
 json_t *pawl_vault_set_commitment(struct pawl_vault *vault, const struct pawl_vault_set *set);
+/* What the commitment commits to, in its order: [{case, salt}]. For the audit view. New reference. */
+json_t *pawl_vault_set_opening(struct pawl_vault *vault, const struct pawl_vault_set *set);
 /* The cases of one visible tier, as the engine gets them. New reference. */
 json_t *pawl_vault_set_tier(const struct pawl_vault_set *set, enum pawl_tier tier, size_t from);
 
@@ -305,7 +307,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_evidence(struct pawl_vault *vault,
 /* SHA-256(salt | canonical JSON of the evidence). */
 void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const json_t *evidence,
                               char hex[PAWL_HASH_HEX]);
-/* Evidence of one attempt (an integer) or of all (null); ends the epoch. */
+/* {"evidence":[...], "sealed":[{case, salt}] or null where that is over SEALED_SHOWN_MAX}: evidence of
+ * one attempt (an integer) or of all (null), and the sealed cases; ends the epoch. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt,
                                                   json_t **done, struct pawl_error *err);
 

@@ -96,11 +96,17 @@ static struct pawl_hash keyed_of(struct pawl_vault *vault, const unsigned char k
     return pawl_hash_keyed(key, pawl_str_of(pawl_arena_printf(arena, "%s %s", purpose, text)));
 }
 
-/* SHA-256(salt | canonical JSON of the case). The salt, opened at rotation, keeps guesses out. */
+static struct pawl_hash salt_of(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                size_t i)
+{
+    return keyed_of(vault, vault->keys.salt, "case", set->cases.items[i].id);
+}
+
+/* SHA-256(salt | canonical JSON of the case). The salt, told in the audit view, keeps guesses out. */
 static struct pawl_hash leaf_of(struct pawl_vault *vault, const struct pawl_vault_set *set,
                                 size_t i)
 {
-    struct pawl_hash salt = keyed_of(vault, vault->keys.salt, "case", set->cases.items[i].id);
+    struct pawl_hash salt = salt_of(vault, set, i);
     struct pawl_hasher hasher;
     char *text = pawl_json_text(json_array_get(set->list, i));
     pawl_hasher_init(&hasher);
@@ -126,6 +132,20 @@ json_t *pawl_vault_set_commitment(struct pawl_vault *vault, const struct pawl_va
     char hex[PAWL_HASH_HEX];
     pawl_hash_hex(&root, hex);
     return json_pack("{s:s, s:I}", "root", hex, "size", (json_int_t)n);
+}
+
+json_t *pawl_vault_set_opening(struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < set->cases.n; i++) {
+        char hex[PAWL_HASH_HEX];
+        if (!in_log(set, i)) continue;
+        struct pawl_hash salt = salt_of(vault, set, i);
+        pawl_hash_hex(&salt, hex);
+        json_array_append_new(
+            out, json_pack("{s:O, s:s}", "case", json_array_get(set->list, i), "salt", hex));
+    }
+    return out;
 }
 
 /* --- the gate's order ------------------------------------------------------------------------------ */

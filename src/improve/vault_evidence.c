@@ -169,11 +169,21 @@ static enum pawl_status audit_one(struct pawl_vault *vault, const struct pawl_va
     return status;
 }
 
+/* A message has a maximum; the salts and names come on top of the cases. */
+enum { SEALED_SHOWN_MAX = PAWL_CHANNEL_MAX / 4 };
+
+static json_t *sealed_json(struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    bool fits = pawl_json_get_int(vault->state, "case_bytes", 0) <= SEALED_SHOWN_MAX;
+    return fits ? pawl_vault_set_opening(vault, set) : json_null();
+}
+
 static enum pawl_status audit_range(struct pawl_vault *vault, int64_t from, int64_t to, json_t *out,
-                                    struct pawl_error *err)
+                                    json_t **sealed, struct pawl_error *err)
 {
     struct pawl_vault_set set;
     enum pawl_status status = pawl_vault_set_load(vault, &set, err);
+    if (status == PAWL_OK) *sealed = sealed_json(vault, &set);
     for (int64_t k = from; k <= to && status == PAWL_OK; k++)
         status = audit_one(vault, &set, k, out, err);
     pawl_vault_set_release(&set);
@@ -196,7 +206,7 @@ enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *atte
                                   struct pawl_error *err)
 {
     struct pawl_vault vault;
-    json_t *out = json_array();
+    json_t *out = json_array(), *sealed = NULL;
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
     if (status == PAWL_OK) {
         int64_t n = pawl_vault_attempts(&vault), k = json_integer_value(attempt);
@@ -205,9 +215,11 @@ enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *atte
             status = pawl_fail(err, PAWL_ENOTFOUND, "There is no attempt %lld; there were %lld.",
                                (long long)k, (long long)n);
         if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, err);
-        if (status == PAWL_OK) status = audit_range(&vault, one ? k : 1, one ? k : n, out, err);
+        if (status == PAWL_OK)
+            status = audit_range(&vault, one ? k : 1, one ? k : n, out, &sealed, err);
     }
-    if (status == PAWL_OK) *done = json_pack("{s:O}", "evidence", out);
+    if (status == PAWL_OK) *done = json_pack("{s:O, s:O}", "evidence", out, "sealed", sealed);
+    json_decref(sealed);
     json_decref(out);
     pawl_vault_release(&vault);
     return status;

@@ -1,0 +1,112 @@
+# tools/pawl-verify, which shares no code with the engine, accepts what the engine writes under each look,
+# unit and policy, recomputes the verdicts, and rejects every one of many alterations.
+. "$(dirname "$0")/lib.sh"
+root=${PAWL_SOURCE_DIR:?PAWL_SOURCE_DIR names the source}
+export PAWL_TEST_SEED=4
+python=$(real_python)
+accepts() { # accepts PROJECT WORD CERTIFICATE...: with the root and the key that the project itself tells
+    expect 0 pawl ledger export --json -C "$1" "$1.jsonl"
+    tip=$(field 'r["root"]') folder=$1 word=$2
+    shift 2
+    key=$($python -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["body"]["public_key"])' "$folder.jsonl")
+    expect 0 "$python" "$root/tools/pawl-verify" "$folder.jsonl" "$@" --root "$tip" --key "$key"
+    for certificate; do grep -q "^$certificate: $word" "$work/out" || fail "$certificate is not $word"; done
+}
+# A model that proposes another careful instruction each time, so that runs differ.
+inventive_model() { careful_model | sed 's/check the number/check the number \\" .. math.floor(1000 * random(request)) .. \\" times/; s/\\"/"/g'; }
+
+# One planned look, single cases: promoted, not promoted, rolled back, put back by hand, cases added,
+# a clean report set, the audit.
+inventive_model | own_project p 20 40 300
+expect 0 pawl init --json -C p
+accepts p -
+expect 0 pawl improve --json -C p --seed 1
+best=$(field 'r["best"]')
+expect 1 pawl gate --json -C p seed
+expect 0 pawl rollback --json -C p --reason 'a test'
+expect 0 pawl promote --json -C p "$best" --reason 'a test'
+printf '{"id":"n1","input":{"question":"Is 90000 even?"},"target":{"answer":"yes"}}\n' >more.jsonl
+printf '{"id":"n2","input":{"question":"Is 90001 even?"},"target":{"answer":"no"}}\n' >report.jsonl
+expect 0 pawl data add --json -C p more.jsonl
+expect 0 pawl eval --json -C p --cases report.jsonl
+expect 0 pawl certificate --json -C p "$best"
+cp "$work/out" sealed.json
+accepts p committed sealed.json
+expect 0 pawl certificate --json -C p "$best" --audit
+cp "$work/out" open.json
+accepts p recomputed open.json
+
+# The other looks and policies, over several attempts; clusters of three make a grid.
+several_attempts() { # several_attempts NAME POLICY LOOK [clusters]
+    inventive_model | own_project "$1" 40 60 600
+    printf 'gate: {policy: %s, look: %s}\n' "$2" "$3" >>"$1/pawl.yaml"
+    [ $# -lt 4 ] || $python - "$1" <<'P'
+import json, sys
+path = sys.argv[1] + "/data/gate.jsonl"
+rows = [json.loads(line) for line in open(path)]
+open(path, "w").writelines(json.dumps(dict(row, cluster=f"c{i // 3 if i < 300 else i}")) + "\n" for i, row in enumerate(rows))
+P
+    expect 0 pawl init --json -C "$1"
+    expect 0 pawl improve --json -C "$1" --seed 1
+    check 'r["verdict"] == "promote"'
+    best=$(field 'r["best"]')
+    expect 1 pawl gate --json -C "$1" seed
+    expect 0 pawl rollback --json -C "$1" --reason 'to ask again'
+    pawl improve --json -C "$1" --seed 2 >"$work/out" 2>"$work/err"
+    expect 0 pawl certificate --json -C "$1" --audit "$best"
+    cp "$work/out" "$1.json"
+    accepts "$1" recomputed "$1.json"
+}
+several_attempts s strict sequential
+several_attempts e e-lond sequential clusters
+several_attempts f per-decision fixed clusters
+$python - <<'P' || fail "the projects do not cover what they should"
+import json
+units = {(r["look"], r["unit"], r["policy"]) for r in map(json.load, map(open, ("open.json", "s.json", "e.json", "f.json")))}
+assert units == {("fixed", "sign", "spending"), ("sequential", "sign", "strict"), ("sequential", "grid", "e-lond"),
+                 ("fixed", "grid", "per-decision")}, units
+P
+
+# What a damaged store exports is rejected as well.
+sed '3s/"verdict":"promote"/"verdict":"no"/' p.jsonl >damaged.jsonl
+expect 1 "$python" "$root/tools/pawl-verify" damaged.jsonl
+says 'rejected: record 2'
+expect 2 "$python" "$root/tools/pawl-verify" no-such-file
+
+$python "$root/tests/cli/verify_mutations.py" "$root/tools/pawl-verify" p.jsonl open.json >"$work/out" 2>"$work/err" ||
+    fail "a mutation was accepted"
+says 'mutations, each rejected'
+
+# Its own instruments against published values: RFC 8032 7.1, RFC 8785 appendix B, the trees of RFC 6962,
+# and the exact fractions of the sign mixture.
+$python - "$root/tools/pawl-verify" <<'P' || fail "the verifier's own instruments are wrong"
+import importlib.machinery, importlib.util, struct, sys
+from fractions import Fraction
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("pawl_verify", sys.argv[1])
+V = importlib.util.module_from_spec(importlib.util.spec_from_loader("pawl_verify", loader))
+loader.exec_module(V)
+hexed = bytes.fromhex
+for key, message, signature in (
+        ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
+        ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")):
+    assert V.signature_holds(hexed(key), hexed(message), hexed(signature))
+    assert not V.signature_holds(hexed(key), hexed(message) + b"!", hexed(signature))
+    beyond = (int.from_bytes(hexed(signature)[32:], "little") + V.ORDER).to_bytes(32, "little")
+    assert not V.signature_holds(hexed(key), hexed(message), hexed(signature)[:32] + beyond)
+for bits, text in (("0000000000000000", "0"), ("8000000000000000", "0"), ("0000000000000001", "5e-324"),
+                   ("7fefffffffffffff", "1.7976931348623157e+308"), ("4340000000000000", "9007199254740992"),
+                   ("4430000000000000", "295147905179352830000"), ("44b52d02c7e14af5", "9.999999999999997e+22"),
+                   ("44b52d02c7e14af6", "1e+23"), ("444b1ae4d6e2ef4f", "999999999999999900000"), ("444b1ae4d6e2ef50", "1e+21"),
+                   ("3eb0c6f7a0b5ed8c", "9.999999999999997e-7"), ("3eb0c6f7a0b5ed8d", "0.000001"),
+                   ("41b3de4355555553", "333333333.3333332"), ("becbf647612f3696", "-0.0000033333333333333333")):
+    assert V.number_text(struct.unpack(">d", hexed(bits))[0]) == text, text
+assert V.canonical({"\u20ac": 1, "\r": "\x0f\n", "\ufb33": [None, True], "\U0001f600": {}}) == \
+    '{"\\r":"\\u000f\\n","\u20ac":1,"\U0001f600":{},"\ufb33":[null,true]}'
+leaves = [hexed(x) for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+assert V.merkle_root(leaves).hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+assert V.merkle_root(leaves[:3]).hex() == "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"
+assert V.sign_mixture(6, 0) == Fraction(127, 7) and V.sign_mixture(7, 0) == Fraction(255, 8) and V.sign_mixture(0, 0) == 1
+P

@@ -1,0 +1,289 @@
+"""Alter a ledger and a certificate in every way that we could think of; tools/pawl-verify must object.
+
+    verify_mutations.py VERIFIER LEDGER CERTIFICATE
+
+The ledger holds: two attempts (1 promoted, 2 not), a rollback and a promotion by hand after them, and
+the audit of attempt 1, whose open certificate is the other file. Four kinds of liar:
+
+    raw      changes bytes and leaves the hashes as they are
+    chained  makes the chain good again after the change; sees his signature fail, or is caught by --root
+    forger   has a key of his own, puts it into the seal, signs and chains everything again: what is
+             left to catch him is the sense of it
+    paper    changes the certificate; "forged paper" re-signs the statement for the evidence he made
+
+Without any change the last three must be accepted, or a rejection would say nothing.
+"""
+import contextlib
+import copy
+import hashlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("pawl_verify", sys.argv[1])
+V = importlib.util.module_from_spec(importlib.util.spec_from_loader("pawl_verify", loader))
+loader.exec_module(V)
+LINES = open(sys.argv[2], encoding="utf-8").read().splitlines()
+RECORDS = [json.loads(line) for line in LINES]
+CERTIFICATE = json.load(open(sys.argv[3], encoding="utf-8"))
+ROOT, KEY = RECORDS[-1]["hash"], RECORDS[0]["body"]["public_key"]
+KINDS = [record["kind"] for record in RECORDS]
+PROMOTED, REFUSED = [i for i, kind in enumerate(KINDS) if kind == "verdict"][:2]
+ROLLBACK, PROMOTION, AUDIT, DATA, RUN = map(KINDS.index, ("rollback", "promotion", "audit", "data", "run"))
+SEED = hashlib.sha256(b"a forger").digest()
+
+
+def verify(lines, certificate=None, *more):
+    """(exit code, what was said)"""
+    said, folder = io.StringIO(), tempfile.mkdtemp()
+    paths = [os.path.join(folder, name) for name in ("ledger", "certificate")]
+    open(paths[0], "w", encoding="utf-8").write("".join(line + "\n" for line in lines) if isinstance(lines, list) else lines)
+    json.dump(certificate, open(paths[1], "w", encoding="utf-8"))
+    sys.argv = ["pawl-verify", paths[0], *([paths[1]] if certificate is not None else []), *more]
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = V.main()
+    for path in paths:
+        os.unlink(path)
+    os.rmdir(folder)
+    return code, said.getvalue()
+
+
+def scalar(data):
+    half = hashlib.sha512(SEED).digest()
+    number = int.from_bytes(half[:32], "little") & (1 << 254) - 8 | 1 << 254
+    return number, half[32:]
+
+
+def sign(message):
+    a, prefix = scalar(SEED)
+    public = V.encode(V.times(a, V.BASE))
+    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % V.ORDER
+    big_r = V.encode(V.times(r, V.BASE))
+    k = int.from_bytes(hashlib.sha512(big_r + public + message).digest(), "little") % V.ORDER
+    return (big_r + ((r + k * a) % V.ORDER).to_bytes(32, "little")).hex()
+
+
+PUBLIC = V.encode(V.times(scalar(SEED)[0], V.BASE)).hex()
+
+
+def chain(records):
+    lines, root = [], "0" * 64
+    for seq, record in enumerate(records):
+        record = {k: v for k, v in record.items() if k != "hash"}
+        record["prev"], record["seq"] = root, seq
+        root = hashlib.sha256((root + "\n" + V.canonical(record)).encode()).hexdigest()
+        lines.append(V.canonical(dict(record, hash=root)))
+    return lines
+
+
+def forge(records):
+    records = copy.deepcopy(records)
+    for record in records:
+        body = record["body"]
+        if record["kind"] == "seal":
+            body["public_key"] = PUBLIC
+        if record["kind"] == "verdict":
+            body["statement"]["public_key"] = PUBLIC
+            body["signature"] = sign(V.canonical_bytes(body["statement"]))
+    return chain(records)
+
+
+def changed(records, change):
+    records = copy.deepcopy(records)
+    change(records)
+    return records
+
+
+def put(i, path, value):
+    """A change: the member `path` of record i becomes value (or what value makes of it)."""
+    def change(records):
+        *way, last = path.split(".")
+        place = records[i]
+        for step in way:
+            place = place[step]
+        place[last] = value(place[last]) if callable(value) else value
+    return change
+
+
+def certificate_of(lines, certificate):
+    """The certificate that goes with a forged ledger."""
+    body = json.loads(lines[PROMOTED])["body"]
+    return dict(certificate, **body["statement"], signature=body["signature"])
+
+
+def other_digit(text):
+    return ("1" if text[0] == "0" else "0") + text[1:]
+
+
+def bump(number):
+    return number + 1
+
+
+MUTATIONS = []  # (name, arguments of verify)
+
+
+def raw(name, lines, *more):
+    MUTATIONS.append(("raw: " + name, (lines, None, *more)))
+
+
+def chained(name, change, *more):
+    MUTATIONS.append(("chained: " + name, (chain(changed(RECORDS, change)), None, *more)))
+
+
+def forger(name, change, *more):
+    MUTATIONS.append(("forger: " + name, (forge(changed(RECORDS, change)), None, *more)))
+
+
+def paper(name, change):
+    certificate = copy.deepcopy(CERTIFICATE)
+    change(certificate)
+    MUTATIONS.append(("paper: " + name, (LINES, certificate)))
+
+
+def forged_paper(name, change):
+    """The evidence is altered; the statement commits to the altered one, signed by the forger."""
+    certificate = copy.deepcopy(CERTIFICATE)
+    statement = {field: certificate[field] for field in V.STATEMENT}
+    opened = certificate["evidence"][0]
+    change(statement, opened, certificate["sealed"])
+    salted = bytes.fromhex(opened["salt"]) + V.canonical_bytes(opened["evidence"])
+    statement["evidence_root"] = hashlib.sha256(salted).hexdigest()
+    lines = forge(changed(RECORDS, put(PROMOTED, "body.statement", statement)))
+    MUTATIONS.append(("forged paper: " + name, (lines, certificate_of(lines, certificate))))
+
+
+# --- raw ---------------------------------------------------------------------------------------------------
+
+for field, value in (("actor", "me"), ("kind", "run"), ("ts", bump), ("v", 2), ("seq", bump),
+                     ("prev", other_digit), ("hash", other_digit)):
+    records = changed(RECORDS, put(ROLLBACK, field, value))
+    raw(f"the {field} of a record", [V.canonical(record) for record in records])
+raw("the reason of a rollback", [line.replace("a test", "a jest") for line in LINES])
+raw("the last record's body", LINES[:-1] + [LINES[-1].replace('"body":{', '"body":{"also":1,')])
+raw("a record taken out", LINES[:ROLLBACK] + LINES[ROLLBACK + 1:])
+raw("the first record taken out", LINES[1:])
+raw("the last record cut off, its hash known", LINES[:-1], "--root", ROOT)
+raw("two records swapped", LINES[:ROLLBACK] + [LINES[PROMOTION], LINES[ROLLBACK]] + LINES[PROMOTION + 1:])
+raw("a record twice", LINES[:ROLLBACK + 1] + LINES[ROLLBACK:])
+raw("half of the last line", "\n".join(LINES)[:-40])
+raw("no newline at the end", "\n".join(LINES))
+raw("white space", [LINES[0].replace(",", ", ", 1)] + LINES[1:])
+raw("a number spelled otherwise", [LINES[0].replace('"v":1}', '"v":1.0}')] + LINES[1:])
+raw("a key twice", [LINES[0][:-1] + ',"v":1}'] + LINES[1:])
+raw("an escape where none is needed", [LINES[0].replace('"seal"', '"\\u0073eal"')] + LINES[1:])
+raw("a lone surrogate", [line.replace("a test", "\\ud800") for line in LINES])
+raw("nothing at all", [])
+
+# --- chained -------------------------------------------------------------------------------------------------
+
+for field, value in (("verdict", "promote"), ("level", 0.04), ("alpha", 0.1), ("attempt", 3), ("candidate", other_digit),
+                     ("evidence_root", other_digit), ("guarantee", "It is always right."), ("custody", "perfect"),
+                     ("models", {}), ("released_ms", bump)):
+    chained(f"the {field} of a statement", put(REFUSED, "body.statement." + field, value))
+chained("a signature", put(PROMOTED, "body.signature", other_digit))
+chained("one attempt's signature under another", put(REFUSED, "body.signature", RECORDS[PROMOTED]["body"]["signature"]))
+chained("the vault's key", put(0, "body.public_key", PUBLIC))
+chained("a promotion that was not done", put(PROMOTED, "body.promoted", False))
+chained("a promotion that was not decided", put(REFUSED, "body.promoted", True))
+chained("what a rollback replaced", put(ROLLBACK, "body.previous", other_digit))
+chained("where a rollback went, so that the next record does not fit", put(ROLLBACK, "body.incumbent", other_digit))
+chained("a rollback left out", lambda records: records.pop(ROLLBACK))
+chained("a verdict left out that the next ones rest on", lambda records: records.pop(PROMOTED))
+chained("a reason, the root being known", put(ROLLBACK, "body.reason", "another"), "--root", ROOT)
+chained("an audit left out, the root being known", lambda records: records.pop(AUDIT), "--root", ROOT)
+chained("a second seal", lambda records: records.append(copy.deepcopy(records[0])))
+chained("a kind that nobody knows", put(RUN, "kind", "rumour"))
+chained("a run that was never begun", put(RUN, "body.run", "another"))
+chained("sealed cases that went away", put(DATA, "body.tiers.gate", lambda n: n - 1))
+chained("an audit of an attempt that never was", put(AUDIT, "body.attempt", 9))
+
+# --- forger ---------------------------------------------------------------------------------------------------
+
+STATEMENT = "body.statement."
+forger("himself, the key being known", lambda records: None, "--key", KEY)
+forger("a kinder level", put(REFUSED, STATEMENT + "level", 0.04))
+forger("a kinder threshold", put(REFUSED, STATEMENT + "threshold", 20))
+forger("an attempt number skipped back", put(REFUSED, STATEMENT + "attempt", 1))
+forger("more attempts than the level says", put(REFUSED, STATEMENT + "attempt", 5))
+forger("an attempt number that is none", put(PROMOTED, STATEMENT + "attempt", 0))
+forger("another alpha for one attempt", put(REFUSED, STATEMENT + "alpha", 0.1))
+forger("another policy for one attempt", put(REFUSED, STATEMENT + "policy", "per-decision"))
+forger("a policy that does not exist", put(REFUSED, STATEMENT + "policy", "generous"))
+forger("a policy that the look does not allow", put(REFUSED, STATEMENT + "policy", "e-lond"))
+forger("fewer histories", put(REFUSED, STATEMENT + "log_histories", 0))
+forger("another commitment", put(PROMOTED, STATEMENT + "commitment.root", other_digit))
+forger("fewer cases than were sealed", put(PROMOTED, STATEMENT + "n_planned", lambda n: n - 1))
+forger("another vault", put(PROMOTED, STATEMENT + "vault", other_digit))
+forger("a promotion over what was not in force", put(PROMOTED, STATEMENT + "incumbent", other_digit))
+forger("a candidate that is the incumbent", put(REFUSED, STATEMENT + "candidate", RECORDS[REFUSED]["body"]["statement"]["incumbent"]))
+forger("a verdict between the two", put(REFUSED, STATEMENT + "verdict", "nearly"))
+forger("a no turned into a promotion, the pointer left", put(REFUSED, STATEMENT + "verdict", "promote"))
+forger("samples that the unit does not allow", put(PROMOTED, STATEMENT + "samples", 2))
+forger("a field more", put(PROMOTED, "body.statement", lambda s: dict(s, note="trust me")))
+forger("a field less", put(PROMOTED, "body.statement", lambda s: {k: v for k, v in s.items() if k != "custody"}))
+forger("an answer after the audit", lambda records: records.insert(PROMOTED + 1, records.pop(AUDIT)))
+forger("a kinder level and its threshold", put(REFUSED, "body.statement", lambda s: dict(s, level=0.04, threshold=25)))
+
+# --- paper ----------------------------------------------------------------------------------------------------
+
+OPENED = CERTIFICATE["evidence"][0]
+for field, value in (("level", 0.01), ("attempt", 2), ("candidate", other_digit), ("signature", other_digit),
+                     ("verdict", "no"), ("custody", "perfect"), ("providers", [{"provider": "nobody"}]),
+                     ("evidence_state", "committed"), ("evidence_root", other_digit)):
+    paper(f"its {field}", lambda c, f=field, v=value: c.update({f: v(c[f]) if callable(v) else v}))
+paper("a field of the statement left out", lambda c: c.pop("custody"))
+paper("a score", lambda c: c["evidence"][0]["evidence"]["cases"][0].update(candidate=0.5))
+paper("the order of two cases", lambda c: c["evidence"][0]["evidence"]["cases"].reverse())
+paper("a count", lambda c: c["evidence"][0]["evidence"]["gate"].update(wins=OPENED["evidence"]["gate"]["wins"] + 1))
+paper("the salt", lambda c: c["evidence"][0].update(salt=other_digit(OPENED["salt"])))
+paper("no evidence though it says opened", lambda c: c.update(evidence=[]))
+paper("a sealed case", lambda c: c["sealed"][0]["case"].update(target="maybe"))
+paper("a sealed case's salt", lambda c: c["sealed"][0].update(salt=other_digit(c["sealed"][0]["salt"])))
+paper("the order of the sealed cases", lambda c: c["sealed"].reverse())
+paper("a sealed case left out", lambda c: c["sealed"].pop())
+paper("no sealed cases", lambda c: c.update(sealed=None))
+
+
+def all_worse(statement, opened, sealed):
+    for case in opened["evidence"]["cases"]:
+        case["incumbent"], case["candidate"] = case["candidate"], case["incumbent"]
+
+
+def told(field, value):
+    return lambda statement, opened, sealed: opened["evidence"]["gate"].update({field: value(opened["evidence"]["gate"][field])})
+
+
+forged_paper("a verdict that the scores deny", all_worse)
+for field, value in (("wins", bump), ("losses", lambda n: n - 1), ("ties", bump), ("n_cases", bump), ("p", lambda p: p / 2),
+                     ("level", lambda x: 2 * x), ("state", lambda s: "open"), ("verdict", lambda v: "no")):
+    forged_paper(f"evidence that tells another {field}", told(field, value))
+forged_paper("a case scored twice", lambda s, o, sealed: o["evidence"]["cases"].__setitem__(0, o["evidence"]["cases"][1]))
+forged_paper("a case that was never sealed", lambda s, o, sealed: o["evidence"]["cases"][0].update(id="new", cluster="new"))
+forged_paper("the last case left out", lambda s, o, sealed: o["evidence"]["cases"].pop())
+forged_paper("evidence of another attempt", lambda s, o, sealed: o["evidence"].update(attempt=7))
+forged_paper("only one arm missing", lambda s, o, sealed: o["evidence"]["cases"][0].update(candidate=None))
+forged_paper("cases that were not sealed then", lambda s, o, sealed: sealed[0]["case"].update(target="maybe"))
+
+# --- judgement ------------------------------------------------------------------------------------------------
+
+code, said = verify(LINES, CERTIFICATE, "--root", ROOT, "--key", KEY)
+assert code == 0 and "recomputed" in said, said
+for name, lines, certificate in (("chained", chain(RECORDS), CERTIFICATE),
+                                 ("forger", forge(RECORDS), certificate_of(forge(RECORDS), CERTIFICATE))):
+    code, said = verify(lines, certificate)
+    assert code == 0 and "recomputed" in said, f"{name}: rejected without a change: {said}"
+passed = []
+for name, arguments in MUTATIONS:
+    code, said = verify(*arguments)
+    if os.environ.get("SHOW"):
+        print(f"{name:60} {said.strip().splitlines()[-1]}")
+    if code != 1 or "rejected" not in said:
+        passed.append(f"{name}: exit {code}: {said}")
+assert not passed, f"accepted: {passed}"
+assert len(MUTATIONS) >= 50 and len({name for name, _ in MUTATIONS}) == len(MUTATIONS)
+print(f"{len(MUTATIONS)} mutations, each rejected")
