@@ -42,7 +42,7 @@ static enum pawl_status refuse_configured(struct pawl_project *project, const ch
 
 struct known {
     bool asked, overlap; /* this file, of the sealed set as it is now */
-    bool ended;          /* the set was opened or burned: there is nothing left to protect */
+    bool ended;          /* the set was to be opened or burned: there is nothing left to protect */
 };
 
 static void note(struct known *known, const json_t *record, const char *hex)
@@ -92,13 +92,20 @@ static enum pawl_status ask(struct pawl_call *call, const char *path, const char
     return append(call, "overlap", json_pack("{s:s, s:b}", "file", hex, "overlap", *overlap), err);
 }
 
-static enum pawl_status burn_set(struct pawl_call *call, const char *hex, struct pawl_error *err)
+/* Does nothing when the epoch has ended. */
+static enum pawl_status end_epoch(struct pawl_call *call, struct pawl_error *err)
 {
     json_t *done;
-    PAWL_TRY(append(call, "burn", json_pack("{s:s}", "file", hex), err));
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "burn"), &done, err));
     json_decref(done);
+    return PAWL_OK;
+}
+
+static enum pawl_status burn_set(struct pawl_call *call, const char *hex, struct pawl_error *err)
+{
+    PAWL_TRY(append(call, "burn", json_pack("{s:s}", "file", hex), err));
+    PAWL_TRY(end_epoch(call, err));
     pawl_json_set(call->result, "burned", json_true());
     return PAWL_OK;
 }
@@ -113,7 +120,8 @@ static enum pawl_status admit(struct pawl_call *call, const char *path, bool bur
     PAWL_TRY(pawl_file_hash(path, &hash, err));
     pawl_hash_hex(&hash, hex);
     PAWL_TRY(recall(call->project, hex, &known, err));
-    if (known.ended) return PAWL_OK;
+    /* The record comes first: a call that failed after it left the epoch open. */
+    if (known.ended) return end_epoch(call, err);
     if (!known.asked) PAWL_TRY(ask(call, path, hex, &known.overlap, err));
     if (!known.overlap) return PAWL_OK;
     if (burn) return burn_set(call, hex, err);

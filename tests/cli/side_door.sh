@@ -56,6 +56,21 @@ expect 2 pawl improve --json -C p
 says burn
 expect 0 pawl ledger --json -C p verify
 
+# A --burn that failed after its record (the vault was busy) has burned nothing yet: the next call does.
+careful_model | own_project q 20 40 100
+(
+    export XDG_DATA_HOME="$work/data.q"
+    expect 0 pawl init --json -C q
+    expect 2 pawl eval --json -C q --cases mixed.jsonl
+    exec 9<"$(echo "$XDG_DATA_HOME"/pawl/vaults/*/busy)"
+    flock 9
+    expect 6 pawl eval --json -C q --cases mixed.jsonl --burn
+    flock -u 9
+    expect 0 pawl eval --json -C q --cases mixed.jsonl
+    expect 0 pawl status --json -C q
+    check 'r["wear"]["attempts_left"] == 0'
+) || exit
+
 # A program that tries it from inside, with the command and a case file handed to it: the project, its
 # ledger and its vault are not there.
 python=$(real_python)
