@@ -18,6 +18,15 @@ struct asked {
     json_t *around; /* what the front saw before it asked: {"providers","case_copies"} */
 };
 
+/* Keeps the highest number of an attempt; wants every record. */
+static bool count_attempts(void *context, const json_t *body)
+{
+    int64_t attempt = pawl_json_get_int(json_object_get(body, "statement"), "attempt", 0);
+    int64_t *recorded = context;
+    if (attempt > *recorded) *recorded = attempt;
+    return false;
+}
+
 /* The same question was answered before, or this run's offer was recorded just before a crash. */
 static bool answers(void *context, const json_t *body)
 {
@@ -49,10 +58,11 @@ static enum pawl_status start_pair(struct pawl_project *project, struct pawl_fro
 
 static json_t *attempt_request(const struct pawl_offer *offer,
                                const struct pawl_artifact *candidate,
-                               const struct pawl_artifact *incumbent)
+                               const struct pawl_artifact *incumbent, int64_t recorded)
 {
-    json_t *request = json_pack("{s:s, s:s, s:I}", "op", "attempt", "behaviour", offer->behaviour,
-                                "pace_us", (json_int_t)offer->pace_us);
+    json_t *request =
+        json_pack("{s:s, s:s, s:I, s:I}", "op", "attempt", "behaviour", offer->behaviour, "pace_us",
+                  (json_int_t)offer->pace_us, "recorded", (json_int_t)recorded);
     pawl_json_set(request, "candidate", pawl_artifact_json(candidate));
     pawl_json_set(request, "incumbent", pawl_artifact_json(incumbent));
     pawl_json_set(request, "run", offer->run != NULL ? json_string(offer->run) : json_null());
@@ -136,7 +146,8 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
 {
     struct pawl_project *project = call->project;
     struct pawl_artifact *candidate, *incumbent;
-    json_t *done = NULL;
+    json_t *done = NULL, *none;
+    int64_t recorded = 0;
     if (strcmp(asked->candidate, asked->incumbent) == 0) {
         pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
         pawl_hint(err, "`pawl log` lists the candidates of earlier runs.");
@@ -144,9 +155,10 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     }
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->candidate, &candidate, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
+    PAWL_TRY(pawl_ledger_find_verdict(project->store, count_attempts, &recorded, &none, err));
     PAWL_TRY(look_around(call, &asked->around, err));
     enum pawl_status status =
-        ask_vault(call, attempt_request(offer, candidate, incumbent), &done, err);
+        ask_vault(call, attempt_request(offer, candidate, incumbent, recorded), &done, err);
     if (status == PAWL_OK) status = check_answer(project, done, asked, err);
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));

@@ -181,6 +181,20 @@ static enum pawl_status check_allowed(const struct pawl_vault *vault, struct paw
     return PAWL_OK;
 }
 
+/* Store and counter may both have been put back; the ledger then knows more attempts than we do. */
+static enum pawl_status check_recorded(const struct pawl_vault *vault, int64_t recorded,
+                                       struct pawl_error *err)
+{
+    if (recorded <= pawl_vault_attempts(vault)) return PAWL_OK;
+    pawl_fail(err, PAWL_EINTEGRITY,
+              "The ledger records attempt %lld, and the vault knows only %lld: the vault and its "
+              "counter were put back.",
+              (long long)recorded, (long long)pawl_vault_attempts(vault));
+    pawl_hint(err, "An attempt cannot be taken back. Restore the newest .pawl/sealed/vault.db and "
+                   "counter, or start over with fresh cases.");
+    return PAWL_EINTEGRITY;
+}
+
 static enum pawl_status check_left(const struct pawl_vault *vault, struct pawl_error *err)
 {
     if (pawl_vault_attempts_left(vault) > 0) return PAWL_OK;
@@ -318,6 +332,7 @@ static enum pawl_status ask_anew(struct pawl_vault_asked *asked, const struct qu
 {
     struct pawl_vault *vault = asked->vault;
     json_t *ready;
+    PAWL_TRY(check_recorded(vault, pawl_json_get_int(request, "recorded", 0), err));
     PAWL_TRY(check_allowed(vault, err));
     PAWL_TRY(find_open(vault, question, &asked->row, err));
     if (asked->row == NULL) PAWL_TRY(check_left(vault, err));

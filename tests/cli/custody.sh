@@ -10,6 +10,7 @@ expect 0 pawl improve --json -C p --seed 1
 check 'r["verdict"] == "promote" and r["attempts"] == 1'
 first=$(field 'r["best"]')
 cp -a p/.pawl older
+cp -a "$XDG_DATA_HOME" data-1
 
 # Asking again is free and says the same.
 expect 1 pawl gate --json -C p seed
@@ -54,6 +55,14 @@ rm "$counter"
 expect 4 pawl gate --json -C q "$first"
 integrity
 rm -rf "$XDG_DATA_HOME" && cp -a data-3 "$XDG_DATA_HOME"
+
+# And so are store and counter put back together: the ledger has a record of what they forgot.
+cp -a q/.pawl/sealed sealed-3
+cp older/sealed/vault.db q/.pawl/sealed/vault.db
+rm -rf "$XDG_DATA_HOME" && cp -a data-1 "$XDG_DATA_HOME"
+expect 4 pawl gate --json -C q seed
+integrity
+rm -rf "$XDG_DATA_HOME" q/.pawl/sealed && cp -a data-3 "$XDG_DATA_HOME" && mv sealed-3 q/.pawl/sealed
 
 # The audit view opens everything, is recorded, and ends the attempts.
 expect 0 pawl status --json -C q
