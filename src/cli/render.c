@@ -76,7 +76,8 @@ void cli_print_error(const struct pawl_error *error, FILE *out)
         if (error->line > 0 && error->column > 0) fprintf(out, ":%d", error->column);
         fputs(": ", out);
     }
-    if (error->field[0] != '\0') fprintf(out, "%s: ", error->field);
+    bool names_it = strncmp(error->message, error->field, strlen(error->field)) == 0;
+    if (error->field[0] != '\0' && !names_it) fprintf(out, "%s: ", error->field);
     fprintf(out, "%s\n", error->message[0] != '\0' ? error->message : "Something went wrong.");
     if (error->hint[0] != '\0') fprintf(out, "  %s\n", error->hint);
 }

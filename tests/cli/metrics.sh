@@ -104,3 +104,10 @@ check 'r["mean"] == 0 and r["ci95"][0] == 0 and abs(r["ci95"][1] - 0.2425) < 1e-
 printf 'function score() return 0.5 end\n' >p/half.lua
 scored '{lua: half.lua}'
 check 'r["mean"] == 0.5 and r["ci95"][0] < 0.4 and r["ci95"][1] > 0.6'
+
+# A person is told where the reasons are.
+expect 0 pawl eval -C p
+says 'why cases failed: pawl eval --per-case'
+# The field is named once.
+expect 2 pawl eval -C p --limit many
+says '^pawl: limit must be a whole number'
