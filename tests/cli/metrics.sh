@@ -106,6 +106,8 @@ scored '{lua: half.lua}'
 check 'r["mean"] == 0.5 and r["ci95"][0] < 0.4 and r["ci95"][1] > 0.6'
 
 # A person is told where the reasons are.
+printf 'function score() return "high" end\n' >p/high.lua
+metric '{lua: high.lua}'
 expect 0 pawl eval -C p
 says 'why cases failed: pawl eval --per-case'
 # The field is named once.
