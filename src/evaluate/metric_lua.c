@@ -2,8 +2,8 @@
  * A metric that the owner wrote in Lua:
  *
  *     function score(call)        -- call: id, input, target, output {field = value}, metadata
- *         if call.output.answer == call.target then return 1 end
- *         return {score = 0, feedback = "expected " .. call.target}
+ *         if call.output.answer == call.target.answer then return 1 end
+ *         return {score = 0, feedback = "expected " .. call.target.answer}
  *     end
  *
  * Lists become tables from 1, null becomes nil. What a script may do: base/lua_state.h.
