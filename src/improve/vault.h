@@ -19,8 +19,8 @@
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
- * vault_cases.c, vault_clusters.c, vault_seal.c, vault_plan.c, vault_measure.c, vault_attempt.c, vault_evidence.c,
- * vault_overlap.c, vault.c.
+ * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_plan.c, vault_measure.c,
+ * vault_attempt.c, vault_evidence.c, vault_overlap.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -209,6 +209,30 @@ struct pawl_vault_order {
 /* Of the first log_size entries of the log: an attempt keeps its cases when others are added. */
 void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
                            size_t log_size, struct pawl_vault_order *order);
+
+/* --- reading and placing (vault_place.c) ----------------------------------------------------------- */
+
+/* Make room for n more cases. */
+void pawl_vault_set_grow(struct pawl_vault *vault, struct pawl_vault_set *set, size_t n);
+/* Append the cases of one file (NULL: none), its path below the project; they stay in `tier` unless
+ * they are placed later. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_set_read(struct pawl_vault *vault, const char *file,
+                                                     enum pawl_tier tier,
+                                                     struct pawl_vault_set *set,
+                                                     struct pawl_error *err);
+/* All files that pawl.yaml names, checked as one list. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_set_read_configured(struct pawl_vault *vault,
+                                                                struct pawl_vault_set *set,
+                                                                struct pawl_error *err);
+/* Give every cluster its tier. Gives the shares by which later clusters are placed. Fails
+ * PAWL_ECONFIG: a cluster in two tiers, shares that do not sum to 1. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_set_place(struct pawl_vault *vault,
+                                                      struct pawl_vault_set *set,
+                                                      double shares[PAWL_N_TIERS],
+                                                      struct pawl_error *err);
+/* Choose among the dev cases from the given one on those whose scores no operator sees. */
+void pawl_vault_set_mark_check(const struct pawl_vault *vault, struct pawl_vault_set *set,
+                               size_t from);
 
 /* --- sealing (vault_seal.c) ------------------------------------------------------------------------ */
 

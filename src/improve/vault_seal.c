@@ -1,5 +1,5 @@
 /*
- * Sealing: read the case files, draw the key, place every cluster in a tier, and shut the door.
+ * Sealing: draw the key, have every cluster placed in a tier, and shut the door; adding to it later.
  *
  * Invariants
  *   1. Nothing is written before everything has been checked.
@@ -9,176 +9,9 @@
 #include "improve/vault.h"
 
 #include "base/clock.h"
-#include "base/option.h"
-#include "gate/plan.h"
 #include "io/file.h"
 
-#include <math.h>
 #include <sodium.h>
-
-/* --- reading -------------------------------------------------------------------------------------- */
-
-static const char *path_of(struct pawl_vault *vault, const char *file)
-{
-    return pawl_path_join(&vault->arena, vault->worker->project_dir, file);
-}
-
-static json_t *case_at(const struct pawl_vault_set *set, size_t i)
-{
-    return pawl_case_json(&set->cases.items[i], pawl_tier_name(set->tiers[i]));
-}
-
-/* Make room for n more cases. */
-static void grow(struct pawl_vault *vault, struct pawl_vault_set *set, size_t n)
-{
-    struct pawl_case *items = PAWL_NEW_N(&vault->arena, struct pawl_case, set->cases.n + n);
-    enum pawl_tier *tiers = PAWL_NEW_N(&vault->arena, enum pawl_tier, set->cases.n + n);
-    if (set->cases.n > 0) {
-        memcpy(items, set->cases.items, set->cases.n * sizeof *items);
-        memcpy(tiers, set->tiers, set->cases.n * sizeof *tiers);
-    }
-    set->cases.items = items;
-    set->tiers = tiers;
-}
-
-/* Append the cases of one file; they stay in `tier` unless they are placed later. */
-static enum pawl_status read_file(struct pawl_vault *vault, const char *file, enum pawl_tier tier,
-                                  struct pawl_vault_set *set, struct pawl_error *err)
-{
-    struct pawl_cases read;
-    if (file == NULL) return PAWL_OK;
-    PAWL_TRY(pawl_cases_read(path_of(vault, file), vault->worker->config.data.columns,
-                             &vault->arena, &read, err));
-    grow(vault, set, read.n);
-    for (size_t i = 0; i < read.n; i++) {
-        set->cases.items[set->cases.n] = read.items[i];
-        set->tiers[set->cases.n++] = tier;
-    }
-    if (set->cases.keep == NULL) set->cases.keep = json_array();
-    if (read.keep != NULL) json_array_append(set->cases.keep, read.keep);
-    pawl_cases_release(&read);
-    return PAWL_OK;
-}
-
-static enum pawl_status read_configured(struct pawl_vault *vault, struct pawl_vault_set *set,
-                                        struct pawl_error *err)
-{
-    const struct pawl_config_data *data = &vault->worker->config.data;
-    PAWL_TRY(read_file(vault, data->file, PAWL_TIER_TRAIN, set, err));
-    PAWL_TRY(read_file(vault, data->train, PAWL_TIER_TRAIN, set, err));
-    PAWL_TRY(read_file(vault, data->dev, PAWL_TIER_DEV, set, err));
-    PAWL_TRY(read_file(vault, data->gate, PAWL_TIER_GATE, set, err));
-    PAWL_TRY(read_file(vault, data->vault, PAWL_TIER_VAULT, set, err));
-    const char *named = data->file != NULL ? data->file : data->gate;
-    return pawl_cases_check(&set->cases, path_of(vault, named), err);
-}
-
-/* --- placing -------------------------------------------------------------------------------------- */
-
-/* Which tier each cluster is in: {cluster: tier}. Fails when one is in two. New reference. */
-static enum pawl_status map_clusters(const struct pawl_vault_set *set, json_t **map,
-                                     struct pawl_error *err)
-{
-    *map = json_object();
-    for (size_t i = 0; i < set->cases.n; i++) {
-        const char *cluster = set->cases.items[i].cluster;
-        int64_t there = pawl_json_get_int(*map, cluster, set->tiers[i]);
-        if (there != (int64_t)set->tiers[i]) {
-            pawl_fail(err, PAWL_ECONFIG,
-                      "The cluster \"%s\" is in the files of two tiers, %s and %s.", cluster,
-                      pawl_tier_name((enum pawl_tier)there), pawl_tier_name(set->tiers[i]));
-            pawl_hint(err,
-                      "Cases that belong together must be in one tier; move them to one file.");
-            json_decref(*map);
-            return PAWL_ECONFIG;
-        }
-        pawl_json_set(*map, cluster, json_integer(there));
-    }
-    return PAWL_OK;
-}
-
-/* A vault tier only where it would confirm a gain of 8 points with power .8 (psi .2). */
-static double default_vault_share(struct pawl_vault *vault, size_t n_clusters)
-{
-    enum { PER_TIER = 10 };
-    size_t n = n_clusters / PER_TIER;
-    struct pawl_plan plan = {.look = PAWL_LOOK_SEQUENTIAL,
-                             .level = 0.05,
-                             .n = n < PAWL_PLAN_MAX ? n : PAWL_PLAN_MAX,
-                             .discordance = 0.2};
-    return n > 0 && pawl_plan_power(&plan, 0.08, &vault->arena) >= 0.8 ? 1.0 / PER_TIER : 0;
-}
-
-struct shares {
-    double train, dev, gate, vault;
-};
-static const struct pawl_option share_options[] = {
-    PAWL_OPT_REAL(struct shares, train, "0", 0, 1, "share of cases that operators see"),
-    PAWL_OPT_REAL(struct shares, dev, "0", 0, 1, "share of cases that score candidates"),
-    PAWL_OPT_REAL(struct shares, gate, "0", 0, 1, "share of sealed cases"),
-    PAWL_OPT_REAL(struct shares, vault, "0", 0, 1, "share of sealed cases kept for confirmation"),
-    {0}};
-
-static enum pawl_status choose_shares(struct pawl_vault *vault, const struct pawl_vault_set *set,
-                                      size_t n_clusters, double out[PAWL_N_TIERS],
-                                      struct pawl_error *err)
-{
-    const json_t *given = vault->worker->config.data.tiers;
-    struct shares shares = {0.15, 0.20, 0.65, 0};
-    if (set->cases.n >= PAWL_VAULT_SEQUENTIAL_FROM) {
-        double kept = default_vault_share(vault, n_clusters);
-        shares = (struct shares){0.2, 0.2, 0.6 - kept, kept};
-    }
-    if (given != NULL) {
-        PAWL_TRY(
-            pawl_options_read(share_options, given, "data.tiers", &vault->arena, &shares, err));
-        double sum = shares.train + shares.dev + shares.gate + shares.vault;
-        if (fabs(sum - 1) > 1e-6) {
-            pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data.tiers",
-                         "The shares of the tiers sum to %g, not to 1.", sum);
-            pawl_hint(err, "E.g. {train: 0.2, dev: 0.2, gate: 0.6}.");
-            return PAWL_ECONFIG;
-        }
-    }
-    out[PAWL_TIER_TRAIN] = shares.train;
-    out[PAWL_TIER_DEV] = shares.dev;
-    out[PAWL_TIER_GATE] = shares.gate;
-    out[PAWL_TIER_VAULT] = shares.vault;
-    return PAWL_OK;
-}
-
-/* The shares that files per tier amount to, for clusters that come later. */
-static void observed_shares(const struct pawl_vault_set *set, double out[PAWL_N_TIERS])
-{
-    for (int tier = 0; tier < PAWL_N_TIERS; tier++) out[tier] = 0;
-    for (size_t i = 0; i < set->cases.n; i++) out[set->tiers[i]] += 1 / (double)set->cases.n;
-}
-
-static void mark_check(const struct pawl_vault *vault, struct pawl_vault_set *set, size_t from)
-{
-    for (size_t i = from; i < set->cases.n; i++)
-        set->cases.items[i].check =
-            set->tiers[i] == PAWL_TIER_DEV &&
-            pawl_tier_is_check(vault->keys.check, set->cases.items[i].cluster);
-}
-
-static enum pawl_status place_all(struct pawl_vault *vault, struct pawl_vault_set *set,
-                                  double shares[PAWL_N_TIERS], struct pawl_error *err)
-{
-    json_t *clusters;
-    PAWL_TRY(map_clusters(set, &clusters, err));
-    size_t n_clusters = json_object_size(clusters);
-    json_decref(clusters);
-    if (vault->worker->config.data.file == NULL) {
-        observed_shares(set, shares);
-    } else {
-        PAWL_TRY(choose_shares(vault, set, n_clusters, shares, err));
-        for (size_t i = 0; i < set->cases.n; i++)
-            set->tiers[i] = pawl_tier_of(vault->keys.split, set->cases.items[i].cluster, shares);
-    }
-    mark_check(vault, set, 0);
-    return PAWL_OK;
-}
 
 /* --- figures -------------------------------------------------------------------------------------- */
 
@@ -288,6 +121,11 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
 
 /* --- the first time ---------------------------------------------------------------------------------- */
 
+static json_t *case_at(const struct pawl_vault_set *set, size_t i)
+{
+    return pawl_case_json(&set->cases.items[i], pawl_tier_name(set->tiers[i]));
+}
+
 static void write_list(struct pawl_vault_set *set, size_t from)
 {
     if (set->list == NULL) set->list = json_array();
@@ -300,8 +138,8 @@ static enum pawl_status seal_new(struct pawl_vault *vault, struct pawl_vault_set
     double shares[PAWL_N_TIERS];
     struct figures figures;
     struct pawl_vault_write *writes;
-    PAWL_TRY(read_configured(vault, set, err));
-    PAWL_TRY(place_all(vault, set, shares, err));
+    PAWL_TRY(pawl_vault_set_read_configured(vault, set, err));
+    PAWL_TRY(pawl_vault_set_place(vault, set, shares, err));
     size_t set_aside =
         pawl_vault_set_aside(vault, set, (size_t)vault->worker->config.data.max_per_cluster);
     count(set, &figures);
@@ -425,8 +263,10 @@ static bool any_file_is_there(struct pawl_vault *vault)
 {
     const struct pawl_config_data *data = &vault->worker->config.data;
     const char *files[] = {data->file, data->train, data->dev, data->gate, data->vault};
+    const char *dir = vault->worker->project_dir;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (files[i] != NULL && pawl_path_exists(path_of(vault, files[i]))) return true;
+        if (files[i] != NULL && pawl_path_exists(pawl_path_join(&vault->arena, dir, files[i])))
+            return true;
     return false;
 }
 
@@ -438,7 +278,7 @@ static enum pawl_status seal_again(struct pawl_worker *worker, json_t **done,
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
     if (status == PAWL_OK) status = pawl_vault_set_load(&vault, &set, err);
     if (status == PAWL_OK && any_file_is_there(&vault)) {
-        status = read_configured(&vault, &files, err);
+        status = pawl_vault_set_read_configured(&vault, &files, err);
         if (status == PAWL_OK) status = compare_files(&vault, &set, &files, err);
     }
     if (status == PAWL_OK) *done = seal_answer(&vault, &set);
@@ -513,17 +353,17 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
                                  json_t **done, struct pawl_error *err)
 {
     PAWL_TRY(pawl_vault_set_load(vault, set, err));
-    PAWL_TRY(read_file(vault, file, PAWL_TIER_TRAIN, fresh, err));
-    PAWL_TRY(pawl_cases_check(&fresh->cases, path_of(vault, file), err));
+    PAWL_TRY(pawl_vault_set_read(vault, file, PAWL_TIER_TRAIN, fresh, err));
+    PAWL_TRY(pawl_cases_check(&fresh->cases, file, err));
     size_t before = set->cases.n;
     struct known known = known_of(vault, set);
-    grow(vault, set, fresh->cases.n);
+    pawl_vault_set_grow(vault, set, fresh->cases.n);
     enum pawl_status status = PAWL_OK;
     for (size_t i = 0; i < fresh->cases.n && status == PAWL_OK; i++)
         status = add_one(vault, &known, set, &fresh->cases.items[i], err);
     known_release(&known);
     PAWL_TRY(status);
-    mark_check(vault, set, before);
+    pawl_vault_set_mark_check(vault, set, before);
     write_list(set, before);
     size_t added = set->cases.n - before;
     if (added > 0) PAWL_TRY(commit_added(vault, set, err));
