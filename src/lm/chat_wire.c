@@ -47,12 +47,17 @@ int64_t pawl_chat_count(const json_t *object, const char *key, int64_t otherwise
 bool pawl_chat_read_tokens(const json_t *usage, const char *prompt_key, const char *completion_key,
                            const struct pawl_lm_request *request, struct pawl_lm_reply *reply)
 {
-    reply->usage.prompt_tokens =
-        pawl_chat_count(usage, prompt_key, pawl_lm_token_estimate(pawl_lm_request_bytes(request)));
-    reply->usage.completion_tokens =
-        pawl_chat_count(usage, completion_key, pawl_lm_token_estimate(reply->text.len));
-    return json_is_integer(json_object_get(usage, prompt_key)) &&
-           json_is_integer(json_object_get(usage, completion_key));
+    int64_t prompt = pawl_json_get_int(usage, prompt_key, -1);
+    int64_t completion = pawl_json_get_int(usage, completion_key, -1);
+    /* An answer without a token, a negative count: who says so has not counted. */
+    bool counted = prompt >= 0 && completion >= (reply->text.len > 0 ? 1 : 0);
+    if (!counted) {
+        prompt = pawl_lm_token_estimate(pawl_lm_request_bytes(request));
+        completion = pawl_lm_token_estimate(reply->text.len);
+    }
+    reply->usage.prompt_tokens = prompt < COUNT_MAX ? prompt : COUNT_MAX;
+    reply->usage.completion_tokens = completion < COUNT_MAX ? completion : COUNT_MAX;
+    return counted;
 }
 
 struct pawl_str pawl_chat_error(struct pawl_str body, struct pawl_arena *arena, bool *is_error)

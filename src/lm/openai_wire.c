@@ -43,7 +43,8 @@ static void read_usage(const json_t *usage, const struct pawl_lm_request *reques
 {
     struct pawl_usage *out = &reply->usage;
     counts->counted =
-        pawl_chat_read_tokens(usage, "prompt_tokens", "completion_tokens", request, reply);
+        pawl_chat_read_tokens(usage, "prompt_tokens", "completion_tokens", request, reply) &&
+        out->prompt_tokens > 0; /* here it counts what came from a cache, too: never none */
     out->cached_tokens =
         pawl_chat_count(json_object_get(usage, "prompt_tokens_details"), "cached_tokens", 0);
     if (out->cached_tokens > out->prompt_tokens) out->cached_tokens = out->prompt_tokens;

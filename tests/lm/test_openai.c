@@ -113,11 +113,15 @@ static void test_odd_answers(void **unused)
     reply = ask("", "utf8");
     assert_text(&reply, "a\xEF\xBF\xBD\xEF\xBF\xBDz");
     reply = ask("", "usage");
-    assert_int_equal(reply.usage.prompt_tokens, 0);
-    assert_int_equal(reply.usage.cached_tokens, 0);
-    assert_int_equal(reply.usage.completion_tokens, 1000000000);
+    assert_int_equal(reply.usage.prompt_tokens, 2); /* a negative count is none */
+    assert_int_equal(reply.usage.cached_tokens, 2);
+    assert_int_equal(reply.usage.completion_tokens, 1);
     reply = ask(",\"price_prompt\":1,\"price_completion\":1", "null");
     assert_int_equal(reply.usage.cost_microusd, 4 + 32 + 64); /* uncounted: the worst */
+    reply = ask(",\"price_prompt\":1,\"price_completion\":1", "free");
+    assert_int_equal(reply.usage.cost_microusd, 4 + 32 + 64); /* nothing is free */
+    reply = ask(",\"price_prompt\":1,\"price_completion\":1", "less");
+    assert_int_equal(reply.usage.cost_microusd, 4 + 32 + 64);
 }
 
 static void test_the_candidates_fault(void **unused)

@@ -135,6 +135,12 @@ static const struct {
     {"usage", 200, "",
      "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":-5,"
      "\"completion_tokens\":99999999999,\"prompt_tokens_details\":{\"cached_tokens\":7}}}"},
+    {"free", 200, "",
+     "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":0,"
+     "\"completion_tokens\":0}}"},
+    {"less", 200, "",
+     "{\"choices\":[{\"message\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":-9,"
+     "\"completion_tokens\":-9}}"},
     {"400", 400, "", "{\"error\":{\"message\":\"bad\\n key " KEY " given\"}}"},
     {"401", 401, "", "{\"error\":{\"message\":\"wrong key " KEY "\"}}"},
     {"404", 404, "", "{\"error\":\"no such model\"}"},
