@@ -57,7 +57,8 @@
  *   {"op":"status"}                        -> {"attempts","promotions","next_threshold","level",
  *                                          "gate_cases","gate_clusters","largest_cluster","planned",
  *                                          "attempts_left","epoch_open",...}
- *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null}
+ *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null,
+ *    "recorded":K}                         K: the ledger's last attempt; more than ours: put back
  *                                          {"progress":{"phase":"gate","release_points_passed":1..4,
  *                                           "release_points":4,"eta_s":X}}* from what was
  *                                          registered before the first case, and nothing else
@@ -66,6 +67,7 @@
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...],"sealed":[{"case","salt"}]|null};
  *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
+ *   {"op":"checkpoint","size":N,"tree_root":hex}  -> {"note":text}, signed
  *   {"op":"burn"}                          -> {}; ends the epoch
  *
  * vault -> sealed
