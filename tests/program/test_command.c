@@ -1,7 +1,10 @@
 /* Any command as a program: the protocol, and everything a bad one can do instead. */
 #include "program_fixture.h"
 
+#include "program/folder.h"
+
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A Python agent; `%s` is what it does with each message m that has an input. */
@@ -258,6 +261,22 @@ static void test_no_folder_is_left_behind(void **state)
     assert_int_equal(rmdir(tmp), 0); /* empty */
 }
 
+/* Whoever can put a link in a folder's place must not change the rights of what it leads to. */
+static void test_removing_follows_no_link(void **state)
+{
+    (void)state;
+    char tmp[] = "/tmp/pawl-tmp-XXXXXX", target[64], link[64];
+    struct stat info;
+    assert_non_null(mkdtemp(tmp));
+    snprintf(target, sizeof target, "%s/target", tmp);
+    snprintf(link, sizeof link, "%s/link", tmp);
+    assert_int_equal(mkdir(target, 0755) + chmod(target, 0755) + symlink("target", link), 0);
+    pawl_folder_remove(pawl_xstrdup(link));
+    assert_int_equal(stat(target, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0755);
+    assert_int_equal(unlink(link) + rmdir(target) + rmdir(tmp), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_a_program_without_components_is_refused),
         cmocka_unit_test(test_many_threads_share_one_process_out_of_order),
         cmocka_unit_test(test_no_folder_is_left_behind),
+        cmocka_unit_test(test_removing_follows_no_link),
     };
     pawl_crypto_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
