@@ -23,6 +23,9 @@
 #include <signal.h>
 #include <sys/types.h>
 
+/* Gate clusters; below this init warns, and improve wants --force. */
+enum { PAWL_FRONT_CLUSTERS_FEW = 40 };
+
 struct pawl_project {
     struct pawl_arena arena; /* process: as long as the handle */
     const char *dir;         /* absolute */

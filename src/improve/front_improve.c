@@ -29,8 +29,6 @@ static const struct pawl_option improve_options[] = {
                   "run although the gate has too few cases to certify much"),
     {0}};
 
-enum { GATE_CLUSTERS_MIN = 40 };
-
 /* --- arguments ------------------------------------------------------------------------------- */
 
 static enum pawl_status bad_pair(const char *what, const char *text, struct pawl_error *err)
@@ -362,7 +360,7 @@ static enum pawl_status refuse_hopeless(struct pawl_call *call, bool force, stru
 {
     json_t *vault;
     PAWL_TRY(pawl_front_vault_status(call, &vault, err));
-    bool few = pawl_json_get_int(vault, "gate_clusters", 0) < GATE_CLUSTERS_MIN;
+    bool few = pawl_json_get_int(vault, "gate_clusters", 0) < PAWL_FRONT_CLUSTERS_FEW;
     bool closed = !pawl_json_get_bool(vault, "epoch_open", true);
     bool worn = pawl_json_get_int(vault, "attempts_left", 1) <= 0;
     json_decref(vault);

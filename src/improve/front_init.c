@@ -193,8 +193,9 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         status = pawl_front_prospect(call, vault, 0.2, &prospect, err);
         if (status == PAWL_OK) pawl_front_certifiable(call, &prospect);
         pawl_json_set(call->result, "movable", pawl_front_movable_cases(call));
-        pawl_json_set(call->result, "small",
-                      json_boolean(pawl_json_get_int(vault, "gate_clusters", 0) < 40));
+        pawl_json_set(
+            call->result, "small",
+            json_boolean(pawl_json_get_int(vault, "gate_clusters", 0) < PAWL_FRONT_CLUSTERS_FEW));
         json_decref(vault);
     }
     json_decref(seal);

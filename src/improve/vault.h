@@ -40,7 +40,6 @@ enum {
     PAWL_VAULT_ID_HEX = 33,
     PAWL_VAULT_POINTS = 4,              /* release points of an attempt */
     PAWL_VAULT_CLUSTERS_MIN = 10,       /* fewer gate clusters are refused */
-    PAWL_VAULT_CLUSTERS_FEW = 40,       /* fewer get a warning */
     PAWL_VAULT_SEQUENTIAL_FROM = 500,   /* cases in all tiers */
     PAWL_VAULT_PIECE_BYTES = 256 << 10, /* of the case list, per row */
     PAWL_VAULT_OVERLAPS_MAX = 16, /* case files with sealed cases, before it stops saying so */

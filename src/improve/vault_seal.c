@@ -103,14 +103,12 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
     struct pawl_signer signer;
     pawl_signer_init(&signer, vault->keys.sign);
     const json_t *state = vault->state;
-    int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
     json_t *out = json_pack(
-        "{s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b}", "tiers", json_object_get(state, "tiers"),
-        "clusters", json_object_get(state, "clusters"), "commitment",
-        json_object_get(state, "commitment"), "largest_cluster",
-        json_object_get(state, "largest_cluster"), "public_key", signer.public_hex, "vault",
-        vault->id, "custody", pawl_vault_custody(vault->home, vault->worker->project_dir),
-        "few_clusters", clusters < PAWL_VAULT_CLUSTERS_FEW);
+        "{s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "tiers", json_object_get(state, "tiers"), "clusters",
+        json_object_get(state, "clusters"), "commitment", json_object_get(state, "commitment"),
+        "largest_cluster", json_object_get(state, "largest_cluster"), "public_key",
+        signer.public_hex, "vault", vault->id, "custody",
+        pawl_vault_custody(vault->home, vault->worker->project_dir));
     json_t *set_aside = json_object_get(state, "set_aside");
     if (set_aside != NULL) pawl_json_set(out, "set_aside", json_incref(set_aside));
     pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));
