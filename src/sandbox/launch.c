@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -142,9 +143,22 @@ static struct {
 static pthread_mutex_t one_job = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t forker_once = PTHREAD_ONCE_INIT;
 
+/* The time of a file's last access is a note that anybody can read with stat, also after the writer
+ * has ended: mounts of the children's own do not keep it. Once for all of them, because it takes
+ * 2 ms. Only root can; elsewhere it is a known limit. */
+static void keep_no_access_times(void)
+{
+    struct {
+        uint64_t set, clear, propagation, userns_fd;
+    } attributes = {.set = 0x10 /* no atime */, .clear = 0x70 /* whatever it was */};
+    if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0) return;
+    syscall(442 /* mount_setattr */, AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof attributes);
+}
+
 static void *fork_on_request(void *unused)
 {
     (void)unused;
+    keep_no_access_times();
     pthread_mutex_lock(&forker.lock);
     for (;;) {
         while (!forker.job || forker.finished) pthread_cond_wait(&forker.wake, &forker.lock);

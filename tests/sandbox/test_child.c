@@ -2,6 +2,7 @@
 #include "sandbox/sandbox.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -282,6 +283,25 @@ static void test_nothing_is_left_for_a_later_process(void **state)
         "[]");
 }
 
+/* Nor in the access time of a file that everybody may read. */
+static void test_reading_leaves_no_trace(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) skip(); /* a known limit */
+    const char *read[] = {folder, NULL};
+    char text[160];
+    snprintf(text, sizeof text, "cat %s && echo done", secret);
+    const char *argv[] = {"sh", "-c", text, NULL};
+    struct pawl_command command = command_of(argv);
+    command.paths.read = read;
+    const struct timespec long_ago[2] = {{1000000000, 0}, {1000000000, 0}};
+    struct stat info;
+    assert_int_equal(utimensat(AT_FDCWD, secret, long_ago, 0), 0);
+    assert_string_equal(first_line(&command, 10000), "the sealed answer");
+    assert_int_equal(stat(secret, &info), 0);
+    assert_int_equal(info.st_atime, 1000000000);
+}
+
 /* Landlock knows nothing of limits and priorities: as an ordinary user a child shares our uid. */
 static void test_cannot_slow_or_limit_its_parent(void **state)
 {
@@ -477,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_network_is_off_unless_asked_for),
         cmocka_unit_test(test_dangerous_calls_are_refused),
         cmocka_unit_test(test_nothing_is_left_for_a_later_process),
+        cmocka_unit_test(test_reading_leaves_no_trace),
         cmocka_unit_test(test_cannot_slow_or_limit_its_parent),
         cmocka_unit_test(test_fork_bomb_is_bounded),
         cmocka_unit_test(test_memory_and_files_are_bounded),
