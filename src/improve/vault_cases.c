@@ -14,7 +14,7 @@ static enum pawl_tier tier_from_name(const char *name)
 
 /* --- the list in the store ------------------------------------------------------------------------ */
 
-/* The pieces joined; NULL with an error set. */
+/* The pieces joined. */
 static enum pawl_status read_list(struct pawl_vault *vault, struct pawl_buf *text,
                                   struct pawl_error *err)
 {
