@@ -128,8 +128,9 @@ struct ledger_options {
 };
 static const struct pawl_option ledger_options[] = {
     {"action", PAWL_OPTION_CHOICE, offsetof(struct ledger_options, action), "verify", 0, 0,
-     "verify|export", "what to do", false},
-    PAWL_OPT_TEXT(struct ledger_options, file, NULL, "where export writes"),
+     "verify|export|prove|checkpoint", "what to do", false},
+    PAWL_OPT_TEXT(struct ledger_options, file, NULL,
+                  "where export or checkpoint writes; prove: the number of a record"),
     {0}};
 
 static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
@@ -137,7 +138,8 @@ static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
 {
     const struct ledger_options *options = values;
     struct pawl_ledger_report report;
-    if (strcmp(options->action, "export") == 0)
+    const char *action = options->action;
+    if (strcmp(action, "export") == 0)
         PAWL_TRY(pawl_ledger_export(call->project->store, options->file, err));
     PAWL_TRY(pawl_ledger_verify(call->project->store, &report, err));
     bool ok = report.first_bad < 0;
@@ -145,6 +147,9 @@ static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
     pawl_json_set(call->result, "records", json_integer(report.records));
     pawl_json_set(call->result, "root", json_string(report.root));
     pawl_json_set(call->result, "first_bad", ok ? json_null() : json_integer(report.first_bad));
+    if (ok && strcmp(action, "prove") == 0) return pawl_ledger_prove(call, options->file, err);
+    if (ok && strcmp(action, "checkpoint") == 0)
+        return pawl_ledger_checkpoint(call, options->file, err);
     if (ok) return PAWL_OK;
     pawl_fail(err, PAWL_EINTEGRITY, "The ledger is damaged at record %lld: %s.",
               (long long)report.first_bad, report.reason);
@@ -154,7 +159,7 @@ static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
 
 const struct pawl_verb pawl_verb_ledger = {
     .name = "ledger",
-    .summary = "verify or export the record of what was decided",
+    .summary = "verify, export, prove or sign the record of what was decided",
     .positional = "action file",
     .example = "pawl ledger verify",
     .needs_project = true,

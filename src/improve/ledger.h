@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 struct pawl_project;
+struct pawl_call;
 
 struct pawl_ledger_entry {
     const char *kind;
@@ -51,6 +52,14 @@ PAWL_MUST_CHECK enum pawl_status pawl_ledger_verify(struct pawl_store *store,
  * reads. */
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_export(struct pawl_store *store, const char *file,
                                                     struct pawl_error *err);
+/* result "proof": {seq,size,tree_root,path,record}, an inclusion proof (RFC 6962 2.1.1) of record `number`,
+ * a decimal text. PAWL_EUSAGE when there is no such record. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_prove(struct pawl_call *call, const char *number,
+                                                   struct pawl_error *err);
+/* result "checkpoint": the tree's head, signed by the vault (vault_checkpoint.c); also in `file` unless
+ * NULL. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_checkpoint(struct pawl_call *call, const char *file,
+                                                        struct pawl_error *err);
 /* The newest verdict record for which `fits` holds, as its body (new reference), or NULL. */
 PAWL_MUST_CHECK enum pawl_status
 pawl_ledger_find_verdict(struct pawl_store *store, bool (*fits)(void *context, const json_t *body),

@@ -20,7 +20,7 @@
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_plan.c, vault_measure.c,
- * vault_attempt.c, vault_evidence.c, vault_overlap.c, vault.c.
+ * vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -130,6 +130,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     max_per_cluster (0: no limit), set_aside (cases that it left out)
  *     max_attempts, evidence_bytes, case_bytes, chunks, cases_version    sizes of rows
  *     commitment {root, size}, epoch_open
+ *     checkpoint {size, root} (the head of the ledger that was signed last)
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
  *     rule {alpha, policy, look}: fixed by the first attempt; before, null
  *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"
@@ -347,6 +348,14 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_overlap(struct pawl_worker *worker, 
 /* Sealed cases are about to be scored in the open: ends the epoch. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_burn(struct pawl_worker *worker, json_t **done,
                                                  struct pawl_error *err);
+
+/* --- the ledger's head (vault_checkpoint.c) -------------------------------------------------------------- */
+
+/* {"note":text}: the head {"size","tree_root"} of the ledger's tree, signed. PAWL_EINTEGRITY when a
+ * longer ledger, or another of this length, was signed before. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_checkpoint(struct pawl_worker *worker,
+                                                       const json_t *request, json_t **done,
+                                                       struct pawl_error *err);
 
 /* --- attempts (vault_attempt.c, vault_release.c) ------------------------------------------------------------ */
 

@@ -67,6 +67,60 @@ assert units == {("fixed", "sign", "spending"), ("sequential", "sign", "strict")
                  ("fixed", "grid", "per-decision")}, units
 P
 
+# A checkpoint, and a proof under it for each record.
+tool="$python $root/tools/pawl-verify"
+n=$(wc -l <p.jsonl)
+for i in $(seq 0 $((n - 1))); do
+    expect 0 pawl ledger prove "$i" --json -C p
+    mv "$work/out" "proof.$i"
+done
+expect 2 pawl ledger prove "$n" --json -C p
+expect 2 pawl ledger prove first --json -C p
+expect 0 pawl ledger checkpoint note.txt --json -C p
+accepts p recomputed open.json
+for i in $(seq 0 $((n - 1))); do
+    expect 0 $tool --proof "proof.$i" --checkpoint note.txt --key "$key"
+    says "record $i"
+done
+expect 2 $tool --proof proof.0
+$python - <<'P'
+import json
+proof = json.load(open("proof.3"))["proof"]
+def write(name, **change):
+    json.dump({"proof": dict(proof, **change)}, open("lie." + name, "w"))
+write("record", record=dict(proof["record"], actor="me"))
+write("seq", seq=2)
+write("size", size=proof["size"] - 1)
+write("path", path=proof["path"][::-1])
+write("short", path=proof["path"][:-1])
+write("long", path=proof["path"] + proof["path"][:1])
+note = open("note.txt").read()
+open("lie.note", "w").write(note.replace("\n%d\n" % proof["size"], "\n%d\n" % (proof["size"] - 1)))
+P
+for lie in record seq size path short long; do
+    expect 1 $tool --proof lie.$lie --checkpoint note.txt --key "$key"
+    says rejected
+done
+expect 1 $tool p.jsonl --checkpoint lie.note
+says 'signature of the note'
+# What was signed cannot be cut off or replaced: neither in the file nor in the store.
+head -n $((n - 1)) p.jsonl >cut.jsonl
+expect 0 $tool cut.jsonl
+expect 1 $tool cut.jsonl --checkpoint note.txt
+says "the vault signed $n records"
+cp -a p/.pawl/store store-signed
+$python -c 'import sqlite3,sys; db = sqlite3.connect("p/.pawl/store/pawl.db"); db.execute("delete from ledger where seq = ?", sys.argv[1:]); db.commit()' $((n - 1))
+expect 0 pawl ledger verify --json -C p
+expect 4 pawl ledger checkpoint --json -C p
+expect 0 pawl rollback --json -C p --reason 'another end'
+expect 4 pawl ledger checkpoint --json -C p
+rm -rf p/.pawl/store && mv store-signed p/.pawl/store
+# Later records go on top of it.
+expect 0 pawl rollback --json -C p --reason 'after the checkpoint'
+accepts p recomputed open.json
+expect 0 $tool p.jsonl --checkpoint note.txt
+says "the first $n records"
+
 # What a damaged store exports is rejected as well.
 sed '3s/"verdict":"promote"/"verdict":"no"/' p.jsonl >damaged.jsonl
 expect 1 "$python" "$root/tools/pawl-verify" damaged.jsonl
