@@ -162,5 +162,11 @@ assert V.canonical({"\u20ac": 1, "\r": "\x0f\n", "\ufb33": [None, True], "\U0001
 leaves = [hexed(x) for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
 assert V.merkle_root(leaves).hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 assert V.merkle_root(leaves[:3]).hex() == "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"
-assert V.sign_mixture(6, 0) == Fraction(127, 7) and V.sign_mixture(7, 0) == Fraction(255, 8) and V.sign_mixture(0, 0) == 1
+for outcomes, e in (("", 1), ("w", Fraction(3, 2)), ("l", Fraction(1, 2)), ("wwwwww", Fraction(127, 7)),
+                    ("wwwwwww", Fraction(255, 8)), ("wlw", Fraction(11, 12)), ("lww", Fraction(11, 12))):
+    mixture = V.SignMixture()
+    for outcome in outcomes:
+        mixture.step(outcome == "w")
+    assert Fraction(*mixture.ratio()) == e, outcomes
+    assert mixture.reaches(1 / float(e) * 1.001) and not mixture.reaches(1 / float(e) * 0.999)
 P
