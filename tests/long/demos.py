@@ -49,7 +49,7 @@ def run_project(seed):
         seconds = time.monotonic() - begun
         report = str(data_home() / "pawl" / "demo" / "report.jsonl")
         bars = [call("eval", "--cases", report, "--artifact", which)["mean"]
-                for which in ("seed", verdict["candidate"] if verdict.get("candidate") else "seed")]
+                for which in ("seed", "incumbent")]
         return {"seed": seed, "verdict": verdict.get("verdict"), "seconds": round(seconds),
                 "report_seed": bars[0], "report_candidate": bars[1]}
     finally:
