@@ -50,6 +50,7 @@ expect 0 pawl data add --json -C p p/data/gate.jsonl
 check 'r["refused"] >= 571'
 expect 0 pawl status --json -C p
 expect 0 pawl improve --json --force -C p --seed 1
+verified p
 expect 0 pawl ledger verify --json -C p
 
 # A planned look weighs by what it sees, and is not warned of.

@@ -81,4 +81,5 @@ check 'len(r["error"]["message"]) > 10 and len(r["error"]["hint"]) > 10'
 expect 0 pawl status --json -C q
 check "r['attempts'] == 3"
 # What was said stays said.
+verified q
 expect 0 pawl ledger --json -C q verify

@@ -76,6 +76,7 @@ P
 note "$before" >/dev/null
 expect 0 pawl data add --json -C p again.jsonl
 [ "$(note)" = 800 ] || fail "the note of the seal stays behind"
+verified p
 expect 0 pawl ledger verify --json -C p
 check "r['records'] == $records"
 

@@ -10,4 +10,5 @@ took=$(($(date +%s) - began))
 case $code in 0 | 1 | 3) ;; *) fail "exit $code" ;; esac
 [ "$took" -le 15 ] || fail "a deadline of 3 s was met after $took s"
 [ "$code" = 3 ] || check 'r["evaluations"] < 100000'
+verified p
 expect 0 pawl ledger --json -C p verify

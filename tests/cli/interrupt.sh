@@ -52,6 +52,7 @@ kill -INT "$pid"
 ended 130 10
 says 'improve --resume'
 none_left
+verified p
 expect 0 pawl ledger --json -C p verify
 expect 0 pawl log --json -C p
 check 'len(r["runs"]) == 1'

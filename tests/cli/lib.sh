@@ -27,6 +27,14 @@ field() { python3 -c 'import json,sys; r=json.load(open(sys.argv[1])); print(eva
 check() { [ "$(field "$1")" = "True" ] || fail "not so: $1"; }
 says() { grep -q -- "$1" "$work/err" || grep -q -- "$1" "$work/out" || fail "does not say: $1"; }
 
+# verified DIR: its ledger, and the certificate of what is in force, stand up to the independent verifier
+verified() {
+    expect 0 pawl ledger export --json -C "$1" "$work/verified.jsonl"
+    certificate=
+    pawl certificate --json -C "$1" >"$work/verified.json" 2>/dev/null && certificate=$work/verified.json
+    expect 0 python3 "$PAWL_SOURCE_DIR/tools/pawl-verify" "$work/verified.jsonl" $certificate
+}
+
 # A project whose model answers right with probability 0.60, or 0.85 under a careful instruction.
 scripted_project() { # scripted_project DIR
     expect 0 pawl init --json --template scripted -C "$1"

@@ -56,6 +56,7 @@ expect 0 pawl rollback --json -C p --reason 'a test'
 check "r['previous'] == '$best'"
 expect 0 pawl promote --json -C p "$best" --reason 'a test'
 check "r['incumbent'] == '$best' and r['gated'] is False"
+verified p
 expect 0 pawl ledger --json -C p verify
 check 'r["ok"] and r["records"] == 5 and r["first_bad"] is None'
 expect 0 pawl ledger --json -C p export ledger.jsonl
@@ -65,9 +66,11 @@ python3 - <<'P' || fail "the exported chain does not hash to its root"
 import hashlib, json
 h = "0" * 64
 for line in open("ledger.jsonl"):
-    record = line.rstrip("\n")
-    assert json.loads(record)["prev"] == h
+    read = json.loads(line)
+    record = line.rstrip("\n").replace('"hash":"%s",' % read["hash"], "", 1)
+    assert read["prev"] == h
     h = hashlib.sha256((h + "\n" + record).encode()).hexdigest()
+    assert read["hash"] == h
 P
 # A changed record is found, by number.
 sqlite() { python3 -c 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$@"; }

@@ -122,6 +122,7 @@ records
 [ "$(grep -c '"kind":"consent"' ledger.jsonl)" = 1 ] || fail "the consent is recorded twice"
 expect 1 pawl gate --json -C p seed
 check 'r["attempt"] == 2'
+verified p
 expect 0 pawl ledger verify --json -C p
 
 # A server on this machine is no provider.

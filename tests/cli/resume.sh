@@ -26,6 +26,7 @@ while [ "$i" -lt "$kills" ]; do
         set -- improve --json -C b --resume last
         resumed=1
     fi
+    verified b
     expect 0 pawl ledger --json -C b verify
     check 'r["ok"]'
 done

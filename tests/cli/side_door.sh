@@ -54,6 +54,7 @@ expect 0 pawl status --json -C p
 check 'r["wear"]["attempts_left"] == 0'
 expect 2 pawl improve --json -C p
 says burn
+verified p
 expect 0 pawl ledger --json -C p verify
 
 # A --burn that failed after its record (the vault was busy) has burned nothing yet: the next call does.
