@@ -1,5 +1,5 @@
 /* improve: start or resume a run in the engine, relay its offer to the gate, record the end. */
-#include "improve/front.h"
+#include "improve/front_improve.h"
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -10,79 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct improve_options {
-    const char *operator, * budget, *resume, *fork;
-    json_t *set;
-    int64_t seed;
-    bool force;
-};
 static const struct pawl_option improve_options[] = {
-    PAWL_OPT_TEXT(struct improve_options, operator, NULL,
+    PAWL_OPT_TEXT(struct pawl_improve_options, operator, NULL,
                   "what proposes changes: bootstrap, gepa; default: improve.operator of pawl.yaml"),
-    PAWL_OPT_JSON(struct improve_options, set, "a setting of the operator, KEY=VALUE (repeatable)"),
-    PAWL_OPT_TEXT(struct improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
-    PAWL_OPT_INT(struct improve_options, seed, "0", 0, 9e15, "seed of the run"),
-    PAWL_OPT_TEXT(struct improve_options, resume, NULL, "go on with a paused run (RUN or last)"),
-    PAWL_OPT_TEXT(struct improve_options, fork, NULL,
+    PAWL_OPT_JSON(struct pawl_improve_options, set,
+                  "a setting of the operator, KEY=VALUE (repeatable)"),
+    PAWL_OPT_TEXT(struct pawl_improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
+    PAWL_OPT_INT(struct pawl_improve_options, seed, "-1", -1, 9e15,
+                 "seed of the run; -1: 0, or that of the run resumed"),
+    PAWL_OPT_TEXT(struct pawl_improve_options, resume, NULL,
+                  "go on with a paused run (RUN or last), under the options that it began with"),
+    PAWL_OPT_TEXT(struct pawl_improve_options, fork, NULL,
                   "a new run that inherits another's candidates and paid answers"),
-    PAWL_OPT_BOOL(struct improve_options, force, "false",
+    PAWL_OPT_BOOL(struct pawl_improve_options, force, "false",
                   "run although the gate has too few cases to certify much"),
     {0}};
-
-/* --- arguments ------------------------------------------------------------------------------- */
-
-static enum pawl_status bad_pair(const char *what, const char *text, struct pawl_error *err)
-{
-    pawl_fail(err, PAWL_EUSAGE, "\"%s\" is not %s.", text, what);
-    pawl_hint(err, "For example: --budget evaluations=500,minutes=10 --set minibatch=3.");
-    return PAWL_EUSAGE;
-}
-
-static enum pawl_status parse_budget(const char *text, struct pawl_config_budget *budget,
-                                     struct pawl_error *err)
-{
-    struct pawl_str rest = pawl_str_of(text), part;
-    while (pawl_str_split(&rest, ',', &part)) {
-        char name[32], end;
-        double value;
-        char item[64];
-        if (part.len >= sizeof item) return bad_pair("a budget", text, err);
-        memcpy(item, part.ptr, part.len);
-        item[part.len] = '\0';
-        if (sscanf(item, "%31[a-z]=%lf%c", name, &value, &end) != 2 || !(value >= 0) ||
-            value > 1e12)
-            return bad_pair("a budget", text, err);
-        if (strcmp(name, "evaluations") == 0)
-            budget->evaluations = (int64_t)value;
-        else if (strcmp(name, "usd") == 0)
-            budget->usd = value;
-        else if (strcmp(name, "minutes") == 0)
-            budget->minutes = value;
-        else
-            return bad_pair("a budget of evaluations, usd or minutes", text, err);
-    }
-    return PAWL_OK;
-}
-
-/* "key=value" items over the configured options; an object is taken as it is. */
-static enum pawl_status merge_settings(json_t *options, const json_t *set, struct pawl_error *err)
-{
-    size_t i;
-    json_t *item;
-    if (json_is_object(set)) {
-        json_object_update(options, (json_t *)set);
-        return PAWL_OK;
-    }
-    json_array_foreach(set, i, item)
-    {
-        const char *text = json_string_value(item);
-        const char *equals = text != NULL ? strchr(text, '=') : NULL;
-        if (equals == NULL || equals == text)
-            return bad_pair("a setting KEY=VALUE", text != NULL ? text : "", err);
-        json_object_setn_new(options, text, (size_t)(equals - text), json_string(equals + 1));
-    }
-    return PAWL_OK;
-}
 
 /* --- the run's row ------------------------------------------------------------------------------ */
 
@@ -119,15 +61,16 @@ static json_t *budget_json(const struct pawl_config_budget *budget)
 }
 
 /* Everything that the engine needs to run it, and to run it again. */
-static enum pawl_status describe_run(struct pawl_call *call, const struct improve_options *options,
-                                     json_t **out, struct pawl_error *err)
+static enum pawl_status describe_run(struct pawl_call *call,
+                                     const struct pawl_improve_options *options, json_t **out,
+                                     struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     const struct pawl_config_improve *config = &project->config.improve;
     struct pawl_config_budget budget = config->budget;
     char id[32], incumbent[PAWL_HASH_HEX];
     int64_t now_ms;
-    if (options->budget != NULL) PAWL_TRY(parse_budget(options->budget, &budget, err));
+    if (options->budget != NULL) PAWL_TRY(pawl_improve_read_budget(options->budget, &budget, err));
     PAWL_TRY(pawl_front_pointer(project, "incumbent", incumbent, err));
     PAWL_TRY(new_run_id(project, id, &now_ms, err));
     const char *name = options->operator!= NULL ? options->operator: config->operator_name;
@@ -135,15 +78,15 @@ static enum pawl_status describe_run(struct pawl_call *call, const struct improv
     bool configured = strcmp(name, config->operator_name) == 0;
     json_t *settings =
         configured && config->options != NULL ? json_deep_copy(config->options) : json_object();
-    enum pawl_status status = merge_settings(settings, options->set, err);
+    enum pawl_status status = pawl_improve_read_settings(settings, options->set, err);
     if (status != PAWL_OK) {
         json_decref(settings);
         return status;
     }
     json_t *run =
         json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options",
-                  settings, "seed", (json_int_t)options->seed, "budget", budget_json(&budget),
-                  "dev_check", config->dev_check, "started_from", incumbent);
+                  settings, "seed", (json_int_t)(options->seed >= 0 ? options->seed : 0), "budget",
+                  budget_json(&budget), "dev_check", config->dev_check, "started_from", incumbent);
     pawl_json_set(run, "texts",
                   configured && config->texts != NULL ? json_incref((json_t *)config->texts)
                                                       : json_object());
@@ -179,11 +122,14 @@ static enum pawl_status find_row(struct pawl_project *project, const char *name,
 }
 
 /* Resolve --fork before a run is described, so that a wrong name costs nothing. */
-static enum pawl_status open_row(struct pawl_call *call, struct improve_options *options,
+static enum pawl_status open_row(struct pawl_call *call, struct pawl_improve_options *options,
                                  json_t **row, struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
-    if (options->resume != NULL) return find_row(project, options->resume, row, err);
+    if (options->resume != NULL) {
+        PAWL_TRY(find_row(project, options->resume, row, err));
+        return pawl_improve_check_resumed(options, json_object_get(*row, "run"), err);
+    }
     if (options->fork != NULL) {
         char id[PAWL_HASH_HEX];
         PAWL_TRY(pawl_store_run_find(project->store, options->fork, id, err));
@@ -426,7 +372,7 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row, bool is
 static enum pawl_status run_improve(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
-    struct improve_options options = *(const struct improve_options *)values;
+    struct pawl_improve_options options = *(const struct pawl_improve_options *)values;
     json_t *row = NULL;
     /* A paused run may have its answer already; it is gone on with, whatever the gate can do now. */
     if (options.resume == NULL) {
@@ -449,6 +395,6 @@ const struct pawl_verb pawl_verb_improve = {
     .needs_project = true,
     .needs_store = true,
     .options = improve_options,
-    .options_bytes = sizeof(struct improve_options),
+    .options_bytes = sizeof(struct pawl_improve_options),
     .run = run_improve,
 };

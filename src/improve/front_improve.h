@@ -1,0 +1,36 @@
+/*
+ * front_improve.h - what was asked of `improve`, read and compared (front_improve_args.c), for the verb
+ * that does it (front_improve.c). Nobody else includes this.
+ *
+ * Invariant: a run is what it was recorded as. What is given beside --resume either says the same or is
+ * refused; nothing that a person asked for is passed over.
+ */
+#ifndef PAWL_IMPROVE_FRONT_IMPROVE_H
+#define PAWL_IMPROVE_FRONT_IMPROVE_H
+
+#include "improve/front.h"
+
+struct pawl_improve_options {
+    const char *operator, * budget, *resume, *fork;
+    json_t *set;
+    int64_t seed; /* -1: not given */
+    bool force;
+};
+
+/* "evaluations=N,usd=X,minutes=M" over *budget. */
+PAWL_MUST_CHECK enum pawl_status pawl_improve_read_budget(const char *text,
+                                                          struct pawl_config_budget *budget,
+                                                          struct pawl_error *err);
+/* `set`, "key=value" items or an object taken as it is, over `options`. */
+PAWL_MUST_CHECK enum pawl_status pawl_improve_read_settings(json_t *options, const json_t *set,
+                                                            struct pawl_error *err);
+/*
+ * PAWL_EUSAGE when an option differs from that of the recorded `run`: steps in its journal depend on
+ * all of them (an operator may ask how much of its budget is left), so no other value can be given
+ * half-way. The hint names the --fork that takes it.
+ */
+PAWL_MUST_CHECK enum pawl_status
+pawl_improve_check_resumed(const struct pawl_improve_options *options, const json_t *run,
+                           struct pawl_error *err);
+
+#endif
