@@ -111,11 +111,13 @@ static bool holds_denied(const struct paths *denied, const char *real)
 
 /* --- granting what is not denied ------------------------------------------------------------------- */
 
-static enum pawl_status grant(struct paths *read, const struct paths *denied, const char *path,
-                              int depth, struct pawl_error *err);
+/* `top` is the folder where a walk began. */
+static enum pawl_status grant_below(struct paths *read, const struct paths *denied, const char *top,
+                                    const char *path, int depth, struct pawl_error *err);
 
 static enum pawl_status grant_entries(struct paths *read, const struct paths *denied,
-                                      const char *folder, int depth, struct pawl_error *err)
+                                      const char *top, const char *folder, int depth,
+                                      struct pawl_error *err)
 {
     struct dirent *entry;
     enum pawl_status status = PAWL_OK;
@@ -125,23 +127,34 @@ static enum pawl_status grant_entries(struct paths *read, const struct paths *de
         char path[PATH_MAX];
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (n > 0 && (size_t)n < sizeof path) status = grant(read, denied, path, depth + 1, err);
+        if (n > 0 && (size_t)n < sizeof path)
+            status = grant_below(read, denied, top, path, depth + 1, err);
     }
     closedir(dir);
     return status;
 }
 
-/* A link is judged by what it points to. One to a folder that holds something denied is not
- * followed: it may lead back up. */
-static enum pawl_status grant(struct paths *read, const struct paths *denied, const char *path,
-                              int depth, struct pawl_error *err)
+/* A link is judged by what it points to, and one that leads out of the walk grants nothing: who sends
+ * us a project must not choose which of our files it reads. One to a folder that holds something
+ * denied is not followed: it may lead back up. */
+static enum pawl_status grant_below(struct paths *read, const struct paths *denied, const char *top,
+                                    const char *path, int depth, struct pawl_error *err)
 {
     char real[PATH_MAX];
     struct stat info;
     if (realpath(path, real) == NULL || is_denied(denied, real)) return PAWL_OK;
+    if (!is_at_or_below(real, top)) return PAWL_OK;
     if (!holds_denied(denied, real)) return add(read, real, err);
     if (depth > DEPTH_MAX || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return PAWL_OK;
-    return grant_entries(read, denied, real, depth, err);
+    return grant_entries(read, denied, top, real, depth, err);
+}
+
+static enum pawl_status grant(struct paths *read, const struct paths *denied, const char *path,
+                              struct pawl_error *err)
+{
+    char real[PATH_MAX];
+    if (path == NULL || realpath(path, real) == NULL) return PAWL_OK;
+    return grant_below(read, denied, real, real, 0, err);
 }
 
 static enum pawl_status grant_list(struct paths *read, const struct paths *denied,
@@ -151,10 +164,7 @@ static enum pawl_status grant_list(struct paths *read, const struct paths *denie
     const json_t *item;
     json_array_foreach(list, i, item)
     {
-        char real[PATH_MAX];
-        const char *path = json_string_value(item);
-        if (path != NULL && realpath(path, real) != NULL)
-            PAWL_TRY(grant(read, denied, real, 0, err));
+        PAWL_TRY(grant(read, denied, json_string_value(item), err));
     }
     return PAWL_OK;
 }
@@ -171,7 +181,7 @@ static enum pawl_status grant_models(struct paths *read, const struct paths *den
 {
     const char *dir;
     if (pawl_models_dir(read->arena, &dir, NULL) != PAWL_OK) return PAWL_OK;
-    return grant(read, denied, dir, 0, err);
+    return grant(read, denied, dir, err);
 }
 
 /* --- folders to write ---------------------------------------------------------------------------------- */
@@ -233,7 +243,7 @@ static enum pawl_status grant_weights(struct paths *read, const struct paths *de
                                       struct pawl_error *err)
 {
     const char *dir = pawl_model_cache_dir(read->arena);
-    return dir ? grant(read, denied, dir, 0, err) : PAWL_OK;
+    return grant(read, denied, dir, err);
 }
 
 static enum pawl_status add_cache(struct paths *write, struct pawl_error *err)
@@ -305,7 +315,7 @@ enum pawl_status pawl_confine_plan(const struct pawl_worker *worker, const char 
     PAWL_TRY(grant_system(&read, err));
     PAWL_TRY(grant_models(&read, &denied, err));
     if (!vault) PAWL_TRY(grant_weights(&read, &denied, err));
-    PAWL_TRY(grant(&read, &denied, worker->project_dir, 0, err));
+    PAWL_TRY(grant(&read, &denied, worker->project_dir, err));
     PAWL_TRY(grant_list(&read, &denied, worker->read, err));
     PAWL_TRY(add_private_temp(&write, role, err));
     if (strcmp(role, PAWL_ROLE_ENGINE_NAME) == 0) {

@@ -25,6 +25,9 @@
  *     root/project/data/link             -> cases.jsonl
  *     root/project/data/up               -> ..
  *     root/project/hidden                -> .pawl/sealed
+ *     root/project/near                  -> data/other.txt
+ *     root/project/far                   -> ../outside
+ *     root/project/folder                -> ../elsewhere
  *     root/project/.pawl/store/s, .pawl/sealed/v
  *     root/home/pawl/vaults/key, root/home/pawl/models/m.gguf
  *     root/elsewhere/own.jsonl           on the read list
@@ -56,11 +59,17 @@ static int make_tree(void **state)
         "home",      "home/pawl",       "home/pawl/vaults",     "home/pawl/models",
         "elsewhere", "cache",           "project/.pawl/sealed", "project/.pawl/store",
         "tmp"};
-    static const char *const files[] = {"project/pawl.yaml",        "project/prompts/p.md",
-                                        "project/data/cases.jsonl", "project/data/other.txt",
-                                        "project/.pawl/store/s",    "project/.pawl/sealed/v",
-                                        "home/pawl/vaults/key",     "home/pawl/models/m.gguf",
-                                        "elsewhere/own.jsonl",      "outside"};
+    static const char *const files[] = {"project/pawl.yaml",
+                                        "project/prompts/p.md",
+                                        "project/data/cases.jsonl",
+                                        "project/data/other.txt",
+                                        "project/.pawl/store/s",
+                                        "project/.pawl/sealed/v",
+                                        "home/pawl/vaults/key",
+                                        "home/pawl/models/m.gguf",
+                                        "elsewhere/own.jsonl",
+                                        "elsewhere/another.jsonl",
+                                        "outside"};
     (void)state;
     const char *tmp = getenv("TMPDIR");
     snprintf(root, sizeof root, "%s/pawl-confine-XXXXXX", tmp != NULL ? tmp : "/tmp");
@@ -71,6 +80,9 @@ static int make_tree(void **state)
     assert_int_equal(symlink("cases.jsonl", at("project/data/link")), 0);
     assert_int_equal(symlink("..", at("project/data/up")), 0);
     assert_int_equal(symlink(".pawl/sealed", at("project/hidden")), 0);
+    assert_int_equal(symlink("data/other.txt", at("project/near")), 0);
+    assert_int_equal(symlink("../outside", at("project/far")), 0);
+    assert_int_equal(symlink("../elsewhere", at("project/folder")), 0);
     setenv("XDG_DATA_HOME", at("home"), 1);
     setenv("XDG_CACHE_HOME", at("cache"), 1);
     setenv("TMPDIR", at("tmp"), 1);
@@ -157,6 +169,9 @@ static void test_engine(void **state)
         {CAN_READ, "project/.pawl/store/s"},
         {CAN_READ, "home/pawl/models/m.gguf"},
         {CAN_READ, "elsewhere/own.jsonl"},
+        {CAN_READ, "project/near"},
+        {CANNOT_READ, "project/far"},
+        {CANNOT_READ, "project/folder/another.jsonl"},
         {CAN_WRITE, "project/.pawl/store/new"},
         {CAN_WRITE, "cache/pawl/new"},
         {CANNOT_READ, "project/data/cases.jsonl"},
