@@ -18,11 +18,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { THREADS_MAX = 256, STACK_BYTES = 1 << 20 /* a Lua call wants half of it */ };
 enum { ALONE_US = 200 /* a few times what it takes to wake somebody */ };
 enum { MISSING_ALWAYS_ALLOWED = 2, MISSING_PER_CENT = 2 };
+enum { REASON_BYTES_MAX = 320 /* in a message, beside its own words */ };
 
 struct pawl_batch {
     int n_arenas;
@@ -47,6 +49,8 @@ struct job {
     struct pawl_usage usage;
     enum pawl_status status; /* of the first item that could not be run */
     struct pawl_error error;
+    size_t lost; /* the first item without an answer, and why */
+    char lost_why[REASON_BYTES_MAX];
 };
 
 struct pawl_evaluator {
@@ -104,6 +108,18 @@ static enum pawl_status score(struct pawl_evaluator *evaluator, struct pawl_aren
     return PAWL_OK;
 }
 
+/* Of the first case, not of the first to come back: a message is equal each time. */
+static void note_lost(struct pawl_evaluator *evaluator, struct job *job, size_t index,
+                      const char *reason)
+{
+    pthread_mutex_lock(&evaluator->lock);
+    if (job->lost_why[0] == '\0' || index < job->lost) {
+        job->lost = index;
+        snprintf(job->lost_why, sizeof job->lost_why, "%s", reason);
+    }
+    pthread_mutex_unlock(&evaluator->lock);
+}
+
 static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct job *job,
                                       size_t index, int worker, struct pawl_arena *arena,
                                       struct pawl_usage *usage, struct pawl_error *err)
@@ -122,6 +138,8 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
     enum pawl_status status = PAWL_OK;
     *result = (struct pawl_result){.status = outcome.status, .behaviour = outcome.behaviour};
     result->score = outcome.status == PAWL_OUTCOME_FAILED ? 0 : NAN;
+    if (outcome.status == PAWL_OUTCOME_MISSING && outcome.reason)
+        note_lost(evaluator, job, index, outcome.reason);
     if (outcome.status == PAWL_OUTCOME_DONE && evaluator->settings.metric)
         status = score(evaluator, arena, item->item, &outcome, result, &feedback, err);
     if (job->batch) {
@@ -336,9 +354,9 @@ static enum pawl_status verdict_on(const struct pawl_evaluator *evaluator, const
     for (size_t i = 0; i < job->n; i++) n_missing += job->results[i].status == PAWL_OUTCOME_MISSING;
     if (n_missing <= MISSING_ALWAYS_ALLOWED || n_missing * 100 <= job->n * MISSING_PER_CENT)
         return PAWL_OK;
-    pawl_fail(err, PAWL_EWORLD, "%zu of %zu cases got no answer from the world.", n_missing,
-              job->n);
-    pawl_hint(err, "See whether the model is up and its rate limit, then resume.");
+    pawl_fail(err, PAWL_EWORLD, "%zu of %zu cases got no answer from the world%s%s", n_missing,
+              job->n, job->lost_why[0] != '\0' ? ": " : ".", job->lost_why);
+    pawl_hint(err, "See whether the model is up, and its rate limit.");
     return PAWL_EWORLD;
 }
 

@@ -265,6 +265,26 @@ static enum pawl_status record_end(struct pawl_call *call, json_t *row, const js
     return pawl_store_run_put(call->project->store, pawl_json_get_text(row, "id", ""), row, err);
 }
 
+/* What to do about an error stays said; that the run waits meanwhile is added where it fits. */
+static void name_way_on(const char *run, struct pawl_error *err)
+{
+    char way[80], hint[sizeof err->hint];
+    if (err == NULL) return;
+    int n = snprintf(way, sizeof way, "o on with: pawl improve --resume %s", run);
+    snprintf(hint, sizeof hint, "%s", err->hint);
+    if (hint[0] == '\0')
+        pawl_hint(err, "G%s", way);
+    else if (strlen(hint) + (size_t)n + sizeof " Then g" <= sizeof hint)
+        pawl_hint(err, "%s Then g%s", hint, way);
+}
+
+/* Those that pass, or that a person mends from outside. What is wrong in the project itself would make
+ * another run of this one, and resuming only meets it again. */
+static bool can_resume_cure(enum pawl_status status)
+{
+    return status == PAWL_EWORLD || status == PAWL_EPAUSED || status == PAWL_EUNDECIDED;
+}
+
 /* promote 0; no 1; nothing to offer 1, or 3 when the budget was the reason; paused 130 or 6. */
 static enum pawl_status status_of_end(const json_t *done, const char *verdict, const char *run,
                                       struct pawl_error *err)
@@ -277,7 +297,7 @@ static enum pawl_status status_of_end(const json_t *done, const char *verdict, c
             status = pawl_error_from_json(done, err);
         else
             pawl_fail(err, PAWL_EPAUSED, "The run %s is paused.", run);
-        pawl_hint(err, "Go on with: pawl improve --resume %s", run);
+        name_way_on(run, err);
         return status;
     }
     if (strcmp(verdict, "promote") == 0) return PAWL_OK;
@@ -362,8 +382,8 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row, bool is
     }
     if (status == PAWL_OK)
         status = status_of_end(done, verdict_of(&offers, done), offers.run, err);
-    else if (offers.is_recorded && err != NULL && err->hint[0] == '\0')
-        pawl_hint(err, "Go on with: pawl improve --resume %s", offers.run);
+    else if (offers.is_recorded && can_resume_cure(status))
+        name_way_on(offers.run, err);
     json_decref(done);
     json_decref(offers.statement);
     return status;

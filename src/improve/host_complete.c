@@ -52,7 +52,7 @@ static enum pawl_status check_missing(const struct pawl_lm_reply *replies, size_
     if (n_missing * 50 <= n) return PAWL_OK;
     pawl_fail(err, PAWL_EPAUSED, "Paused, because %zu of %zu prompts got no answer: %s", n_missing,
               n, reason);
-    pawl_hint(err, "Resume the run when the model answers again.");
+    pawl_hint(err, "See whether the model is up, and its rate limit.");
     return PAWL_EPAUSED;
 }
 

@@ -243,7 +243,7 @@ static void end_work(struct pawl_run *run, struct work *work, size_t n)
 static enum pawl_status pause_for_world(const struct pawl_error *why, struct pawl_error *err)
 {
     pawl_fail(err, PAWL_EPAUSED, "%s", why->message);
-    pawl_hint(err, "%s", why->hint[0] != '\0' ? why->hint : "Resume the run when it works again.");
+    pawl_hint(err, "%s", why->hint);
     return PAWL_EPAUSED;
 }
 
