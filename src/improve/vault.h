@@ -388,5 +388,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked
                                                          int parallel, struct pawl_error *err);
 /* The time from registration to `no`, from public figures alone, in whole seconds. */
 int64_t pawl_vault_duration_ms(int64_t n_cases, int64_t samples, int64_t pace_us);
+/* When the points lie, after the registration: 1..PAWL_VAULT_POINTS evenly up to the end, later ones
+ * at twice the one before. */
+int64_t pawl_vault_point_ms(int64_t duration_ms, int64_t point);
 
 #endif

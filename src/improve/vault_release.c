@@ -2,13 +2,15 @@
  * When an answer leaves the vault.
  *
  *     registered        D/4        D/2        3D/4         D
- *         |--------------|----------|-----------|----------|-----> (after D: every D/4)
+ *         |--------------|----------|-----------|----------|-----> (then 2D, 4D, 8D ...)
  *     promote            ^ the first of these after the work is done
  *     no                                                   ^
  *
  * D follows from public figures. At every point something is written, of the same size, and then an
  * answer leaves or does not: who watches the clock, the files or the processes learns at a point
- * what the answer says, and nothing between.
+ * what the answer says, and nothing between. A candidate that is late on purpose, by how many sealed
+ * inputs of some kind there are, tells by its answer's point no more than the logarithm of that number:
+ * after D the distance doubles.
  */
 #include "improve/vault.h"
 
@@ -41,10 +43,18 @@ static int64_t points_passed(const struct pawl_vault_asked *asked)
     return pawl_json_get_int(asked->row, "points", 0);
 }
 
+int64_t pawl_vault_point_ms(int64_t duration_ms, int64_t point)
+{
+    enum { DOUBLINGS_MAX = 20 };
+    int64_t late = point - PAWL_VAULT_POINTS;
+    if (late <= 0) return point * duration_ms / PAWL_VAULT_POINTS;
+    return duration_ms << (late < DOUBLINGS_MAX ? late : DOUBLINGS_MAX);
+}
+
 static int64_t point_ms(const struct pawl_vault_asked *asked, int64_t point)
 {
     return pawl_json_get_int(asked->row, "started_ms", 0) +
-           point * pawl_json_get_int(asked->row, "duration_ms", 0) / PAWL_VAULT_POINTS;
+           pawl_vault_point_ms(pawl_json_get_int(asked->row, "duration_ms", 0), point);
 }
 
 /* Durable before anybody could have noticed that no answer came. */

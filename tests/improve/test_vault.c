@@ -3,6 +3,7 @@
 
 #include "improve/protocol.h"
 #include "improve/statement.h"
+#include "improve/vault.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -426,6 +427,16 @@ static void answers_leave_at_release_points(void **state)
     vault_rig_remove(&rig);
 }
 
+/* Who is late by k quarters must not be able to say k. */
+static void late_points_lie_twice_as_far(void **state)
+{
+    (void)state;
+    static const int64_t points_ms[] = {1000, 2000, 3000, 4000, 8000, 16000, 32000};
+    for (size_t i = 0; i < sizeof points_ms / sizeof *points_ms; i++)
+        assert_int_equal(pawl_vault_point_ms(4000, (int64_t)i + 1), points_ms[i]);
+    assert_true(pawl_vault_point_ms(4000, 1000) > 0);
+}
+
 /* With the real clock: D is 3 s for 1 to 333 cases at 1 ms. */
 static void real_time_is_kept(void **state)
 {
@@ -559,6 +570,7 @@ int main(void)
         cmocka_unit_test(the_rule_is_fixed_by_the_first_attempt),
         cmocka_unit_test(clusters_and_samples_make_a_grid),
         cmocka_unit_test(answers_leave_at_release_points),
+        cmocka_unit_test(late_points_lie_twice_as_far),
         cmocka_unit_test(real_time_is_kept),
         cmocka_unit_test(a_failing_world_decides_nothing),
         cmocka_unit_test(a_few_missing_cases_are_ties),

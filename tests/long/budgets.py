@@ -36,9 +36,10 @@ def kill_once(project, draw, args):
 
 
 def charged(project):
-    """Evaluations by the run's journal."""
-    journal, = (project.dir / ".pawl" / "store" / "runs").glob("*/journal")
-    lines = [json.loads(line[9:]) for line in journal.read_text().splitlines()]
+    """Evaluations by the run's journal; a run that was refused before it began has none."""
+    journals = list((project.dir / ".pawl" / "store" / "runs").glob("*/journal"))
+    assert len(journals) <= 1, journals
+    lines = [json.loads(line[9:]) for path in journals for line in path.read_text().splitlines()]
     return sum(line.get("c", 0) for line in lines)
 
 
