@@ -215,6 +215,10 @@ pawl_front_store_cases(struct pawl_project *project, const json_t *sealed, struc
 int64_t pawl_front_total(const json_t *tiers); /* cases in all tiers */
 /* Absolute paths of the configured case files, as a JSON list. New reference. */
 json_t *pawl_front_case_files(struct pawl_project *project);
+/* May a person have this file written? Fails PAWL_EUSAGE when it is pawl's own, the configuration or a
+ * case file. (front_output.c) */
+PAWL_MUST_CHECK enum pawl_status pawl_front_check_output(struct pawl_project *project,
+                                                         const char *path, struct pawl_error *err);
 /* Point an error about a field of pawl.yaml at its line. */
 enum pawl_status pawl_front_locate(struct pawl_project *project, enum pawl_status status,
                                    struct pawl_error *err);

@@ -140,7 +140,7 @@ static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
     struct pawl_ledger_report report;
     const char *action = options->action;
     if (strcmp(action, "export") == 0)
-        PAWL_TRY(pawl_ledger_export(call->project->store, options->file, err));
+        PAWL_TRY(pawl_ledger_export(call->project, options->file, err));
     PAWL_TRY(pawl_ledger_verify(call->project->store, &report, err));
     bool ok = report.first_bad < 0;
     pawl_json_set(call->result, "ok", json_boolean(ok));

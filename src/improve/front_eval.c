@@ -118,6 +118,7 @@ static enum pawl_status open_rows(struct pawl_call *call, const char *path, stru
                                   struct pawl_error *err)
 {
     if (path == NULL) return PAWL_OK;
+    PAWL_TRY(pawl_front_check_output(call->project, path, err));
     rows->path = path;
     rows->temporary = pawl_arena_printf(&call->arena, "%s.part", path);
     rows->file = fopen(rows->temporary, "wxe");

@@ -22,13 +22,14 @@ static enum pawl_status add_line(void *context, int64_t seq, const char *kind,
     return PAWL_OK;
 }
 
-enum pawl_status pawl_ledger_export(struct pawl_store *store, const char *file,
+enum pawl_status pawl_ledger_export(struct pawl_project *project, const char *file,
                                     struct pawl_error *err)
 {
     struct pawl_buf lines = PAWL_BUF(LEDGER_BYTES_MAX);
     if (file == NULL)
         return pawl_fail(err, PAWL_EUSAGE, "`ledger export` needs the name of a file.");
-    enum pawl_status status = pawl_store_ledger_each(store, add_line, &lines, err);
+    PAWL_TRY(pawl_front_check_output(project, file, err));
+    enum pawl_status status = pawl_store_ledger_each(project->store, add_line, &lines, err);
     if (status == PAWL_OK && lines.overflowed)
         status = pawl_fail(err, PAWL_ETOOBIG, "The ledger is over 1 GiB.");
     if (status == PAWL_OK) status = pawl_file_write_atomic(file, pawl_buf_str(&lines), 0644, err);

@@ -107,6 +107,7 @@ enum pawl_status pawl_ledger_checkpoint(struct pawl_call *call, const char *file
 {
     struct leaves leaves;
     json_t *done;
+    if (file != NULL) PAWL_TRY(pawl_front_check_output(call->project, file, err));
     PAWL_TRY(read_leaves(call, &leaves, err));
     json_t *request = json_pack("{s:s, s:I, s:o}", "op", "checkpoint", "size", (json_int_t)leaves.n,
                                 "tree_root", root_json(leaves.items, leaves.n));

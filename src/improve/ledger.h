@@ -50,7 +50,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_ledger_verify(struct pawl_store *store,
                                                     struct pawl_error *err);
 /* One line per record, canonical, with its "hash" added; `file` NULL is PAWL_EUSAGE. What tools/pawl-verify
  * reads. */
-PAWL_MUST_CHECK enum pawl_status pawl_ledger_export(struct pawl_store *store, const char *file,
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_export(struct pawl_project *project, const char *file,
                                                     struct pawl_error *err);
 /* result "proof": {seq,size,tree_root,path,record}, an inclusion proof (RFC 6962 2.1.1) of record `number`,
  * a decimal text. PAWL_EUSAGE when there is no such record. */
