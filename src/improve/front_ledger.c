@@ -135,6 +135,7 @@ static const char *fold(struct verify_context *context, const char *kind, const 
 {
     struct pawl_ledger_report *report = context->report;
     if (strcmp(kind, "seal") == 0) {
+        if (context->public_key[0] != '\0') return "the project was sealed before";
         snprintf(report->incumbent, sizeof report->incumbent, "%s",
                  pawl_json_get_text(body, "seed", ""));
         snprintf(context->public_key, sizeof context->public_key, "%s",

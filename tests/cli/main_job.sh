@@ -72,6 +72,23 @@ for line in open("ledger.jsonl"):
     h = hashlib.sha256((h + "\n" + record).encode()).hexdigest()
     assert read["hash"] == h
 P
+# A second seal, which would put another program in force, is found though the chain holds.
+cp -a p/.pawl/store store-before
+python3 - <<'P' || fail "no second seal was made"
+import hashlib, json, sqlite3
+db = sqlite3.connect("p/.pawl/store/pawl.db")
+rows = db.execute("select record, hash from ledger order by seq").fetchall()
+seal = json.loads(rows[0][0])
+seal["body"]["seed"], seal["seq"], seal["prev"] = "ab" * 32, len(rows), rows[-1][1]
+record = json.dumps(seal, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+link = hashlib.sha256((rows[-1][1] + "\n" + record).encode()).hexdigest()
+db.execute("insert into ledger values(?, 'seal', 0, ?, ?)", (len(rows), record, link))
+db.execute("update pointer set artifact = ? where name = 'incumbent'", ("ab" * 32,))
+db.commit()
+P
+expect 4 pawl ledger --json -C p verify
+check 'r["first_bad"] == 5 and "sealed before" in r["error"]["message"]'
+rm -rf p/.pawl/store && mv store-before p/.pawl/store
 # A changed record is found, by number.
 sqlite() { python3 -c 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$@"; }
 sqlite p/.pawl/store/pawl.db "update ledger set record=replace(record,'a test','a lie') where seq=3"

@@ -206,6 +206,8 @@ chained("an audit of an attempt that never was", put(AUDIT, "body.attempt", 9))
 
 STATEMENT = "body.statement."
 forger("himself, the key being known", lambda records: None, "--key", KEY)
+forger("a second seal, to have another program in force",
+       lambda records: records.append(dict(records[0], body=dict(records[0]["body"], seed="ab" * 32))))
 forger("a kinder level", put(REFUSED, STATEMENT + "level", 0.04))
 forger("a kinder threshold", put(REFUSED, STATEMENT + "threshold", 20))
 forger("an attempt number skipped back", put(REFUSED, STATEMENT + "attempt", 1))
