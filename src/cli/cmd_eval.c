@@ -12,6 +12,8 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "\n  artifact %s, model %s\n", cli_id(result, "artifact"),
             cli_text(result, "model"));
     cli_print_money_and_time(result, out);
+    const char *reason = json_string_value(json_object_get(result, "reason"));
+    if (reason != NULL) fprintf(out, "  every case failed, the first because: %s\n", reason);
     if (cli_int(result, "failed") + cli_int(result, "missing") > 0)
         fputs("  why cases failed: pawl eval --per-case FILE writes it, case by case\n", out);
 }

@@ -54,6 +54,7 @@ struct pawl_run_settings {
     const json_t *texts; /* the operator's own texts, replaced; may be NULL */
     struct pawl_config_budget budget;
     bool dev_check;
+    bool force; /* search although the start fails on every dev case */
     const struct pawl_artifact *start;
     const struct pawl_inherited *inherited;
     size_t n_inherited;
@@ -99,8 +100,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_run_open(const struct pawl_run_settings *s
                                                struct pawl_run **run, struct pawl_error *err);
 /* The purse of this run, for pawl_lm_open. */
 struct pawl_lm_purse pawl_run_purse(struct pawl_run *run);
-/* Gives *result also with PAWL_EPAUSED. Fails as the operator does; every failure but PAWL_EDIVERGED
- * and PAWL_EINTEGRITY can be resumed. Blocks. */
+/* Gives *result also with PAWL_EPAUSED. Fails as the operator does, and PAWL_ECONFIG when the start
+ * fails on every dev case; every failure but PAWL_EDIVERGED and PAWL_EINTEGRITY can be resumed.
+ * Blocks. */
 PAWL_MUST_CHECK enum pawl_status pawl_run_go(struct pawl_run *run, struct pawl_run_result *result,
                                              struct pawl_error *err);
 void pawl_run_cancel(struct pawl_run *run); /* from any thread: steps give PAWL_EPAUSED */

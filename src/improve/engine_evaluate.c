@@ -19,6 +19,7 @@ struct tally {
     double *means;                    /* of each case that has a score, in order */
     const struct pawl_case **cases;   /* each such case */
     struct pawl_behaviour *behaviour; /* of sample 0 of each case */
+    const char *reason;               /* of the first failure, if it is in the first piece */
     struct pawl_usage usage;
 };
 
@@ -72,6 +73,14 @@ static struct pawl_interval interval(const struct tally *tally, uint64_t seed)
     return ci;
 }
 
+/* Where every case failed there is one reason for it most often, and a mean of 0 says nothing. */
+static json_t *reason_of_all(const struct tally *tally)
+{
+    bool all = tally->n_failed > 0 && tally->n_failed + tally->n_missing == tally->n_evaluations;
+    return all && tally->reason != NULL ? pawl_json_string(pawl_str_of(tally->reason))
+                                        : json_null();
+}
+
 static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
 {
     double mean = tally->n_scored > 0 ? pawl_mean(tally->means, tally->n_scored) : 0;
@@ -81,6 +90,7 @@ static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
     pawl_json_set(done, "ci95", json_pack("[f, f]", ci.lo, ci.hi));
     pawl_json_set(done, "failed", json_integer((json_int_t)tally->n_failed));
     pawl_json_set(done, "missing", json_integer((json_int_t)tally->n_missing));
+    pawl_json_set(done, "reason", reason_of_all(tally));
     pawl_json_set(done, "evaluations", json_integer((json_int_t)tally->n_evaluations));
     pawl_json_set(done, "tokens", pawl_tokens_json(&tally->usage));
     pawl_json_set(done, "usd", json_real((double)tally->usage.cost_microusd / 1e6));
@@ -102,6 +112,7 @@ static enum pawl_status model_json(struct pawl_engine *engine, json_t **model,
 
 struct evaluation {
     struct pawl_engine *engine;
+    struct pawl_arena *arena;
     struct pawl_cases cases;
     const struct pawl_artifact *artifact;
     struct pawl_instance *instance;
@@ -111,13 +122,18 @@ struct evaluation {
     struct tally tally;
 };
 
+static const char *comment_on(const struct pawl_result *result)
+{
+    return result->feedback != NULL ? result->feedback : result->reason;
+}
+
 static enum pawl_status send_row(struct evaluation *evaluation, const struct pawl_case *item,
                                  uint32_t sample, const struct pawl_result *result,
                                  struct pawl_error *err)
 {
     static const char *const words[] = {"scored", "failed", "missing"};
     bool missing = result->status == PAWL_OUTCOME_MISSING;
-    const char *feedback = result->feedback != NULL ? result->feedback : result->reason;
+    const char *feedback = comment_on(result);
     json_t *row = json_pack("{s:s, s:i, s:s}", "id", item->id, "sample", (int)sample, "status",
                             words[result->status]);
     pawl_json_set(row, "score", missing ? json_null() : json_real(result->score));
@@ -128,6 +144,16 @@ static enum pawl_status send_row(struct evaluation *evaluation, const struct paw
     return pawl_engine_send(evaluation->engine, "row", row, err);
 }
 
+static void note_reason(struct evaluation *evaluation, const struct pawl_result *results, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *reason = comment_on(&results[i]);
+        if (results[i].status != PAWL_OUTCOME_FAILED || reason == NULL) continue;
+        evaluation->tally.reason = pawl_arena_strdup(evaluation->arena, reason);
+        return;
+    }
+}
+
 /* Cases [first, first + n) with all their samples: a piece is what is in memory at once. */
 static enum pawl_status evaluate_piece(struct evaluation *evaluation, size_t first, size_t n,
                                        struct pawl_evaluation_item *items,
@@ -135,16 +161,17 @@ static enum pawl_status evaluate_piece(struct evaluation *evaluation, size_t fir
 {
     size_t n_samples = evaluation->n_samples;
     struct pawl_batch *batch = NULL;
+    bool keep = evaluation->per_case || first == 0;
     for (size_t i = 0; i < n * n_samples; i++)
         items[i] =
             (struct pawl_evaluation_item){.instance = evaluation->instance,
                                           .item = &evaluation->cases.items[first + i / n_samples],
                                           .sample = (uint32_t)(i % n_samples)};
     evaluation->engine->n_done_before = (int64_t)(first * n_samples);
-    enum pawl_status status =
-        pawl_evaluator_run(evaluation->engine->evaluator, items, n * n_samples,
-                           evaluation->per_case ? PAWL_EVALUATE_OUTPUT : 0, results,
-                           &evaluation->tally.usage, evaluation->per_case ? &batch : NULL, err);
+    enum pawl_status status = pawl_evaluator_run(
+        evaluation->engine->evaluator, items, n * n_samples, keep ? PAWL_EVALUATE_OUTPUT : 0,
+        results, &evaluation->tally.usage, keep ? &batch : NULL, err);
+    if (status == PAWL_OK && first == 0) note_reason(evaluation, results, n * n_samples);
     for (size_t i = 0; status == PAWL_OK && i < n; i++) {
         const struct pawl_case *item = &evaluation->cases.items[first + i];
         tally_case(&evaluation->tally, item, &results[i * n_samples], n_samples);
@@ -246,6 +273,7 @@ enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *
         return pawl_fail(err, PAWL_EUSAGE, "The number of samples is not in 1..1000.");
     PAWL_TRY(pawl_engine_open(engine, true, err));
     struct evaluation evaluation = {.engine = engine,
+                                    .arena = &arena,
                                     .n_samples = (size_t)samples,
                                     .per_case = pawl_json_get_bool(request, "per_case", false)};
     enum pawl_status status = evaluate_in(&arena, &evaluation, request, done, err);

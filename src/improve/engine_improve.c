@@ -153,6 +153,7 @@ static struct pawl_run_settings run_settings(struct improve *improve)
                    .usd = pawl_json_get_real(budget, "usd", -1),
                    .minutes = pawl_json_get_real(budget, "minutes", -1)},
         .dev_check = pawl_json_get_bool(improve->run, "dev_check", true),
+        .force = pawl_json_get_bool(improve->run, "force", false),
         .start = improve->start,
         .inherited = improve->inherited,
         .n_inherited = improve->n_inherited,

@@ -22,8 +22,10 @@ static const struct pawl_option improve_options[] = {
                   "go on with a paused run (RUN or last), under the options that it began with"),
     PAWL_OPT_TEXT(struct pawl_improve_options, fork, NULL,
                   "a new run that inherits another's candidates and paid answers"),
-    PAWL_OPT_BOOL(struct pawl_improve_options, force, "false",
-                  "run although the gate has too few cases to certify much"),
+    PAWL_OPT_BOOL(
+        struct pawl_improve_options, force, "false",
+        "search although there is little to hope for: the gate has too few cases, or what "
+        "the run starts from fails on every case"),
     {0}};
 
 /* --- the run's row ------------------------------------------------------------------------------ */
@@ -402,6 +404,9 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
         json_decref(providers);
     }
     enum pawl_status status = open_row(call, &options, &row, err);
+    /* Not part of what a run is: it may be given when it is gone on with. */
+    if (status == PAWL_OK)
+        pawl_json_set(json_object_get(row, "run"), "force", json_boolean(options.force));
     if (status == PAWL_OK) status = improve_row(call, row, options.resume != NULL, err);
     json_decref(row);
     return status;

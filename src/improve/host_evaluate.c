@@ -14,95 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- prepared instances ------------------------------------------------------------------------ */
-
-static struct pawl_cached_instance *find_instance_locked(struct pawl_run *run, uint32_t candidate)
-{
-    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
-        struct pawl_cached_instance *cached = &run->instances[i];
-        if (cached->instance != NULL && cached->candidate == candidate) return cached;
-    }
-    return NULL;
-}
-
-/* A free place, else the least recently used one that nobody uses; NULL when all are in use. */
-static struct pawl_cached_instance *oldest_instance_locked(struct pawl_run *run)
-{
-    struct pawl_cached_instance *oldest = NULL;
-    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
-        struct pawl_cached_instance *cached = &run->instances[i];
-        if (cached->instance == NULL) return cached;
-        if (cached->n_users > 0) continue;
-        if (oldest == NULL || cached->last_use < oldest->last_use) oldest = cached;
-    }
-    return oldest;
-}
-
-/* One candidate's instance for the time of a batch. */
-struct borrowed {
-    struct pawl_instance *instance;
-    struct pawl_cached_instance *place; /* NULL: not cached, released with the batch */
-};
-
-static bool borrow_prepared(struct pawl_run *run, uint32_t candidate, struct borrowed *out)
-{
-    pthread_mutex_lock(&run->instances_lock);
-    struct pawl_cached_instance *place = find_instance_locked(run, candidate);
-    if (place != NULL) {
-        place->n_users++;
-        place->last_use = ++run->n_uses;
-        *out = (struct borrowed){place->instance, place};
-    }
-    pthread_mutex_unlock(&run->instances_lock);
-    return place != NULL;
-}
-
-/* Preparing may take minutes and is done without the lock; two branches may prepare the same. */
-static void keep_prepared(struct pawl_run *run, uint32_t candidate, struct borrowed *borrowed)
-{
-    struct pawl_instance *old = NULL;
-    pthread_mutex_lock(&run->instances_lock);
-    struct pawl_cached_instance *place = oldest_instance_locked(run);
-    if (place != NULL && find_instance_locked(run, candidate) == NULL) {
-        old = place->instance;
-        *place = (struct pawl_cached_instance){borrowed->instance, candidate, 1, ++run->n_uses};
-        borrowed->place = place;
-    }
-    pthread_mutex_unlock(&run->instances_lock);
-    if (old != NULL) pawl_program_release(old);
-}
-
-static enum pawl_status borrow_instance(struct pawl_run *run, uint32_t candidate,
-                                        struct borrowed *out, struct pawl_error *err)
-{
-    if (borrow_prepared(run, candidate, out)) return PAWL_OK;
-    const struct pawl_artifact *artifact = pawl_run_artifact(run, candidate);
-    *out = (struct borrowed){0};
-    PAWL_TRY(pawl_program_prepare(run->settings.program, artifact, 0, &out->instance, err));
-    keep_prepared(run, candidate, out);
-    return PAWL_OK;
-}
-
-static void give_instance_back(struct pawl_run *run, struct borrowed *borrowed)
-{
-    if (borrowed->instance == NULL) return;
-    if (borrowed->place == NULL) {
-        pawl_program_release(borrowed->instance);
-        return;
-    }
-    pthread_mutex_lock(&run->instances_lock);
-    borrowed->place->n_users--;
-    pthread_mutex_unlock(&run->instances_lock);
-}
-
-void pawl_run_release_instances(struct pawl_run *run)
-{
-    for (size_t i = 0; i < PAWL_INSTANCES_KEPT; i++) {
-        PAWL_ASSERT(run->instances[i].n_users == 0);
-        if (run->instances[i].instance != NULL) pawl_program_release(run->instances[i].instance);
-        run->instances[i].instance = NULL;
-    }
-}
+enum { TRIAL_CASES_MIN = 5 /* fewer may all fail by chance */ };
 
 /* --- JSON that an operator looks at --------------------------------------------------------------- */
 
@@ -200,9 +112,17 @@ static void hash_batch(struct pawl_hasher *args, const struct pawl_host_evaluati
     }
 }
 
+/* Does it say whether what the run starts from works at all? */
+static bool is_trial(const struct pawl_run *run, const struct pawl_host_evaluation *evaluation)
+{
+    return evaluation->candidate == 0 && evaluation->tier == PAWL_HOST_DEV &&
+           evaluation->n_cases >= TRIAL_CASES_MIN && evaluation->n_cases == run->n_visible &&
+           !run->settings.force;
+}
+
 /* The work of one batch. */
 struct work {
-    struct borrowed *borrowed; /* one per evaluation */
+    struct pawl_borrowed *borrowed; /* one per evaluation */
     struct pawl_evaluation_item *items;
     struct pawl_result *results;
     size_t n_items;
@@ -218,8 +138,9 @@ static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_e
                           .items = pawl_xcalloc(total, sizeof *work->items),
                           .results = pawl_xcalloc(total, sizeof *work->results)};
     for (size_t i = 0; i < n; i++) {
-        PAWL_TRY(borrow_instance(run, batch[i].candidate, &work->borrowed[i], err));
-        if (batch[i].trace) work->flags = PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE;
+        PAWL_TRY(pawl_run_borrow_instance(run, batch[i].candidate, &work->borrowed[i], err));
+        if (batch[i].trace) work->flags |= PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE;
+        if (is_trial(run, &batch[i])) work->flags |= PAWL_EVALUATE_OUTPUT; /* for the reasons */
         for (size_t k = 0; k < batch[i].n_cases; k++)
             work->items[work->n_items++] =
                 (struct pawl_evaluation_item){.instance = work->borrowed[i].instance,
@@ -232,7 +153,7 @@ static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_e
 
 static void end_work(struct pawl_run *run, struct work *work, size_t n)
 {
-    for (size_t i = 0; i < n; i++) give_instance_back(run, &work->borrowed[i]);
+    for (size_t i = 0; i < n; i++) pawl_run_give_instance_back(run, &work->borrowed[i]);
     pawl_batch_free(work->kept);
     free(work->borrowed);
     free(work->items);
@@ -258,6 +179,32 @@ static enum pawl_status do_work(struct pawl_run *run, struct work *work, struct 
     if (status == PAWL_EWORLD) return pause_for_world(&why, err);
     if (status != PAWL_OK && err != NULL) *err = why;
     return status;
+}
+
+/* A start that fails on every case is no start: what is wrong is in the project, and every candidate
+ * would meet it. Nothing of that is recorded, so that a mended world is asked again on resume. */
+static enum pawl_status check_trial(const struct pawl_run *run,
+                                    const struct pawl_host_evaluation *batch, size_t n,
+                                    const struct work *work, struct pawl_error *err)
+{
+    const struct pawl_result *result = work->results;
+    for (size_t i = 0; i < n; result += batch[i++].n_cases) {
+        size_t n_failed = 0;
+        if (!is_trial(run, &batch[i])) continue;
+        for (size_t k = 0; k < batch[i].n_cases; k++)
+            n_failed += result[k].status == PAWL_OUTCOME_FAILED;
+        if (n_failed < batch[i].n_cases) continue;
+        const char *why = result->feedback != NULL ? result->feedback : result->reason;
+        pawl_fail(
+            err, PAWL_ECONFIG,
+            "What the run starts from failed on all %zu dev cases, on the first because: %.300s",
+            n_failed, why != NULL ? why : "no reason was given");
+        pawl_hint(err,
+                  "Mend program, model or metric (`pawl eval --per-case FILE` has every case); "
+                  "--force searches all the same.");
+        return PAWL_ECONFIG;
+    }
+    return PAWL_OK;
 }
 
 /* --- the record ---------------------------------------------------------------------------------------- */
@@ -324,6 +271,7 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
         return pawl_host_refuse(host, step, "evaluations", err);
     enum pawl_status status = plan_work(run, batch, n, total, &work, err);
     if (status == PAWL_OK) status = do_work(run, &work, err);
+    if (status == PAWL_OK) status = check_trial(run, batch, n, &work, err);
     pawl_host_note_usage(step, &work.usage);
     if (status == PAWL_OK) {
         step->result = record_json(batch, n, &work);

@@ -179,6 +179,17 @@ enum pawl_status pawl_host_evaluate_cases(struct pawl_host *host, struct pawl_ar
                                           struct pawl_host_evaluation *batch, size_t n,
                                           struct pawl_error *err);
 void pawl_host_forget_json(struct pawl_kept_json **kept);
+
+/* --- host_instances.c -------------------------------------------------------------------------- */
+
+/* One candidate's instance for the time of a batch. */
+struct pawl_borrowed {
+    struct pawl_instance *instance;
+    struct pawl_cached_instance *place; /* NULL: not cached, released with the batch */
+};
+enum pawl_status pawl_run_borrow_instance(struct pawl_run *run, uint32_t candidate,
+                                          struct pawl_borrowed *out, struct pawl_error *err);
+void pawl_run_give_instance_back(struct pawl_run *run, struct pawl_borrowed *borrowed);
 void pawl_run_release_instances(struct pawl_run *run);
 
 /* --- host_branch.c ------------------------------------------------------------------------------ */

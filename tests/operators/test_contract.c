@@ -128,6 +128,7 @@ static void test_a_hostile_model_does_no_harm(void **state)
 {
     (void)state;
     rig_set_script(&rig, hostile_script);
+    rig.force = true;
     for (size_t i = 0; pawl_operators[i] != NULL; i++) {
         struct rig_summary summary = rig_run(&rig, "run", pawl_operators[i]);
         if (summary.status != PAWL_OK)

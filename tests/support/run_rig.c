@@ -271,6 +271,7 @@ struct rig_summary rig_run(struct rig *rig, const char *name, const struct pawl_
         .options = options,
         .budget = {.evaluations = rig->budget, .usd = rig->usd, .minutes = rig->minutes},
         .dev_check = rig->dev_check,
+        .force = rig->force,
         .start = rig->start,
         .journal = open_journal(rig, name),
         .program = rig->program,

@@ -22,6 +22,7 @@ struct rig {
     double usd, minutes; /* -1: no limit */
     double price;        /* usd per million tokens of the model; -1: none. Before rig_set_script */
     bool dev_check;
+    bool force;            /* search although the start fails on every case */
     const json_t *options; /* of the operator; NULL: defaults */
     bool gate_says;        /* what every offer is answered */
     size_t stop_after_steps;
