@@ -141,6 +141,14 @@ static enum pawl_status look_around(struct pawl_call *call, json_t **around, str
     return status;
 }
 
+static enum pawl_status refuse_incumbent(const struct asked *asked, struct pawl_error *err)
+{
+    if (strcmp(asked->candidate, asked->incumbent) != 0) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
+    pawl_hint(err, "`pawl log` lists the candidates of earlier runs.");
+    return PAWL_EUSAGE;
+}
+
 static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_offer *offer,
                                     struct asked *asked, json_t **statement, struct pawl_error *err)
 {
@@ -148,11 +156,7 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     struct pawl_artifact *candidate, *incumbent;
     json_t *done = NULL, *none;
     int64_t recorded = 0;
-    if (strcmp(asked->candidate, asked->incumbent) == 0) {
-        pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
-        pawl_hint(err, "`pawl log` lists the candidates of earlier runs.");
-        return PAWL_EUSAGE;
-    }
+    PAWL_TRY(refuse_incumbent(asked, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->candidate, &candidate, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
     PAWL_TRY(pawl_ledger_find_verdict(project->store, count_attempts, &recorded, &none, err));
@@ -246,6 +250,45 @@ static enum pawl_status measure_on_dev(struct pawl_call *call, const char *hex, 
     return pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, request, measured, err);
 }
 
+/* What the vault would refuse is refused before dev is scored for it; the vault looks again. An attempt
+ * that it has and the ledger has not was cut short, and may be measured once more. */
+static enum pawl_status refuse_closed(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *vault, *none;
+    int64_t recorded = 0;
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, count_attempts, &recorded, &none, err));
+    PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    bool closed = !pawl_json_get_bool(vault, "epoch_open", true);
+    bool worn = pawl_json_get_int(vault, "attempts_left", 1) <= 0 &&
+                pawl_json_get_int(vault, "attempts", 0) <= recorded;
+    json_decref(vault);
+    if (!closed && !worn) return PAWL_OK;
+    enum pawl_status status =
+        closed
+            ? pawl_fail(err, PAWL_EUSAGE,
+                        "The audit view was opened, or sealed cases were scored with --burn: the "
+                        "gate takes no more attempts.")
+            : pawl_fail(err, PAWL_EBUDGET, "All attempts of the sealed set are spent.");
+    pawl_hint(err, "Start a new set with fresh cases; nothing was scored.");
+    return status;
+}
+
+/* Nothing is measured for a question that has its answer, or will get none. */
+static enum pawl_status measure(struct pawl_call *call, const struct asked *asked,
+                                json_t **measured, struct pawl_error *err)
+{
+    json_t *body;
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, answers, (void *)asked, &body, err));
+    if (body != NULL) {
+        json_decref(body);
+        *measured = json_object();
+        return PAWL_OK;
+    }
+    PAWL_TRY(refuse_incumbent(asked, err));
+    PAWL_TRY(refuse_closed(call, err));
+    return measure_on_dev(call, asked->candidate, measured, err);
+}
+
 static enum pawl_status fill_gate_result(struct pawl_call *call, const json_t *statement,
                                          const char *candidate, const char *incumbent,
                                          struct pawl_error *err)
@@ -275,7 +318,8 @@ static enum pawl_status run_gate(struct pawl_call *call, const void *values, str
     json_t *measured, *statement;
     PAWL_TRY(pawl_front_find(call->project, options->artifact, candidate, err));
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
-    PAWL_TRY(measure_on_dev(call, candidate, &measured, err));
+    struct asked asked = {.candidate = candidate, .incumbent = incumbent};
+    PAWL_TRY(measure(call, &asked, &measured, err));
     struct pawl_offer offer = {.candidate = candidate,
                                .behaviour = pawl_json_get_text(measured, "behaviour", ""),
                                .pace_us = pawl_json_get_int(measured, "pace_us", 1000)};
