@@ -2,6 +2,26 @@
 
 #include <string.h>
 
+/* Why nothing was put before the gate. */
+static void render_none(const json_t *result, FILE *out)
+{
+    const char *ended = cli_text(result, "ended");
+    const char *short_of = json_string_value(json_object_get(result, "short_of"));
+    long long n = cli_int(result, "candidates");
+    fputs("nothing was worth an attempt\n", out);
+    if (strcmp(ended, "no_candidate") == 0)
+        fputs("  no candidate was tried: the operator proposed none\n", out);
+    else if (strcmp(ended, "no_better") == 0)
+        fputs("  what was better on dev did not beat the one in force on the cases kept back\n",
+              out);
+    else
+        fprintf(out, "  no candidate beat the one in force on dev (%lld tried)\n",
+                n > 0 ? n - 1 : 0);
+    if (short_of != NULL)
+        fprintf(out, "  the budget of %s ended the search; --budget %s=N gives more\n", short_of,
+                short_of);
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const char *verdict = cli_text(result, "verdict");
@@ -18,7 +38,7 @@ static void render(const json_t *result, FILE *out)
         fprintf(out, "not promoted\n  the gate did not certify %s; %s stays in force\n",
                 cli_id(result, "best"), cli_id(result, "started_from"));
     } else {
-        fputs("nothing was worth an attempt\n  no candidate beat the one in force on dev\n", out);
+        render_none(result, out);
     }
     cli_print_money_and_time(result, out);
 }

@@ -78,8 +78,16 @@ struct pawl_run_settings {
 };
 
 enum pawl_run_state { PAWL_RUN_FINISHED, PAWL_RUN_BUDGET, PAWL_RUN_PAUSED };
+/* How far the search came. */
+enum pawl_run_end {
+    PAWL_RUN_NO_CANDIDATE, /* nothing was tried */
+    PAWL_RUN_NO_NOMINEE,   /* nothing that was tried was better on visible dev */
+    PAWL_RUN_NO_BETTER,    /* what was, did not beat the start in the choice at the end */
+    PAWL_RUN_OFFERED,
+};
 struct pawl_run_result {
     enum pawl_run_state state; /* BUDGET: too small to have anything to offer */
+    enum pawl_run_end end;
     char best[PAWL_HASH_HEX], offered[PAWL_HASH_HEX]; /* offered "": nothing was */
     bool promoted;
     size_t n_candidates, resumed_steps;
@@ -87,7 +95,8 @@ struct pawl_run_result {
     double usd;
     double dev_seed, dev_best; /* means on visible dev; NAN: not known */
     struct pawl_usage usage;   /* tokens, of all sessions */
-    const char *short_of; /* evaluations, usd or minutes: what a step was refused for; or NULL */
+    /* evaluations, usd or minutes: what a step was refused for, or the search ended for; or NULL */
+    const char *short_of;
 };
 
 /* Can the run begin? Fails PAWL_EBUDGET when the budget does not hold the smallest search of the

@@ -316,12 +316,15 @@ static json_t *real_or_null(double value)
 static json_t *report(const struct pawl_run_result *result, double wall_s)
 {
     static const char *const states[] = {"finished", "budget", "paused"};
+    static const char *const ends[] = {"no_candidate", "no_nominee", "no_better", "offered"};
+    bool paused = result->state == PAWL_RUN_PAUSED;
     json_t *done =
         json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:f, s:f, s:o}", "state", states[result->state],
                   "best", result->best, "promoted", result->promoted, "candidates",
                   (json_int_t)result->n_candidates, "resumed_steps",
                   (json_int_t)result->resumed_steps, "evaluations", (json_int_t)result->evaluations,
                   "usd", result->usd, "wall_s", wall_s, "tokens", pawl_tokens_json(&result->usage));
+    pawl_json_set(done, "ended", paused ? json_null() : json_string(ends[result->end]));
     pawl_json_set(done, "offered",
                   result->offered[0] != '\0' ? json_string(result->offered) : json_null());
     pawl_json_set(done, "short_of",

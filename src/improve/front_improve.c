@@ -237,7 +237,8 @@ static const char *verdict_of(const struct offers *offers, const json_t *done)
 static void fill_result(const struct offers *offers, const json_t *done)
 {
     static const char *const totals[] = {"best",   "evaluations", "tokens",        "usd",
-                                         "wall_s", "candidates",  "resumed_steps", "dev"};
+                                         "wall_s", "candidates",  "resumed_steps", "dev",
+                                         "ended",  "short_of"};
     const json_t *run = json_object_get(offers->row, "run"), *statement = offers->statement;
     json_t *result = offers->call->result;
     const char *verdict = verdict_of(offers, done);
@@ -305,7 +306,9 @@ static enum pawl_status status_of_end(const json_t *done, const char *verdict, c
     if (strcmp(verdict, "promote") == 0) return PAWL_OK;
     if (strcmp(verdict, "none") == 0 && strcmp(state, "budget") == 0) {
         const char *unit = pawl_json_get_text(done, "short_of", "evaluations");
-        pawl_fail(err, PAWL_EBUDGET, "The budget of %s was too small to make an offer.", unit);
+        bool tried = strcmp(pawl_json_get_text(done, "ended", ""), "no_candidate") != 0;
+        pawl_fail(err, PAWL_EBUDGET, "The budget of %s %s.", unit,
+                  tried ? "was too small to make an offer" : "ended before a candidate was tried");
         pawl_hint(err, "Give more with --budget %s=N, or a smaller search.", unit);
         return PAWL_EBUDGET;
     }

@@ -307,6 +307,14 @@ int64_t pawl_host_budget_left(struct pawl_host *host)
     return left;
 }
 
+void pawl_host_note_short(struct pawl_host *host)
+{
+    struct pawl_run *run = host->run;
+    pthread_mutex_lock(&run->lock);
+    if (run->short_of == NULL) run->short_of = "evaluations";
+    pthread_mutex_unlock(&run->lock);
+}
+
 const json_t *pawl_host_fields(struct pawl_host *host)
 {
     return host->run->fields;

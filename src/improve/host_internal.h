@@ -66,6 +66,7 @@ struct pawl_run {
     struct pawl_candidate *candidates; /* under lock */
     size_t n_candidates, capacity;     /* those that a resumed run is about to draft included */
     size_t n_seen;                     /* not included */
+    size_t n_given;                    /* of those, the start and what was inherited */
     uint32_t *by_id;                   /* hash table: artifact id -> number + 1 */
     size_t n_by_id;
 

@@ -70,6 +70,7 @@ static void add_first_candidates(struct pawl_run *run)
         if (old->nominated && number != 0) run->candidates[number].nominated = true;
         pawl_run_keep_candidate(run, number);
     }
+    run->n_given = run->n_seen;
 }
 
 /* Money for the choice at the end, in proportion to its evaluations. */
@@ -190,6 +191,13 @@ static bool has_nominee(struct pawl_run *run)
     return false;
 }
 
+static enum pawl_run_end end_of(struct pawl_run *run, const struct pawl_run_result *result)
+{
+    if (result->offered[0] != '\0') return PAWL_RUN_OFFERED;
+    if (has_nominee(run)) return PAWL_RUN_NO_BETTER;
+    return run->n_seen > run->n_given ? PAWL_RUN_NO_NOMINEE : PAWL_RUN_NO_CANDIDATE;
+}
+
 static void fill_result(struct pawl_run *run, struct pawl_run_result *result)
 {
     double best = pawl_run_dev_mean(run, 0, NULL);
@@ -241,6 +249,7 @@ enum pawl_status pawl_run_go(struct pawl_run *run, struct pawl_run_result *resul
     enum pawl_status status = run_operator(run, err);
     bool ran_out = status == PAWL_EBUDGET;
     if (status == PAWL_OK || ran_out) status = run_end(run, result, err);
+    result->end = end_of(run, result);
     if (status == PAWL_EBUDGET || (ran_out && !has_nominee(run))) {
         result->state = PAWL_RUN_BUDGET;
         status = PAWL_OK;

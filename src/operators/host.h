@@ -147,6 +147,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_host_nominate(struct pawl_host *host, uint
 /* Step. Ask the gate now: one attempt, one bit. Costs an attempt of the sealed set's life. */
 PAWL_MUST_CHECK enum pawl_status pawl_host_offer(struct pawl_host *host, uint32_t candidate,
                                                  bool *promoted, struct pawl_error *err);
+/* The search ends here, or leaves something out, because pawl_host_budget_left does not hold it: for the
+ * report (not a step; nothing is recorded). */
+void pawl_host_note_short(struct pawl_host *host);
 /* Tell the person watching (not a step; nothing is recorded). */
 void pawl_host_say(struct pawl_host *host, const char *format, ...) PAWL_PRINTF(2, 3);
 

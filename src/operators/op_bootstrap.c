@@ -342,11 +342,18 @@ static enum pawl_status search(struct bootstrap *b, struct pawl_error *err)
     pawl_host_say(b->host, "start: %.3f on dev", b->start);
     if (b->dev_order != NULL) b->podium = pawl_podium_new(b->scores, b->n_dev, b->arena);
     PAWL_TRY(decide_calibration(b, err));
+    bool is_short = false;
     for (int64_t number = EMPTY_SET; number < b->opt->candidates; number++) {
-        if (pawl_host_budget_left(b->host) < worst_case(b, number)) continue;
+        if (pawl_host_budget_left(b->host) < worst_case(b, number)) {
+            pawl_host_note_short(b->host);
+            is_short = true;
+            continue;
+        }
         PAWL_TRY(do_set(b, number, err));
         pawl_arena_reset(&b->step);
     }
+    if (is_short && b->n_made == 1)
+        return pawl_fail(err, PAWL_EBUDGET, "No set of demonstrations fits the budget.");
     if (b->dev_order != NULL)
         pawl_host_say(b->host, "racing saved %zu evaluations on dev", b->n_saved);
     return PAWL_OK;

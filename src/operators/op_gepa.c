@@ -444,6 +444,7 @@ static enum pawl_status search(struct gepa *g, struct pawl_error *err)
     pawl_host_say(g->host, "start: %.3f on dev", mean);
     for (int64_t i = 0; g->opt->max_iterations == 0 || i < g->opt->max_iterations; i++) {
         if (pawl_host_budget_left(g->host) < worst_case) {
+            pawl_host_note_short(g->host);
             if (i > 0) return PAWL_OK;
             return pawl_fail(err, PAWL_EBUDGET,
                              "No iteration of gepa fits the budget: one may take %lld evaluations.",

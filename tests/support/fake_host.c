@@ -322,6 +322,11 @@ enum pawl_status pawl_host_offer(struct pawl_host *host, uint32_t candidate, boo
     return PAWL_OK;
 }
 
+void pawl_host_note_short(struct pawl_host *host)
+{
+    host->noted_short = true;
+}
+
 void pawl_host_say(struct pawl_host *host, const char *format, ...)
 {
     char text[1024];

@@ -29,6 +29,7 @@
 #define pawl_host_budget_left   fake_host_budget_left
 #define pawl_host_nominate      fake_host_nominate
 #define pawl_host_offer         fake_host_offer
+#define pawl_host_note_short    fake_host_note_short
 #define pawl_host_say           fake_host_say
 #define pawl_host_parallel      fake_host_parallel
 #define pawl_host_submit        fake_host_submit
@@ -73,6 +74,7 @@ struct pawl_host {
     void *context;
 
     /* What happened. */
+    bool noted_short;
     int64_t used;
     size_t n_steps, n_prompts, n_nominated, n_said, n_questions[2]; /* by tier */
     size_t n_after_failure; /* steps that the operator asked for after one had failed */
