@@ -7,7 +7,9 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_validate = {
     .name = "validate",
-    .about = "Reads pawl.yaml and checks models, metric, operator and program. Asks no model, "
-             "writes nothing.",
+    .about =
+        "Reads pawl.yaml and checks models, metric, operator and program; before the cases are "
+        "sealed,\n"
+        "also whether each fits the program's fields and labels. Asks no model, writes nothing.",
     .render = render,
 };

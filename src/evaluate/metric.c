@@ -95,6 +95,12 @@ const char *pawl_metric_name(const struct pawl_metric *metric)
     return metric->kind->name;
 }
 
+bool pawl_metric_is_by_field(const json_t *section)
+{
+    const struct pawl_metric_kind *kind;
+    return choose_kind(section, &kind, NULL) == PAWL_OK && (kind->flags & PAWL_METRIC_BY_FIELD);
+}
+
 bool pawl_metric_is_binary(const struct pawl_metric *metric)
 {
     return metric->kind->flags & PAWL_METRIC_BINARY;

@@ -24,7 +24,10 @@ struct pawl_metric_result {
     const char *feedback; /* in the arena; what was expected and what came. NULL: none */
 };
 
-enum pawl_metric_flags { PAWL_METRIC_BINARY = 1u << 0 /* scores are exactly 0 or 1 */ };
+enum pawl_metric_flags {
+    PAWL_METRIC_BINARY = 1u << 0,   /* scores are exactly 0 or 1 */
+    PAWL_METRIC_BY_FIELD = 1u << 1, /* by judge.h, from target and output alone */
+};
 
 struct pawl_metric_kind {
     int api; /* PAWL_METRIC_API */
@@ -53,6 +56,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_metric_open(const json_t *section, const c
 void pawl_metric_close(struct pawl_metric *metric);
 const char *pawl_metric_name(const struct pawl_metric *metric);
 bool pawl_metric_is_binary(const struct pawl_metric *metric);
+/* Whether the metric that a section names has PAWL_METRIC_BY_FIELD; opens nothing. */
+bool pawl_metric_is_by_field(const json_t *section);
 /* Changes when the metric's rule changes (name, options, file contents). */
 struct pawl_hash;
 void pawl_metric_identity(const struct pawl_metric *metric, struct pawl_hash *out);

@@ -62,5 +62,6 @@ const struct pawl_metric_kind pawl_metric_token_f1 = {
     .api = PAWL_METRIC_API,
     .name = "token_f1",
     .summary = "how many words target and output share, as in SQuAD",
+    .flags = PAWL_METRIC_BY_FIELD,
     .score = score,
 };

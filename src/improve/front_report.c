@@ -15,6 +15,9 @@ static enum pawl_status run_validate(struct pawl_call *call, const void *values,
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
                             &done, err));
     json_decref(done);
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "check"), &done, err));
+    json_decref(done);
     pawl_json_set(call->result, "ok", json_true());
     pawl_json_set(call->result, "project", json_string(call->project->config.name));
     return PAWL_OK;

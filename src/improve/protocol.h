@@ -51,6 +51,8 @@
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,
  *                                          "custody":"..."}
+ *   {"op":"check"}                         -> {"sealed":bool}: the files as "seal" would read them, when
+ *                                          nothing is sealed yet; writes nothing
  *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",
  *                                          "commitment"}
  *   {"op":"sizes"}                         -> {"sizes":[...]} of the gate's clusters, largest first

@@ -185,6 +185,7 @@ struct pawl_vault_set {
     json_t *list; /* each is the JSON of cases.h with its tier */
     struct pawl_cases cases;
     enum pawl_tier *tiers; /* [cases.n] */
+    bool must_fit;         /* what is read is held against program and metric (cases_fit.h) */
 };
 PAWL_MUST_CHECK enum pawl_status
 pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault_set *set, struct pawl_error *err);
@@ -238,6 +239,10 @@ void pawl_vault_set_mark_check(const struct pawl_vault *vault, struct pawl_vault
 
 PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done,
                                                  struct pawl_error *err);
+/* {"sealed":bool}: whether sealing the configured files would do; writes nothing. What is sealed
+ * already is not checked again: its values are told to nobody. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done,
+                                                  struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file,
                                                 json_t **done, struct pawl_error *err);
 

@@ -9,6 +9,7 @@
 #include "improve/vault.h"
 
 #include "base/option.h"
+#include "evaluate/cases_fit.h"
 #include "gate/plan.h"
 #include "io/file.h"
 
@@ -19,6 +20,26 @@
 static const char *path_of(struct pawl_vault *vault, const char *file)
 {
     return pawl_path_join(&vault->arena, vault->worker->project_dir, file);
+}
+
+/* The metric is opened only where it says something about targets; a command has no fields. */
+static enum pawl_status check_fit(const struct pawl_worker *worker, const struct pawl_cases *cases,
+                                  const char *path, struct pawl_error *err)
+{
+    const struct pawl_config *config = &worker->config;
+    const struct pawl_program_settings settings = {.program = config->program,
+                                                   .project_dir = worker->project_dir};
+    struct pawl_program *program;
+    struct pawl_metric *metric = NULL;
+    if (json_object_get(config->program, "command") != NULL) return PAWL_OK;
+    PAWL_TRY(pawl_program_open(&settings, &program, err));
+    enum pawl_status status = PAWL_OK;
+    if (pawl_metric_is_by_field(config->metric))
+        status = pawl_metric_open(config->metric, worker->project_dir, &metric, err);
+    if (status == PAWL_OK) status = pawl_cases_fit(cases, path, program, metric, err);
+    pawl_metric_close(metric);
+    pawl_program_close(program);
+    return status;
 }
 
 void pawl_vault_set_grow(struct pawl_vault *vault, struct pawl_vault_set *set, size_t n)
@@ -39,8 +60,13 @@ enum pawl_status pawl_vault_set_read(struct pawl_vault *vault, const char *file,
 {
     struct pawl_cases read;
     if (file == NULL) return PAWL_OK;
-    PAWL_TRY(pawl_cases_read(path_of(vault, file), vault->worker->config.data.columns,
-                             &vault->arena, &read, err));
+    const char *path = path_of(vault, file);
+    PAWL_TRY(pawl_cases_read(path, vault->worker->config.data.columns, &vault->arena, &read, err));
+    enum pawl_status status = set->must_fit ? check_fit(vault->worker, &read, path, err) : PAWL_OK;
+    if (status != PAWL_OK) {
+        pawl_cases_release(&read);
+        return status;
+    }
     pawl_vault_set_grow(vault, set, read.n);
     for (size_t i = 0; i < read.n; i++) {
         set->cases.items[set->cases.n] = read.items[i];

@@ -130,12 +130,13 @@ static void write_list(struct pawl_vault_set *set, size_t from)
     for (size_t i = from; i < set->cases.n; i++) json_array_append_new(set->list, case_at(set, i));
 }
 
-static enum pawl_status seal_new(struct pawl_vault *vault, struct pawl_vault_set *set,
-                                 const unsigned char master[32], struct pawl_error *err)
+/* All that can be wrong with the files is found here. */
+static enum pawl_status prepare_new(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                    struct pawl_error *err)
 {
     double shares[PAWL_N_TIERS];
     struct figures figures;
-    struct pawl_vault_write *writes;
+    set->must_fit = true;
     PAWL_TRY(pawl_vault_set_read_configured(vault, set, err));
     PAWL_TRY(pawl_vault_set_place(vault, set, shares, err));
     size_t set_aside =
@@ -144,11 +145,22 @@ static enum pawl_status seal_new(struct pawl_vault *vault, struct pawl_vault_set
     PAWL_TRY(check_figures(&figures, err));
     write_list(set, 0);
     new_state(vault, set, &figures, shares, set_aside);
-    size_t n = pawl_vault_set_writes(vault, set, &writes);
-    return pawl_vault_create(vault, master, writes, n, err);
+    return PAWL_OK;
 }
 
-static enum pawl_status seal_first(struct pawl_worker *worker, json_t **done,
+static enum pawl_status create_new(struct pawl_vault *vault, struct pawl_vault_set *set,
+                                   const unsigned char master[32], json_t **done,
+                                   struct pawl_error *err)
+{
+    struct pawl_vault_write *writes;
+    size_t n = pawl_vault_set_writes(vault, set, &writes);
+    PAWL_TRY(pawl_vault_create(vault, master, writes, n, err));
+    *done = seal_answer(vault, set);
+    return PAWL_OK;
+}
+
+/* `really` false: up to what would be written. */
+static enum pawl_status seal_first(struct pawl_worker *worker, bool really, json_t **done,
                                    struct pawl_error *err)
 {
     struct pawl_vault vault = {.worker = worker, .busy_fd = -1};
@@ -157,8 +169,8 @@ static enum pawl_status seal_first(struct pawl_worker *worker, json_t **done,
     pawl_vault_key_draw(worker->vault_home, master, vault.id);
     vault.home = pawl_path_join(&vault.arena, worker->vault_home, vault.id);
     pawl_vault_keys_derive(master, &vault.keys);
-    enum pawl_status status = seal_new(&vault, &set, master, err);
-    if (status == PAWL_OK) *done = seal_answer(&vault, &set);
+    enum pawl_status status = prepare_new(&vault, &set, err);
+    if (status == PAWL_OK && really) status = create_new(&vault, &set, master, done, err);
     sodium_memzero(master, sizeof master);
     pawl_vault_set_release(&set);
     pawl_vault_release(&vault);
@@ -289,7 +301,15 @@ static enum pawl_status seal_again(struct pawl_worker *worker, json_t **done,
 enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
 {
     return pawl_vault_is_sealed(worker) ? seal_again(worker, done, err)
-                                        : seal_first(worker, done, err);
+                                        : seal_first(worker, true, done, err);
+}
+
+enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
+{
+    bool sealed = pawl_vault_is_sealed(worker);
+    if (!sealed) PAWL_TRY(seal_first(worker, false, NULL, err));
+    *done = json_pack("{s:b}", "sealed", sealed);
+    return PAWL_OK;
 }
 
 /* --- adding ------------------------------------------------------------------------------------------ */
@@ -351,6 +371,7 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
                                  json_t **done, struct pawl_error *err)
 {
     PAWL_TRY(pawl_vault_set_load(vault, set, err));
+    fresh->must_fit = true;
     PAWL_TRY(pawl_vault_set_read(vault, file, PAWL_TIER_TRAIN, fresh, err));
     PAWL_TRY(pawl_cases_check(&fresh->cases, file, err));
     size_t before = set->cases.n;
