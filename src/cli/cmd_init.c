@@ -16,6 +16,11 @@ static void print_files(const json_t *result, FILE *out)
 
 static void render(const json_t *result, FILE *out)
 {
+    if (!pawl_json_get_bool(result, "sealed", true)) {
+        fprintf(out, "%s: written; put your cases there, then `pawl init`:\n  %s\n",
+                cli_text(result, "project"), cli_text(result, "absent"));
+        return;
+    }
     const json_t *tiers = json_object_get(result, "tiers");
     double gain = cli_real(result, "smallest_certifiable_gain");
     fprintf(out, "%s: %lld cases sealed\n", cli_text(result, "project"), cli_int(result, "cases"));

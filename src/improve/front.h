@@ -59,10 +59,10 @@ extern const struct pawl_verb *const pawl_verbs[]; /* NULL-terminated; front_cal
 PAWL_MUST_CHECK enum pawl_status pawl_front_store(struct pawl_project *project, bool create,
                                                   struct pawl_error *err);
 /*
- * Be the only one that makes or grows this project; waits for another, and says so. The lock is on
+ * Be the only one that makes or grows the project in `dir`; waits for another, and says so. The lock is on
  * the folder itself, so that a call which is refused has written nothing. Gives *fd, to be closed.
  */
-PAWL_MUST_CHECK enum pawl_status pawl_front_lock(struct pawl_call *call, int *fd,
+PAWL_MUST_CHECK enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir, int *fd,
                                                  struct pawl_error *err);
 void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 /* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */

@@ -113,7 +113,7 @@ static enum pawl_status run_data(struct pawl_call *call, const void *values, str
         pawl_hint(err, "Paths of a command start at the folder where it is called.");
         return PAWL_EUSAGE;
     }
-    enum pawl_status status = pawl_front_lock(call, &lock, err);
+    enum pawl_status status = pawl_front_lock(call, call->project->dir, &lock, err);
     if (status == PAWL_OK) {
         status = add_file(call, path, err);
         close(lock);

@@ -27,17 +27,23 @@ static enum pawl_status write_template_file(const char *path, const struct pawl_
     return status;
 }
 
-static enum pawl_status write_template(const char *dir, const char *name, struct pawl_arena *arena,
-                                       struct pawl_error *err)
+static enum pawl_status find_template(const char *name, const struct pawl_template **template,
+                                      struct pawl_error *err)
 {
-    const struct pawl_template *template = pawl_template_find(name);
-    if (template == NULL) {
-        pawl_fail(err, PAWL_EUSAGE, "There is no template called \"%s\".", name);
-        pawl_hint(err, "Known templates: %s.", pawl_template_names());
-        return PAWL_EUSAGE;
-    }
+    *template = pawl_template_find(name);
+    if (*template != NULL) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "There is no template called \"%s\".", name);
+    pawl_hint(err, "Known templates: %s.", pawl_template_names());
+    return PAWL_EUSAGE;
+}
+
+/* Under the lock, so that what is swept belongs to a call that was killed. */
+static enum pawl_status write_template(const char *dir, const struct pawl_template *template,
+                                       struct pawl_arena *arena, struct pawl_error *err)
+{
     for (const struct pawl_template_file *file = template->files; file->path != NULL; file++) {
         char *path = pawl_path_join(arena, dir, file->path);
+        pawl_file_sweep(path);
         if (pawl_path_exists(path)) continue;
         char *slash = strrchr(path, '/');
         *slash = '\0';
@@ -174,6 +180,31 @@ int64_t pawl_front_total(const json_t *tiers)
     return total;
 }
 
+/* The first configured case file that is not there; NULL when all are. In the call's arena. */
+static const char *absent_case_file(struct pawl_call *call)
+{
+    json_t *files = pawl_front_case_files(call->project), *file;
+    const char *absent = NULL;
+    size_t i;
+    json_array_foreach(files, i, file)
+    {
+        const char *path = json_string_value(file);
+        if (absent == NULL && !pawl_path_exists(path))
+            absent = pawl_arena_strdup(&call->arena, path);
+    }
+    json_decref(files);
+    return absent;
+}
+
+/* A template without cases of its own is all that was asked for. */
+static enum pawl_status unsealed_result(struct pawl_call *call, const char *absent)
+{
+    pawl_json_set(call->result, "project", json_string(call->project->config.name));
+    pawl_json_set(call->result, "sealed", json_false());
+    pawl_json_set(call->result, "absent", json_string(absent));
+    return PAWL_OK;
+}
+
 static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *err)
 {
     json_t *seal, *vault;
@@ -182,6 +213,7 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
     if (status == PAWL_OK) {
         json_t *tiers = json_object_get(seal, "tiers");
         pawl_json_set(call->result, "project", json_string(call->project->config.name));
+        pawl_json_set(call->result, "sealed", json_true());
         pawl_json_set(call->result, "cases", json_integer(pawl_front_total(tiers)));
         pawl_json_set(call->result, "tiers", json_incref(tiers));
         pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
@@ -229,6 +261,8 @@ static enum pawl_status init_locked(struct pawl_call *call, const struct init_op
     }
     bool sealed = seal != NULL;
     json_decref(seal);
+    const char *absent = options->template != NULL && !sealed ? absent_case_file(call) : NULL;
+    if (absent != NULL) return unsealed_result(call, absent);
     PAWL_TRY(sealed ? pawl_front_agree_again(call, options->allow_remote, err)
                     : seal_project(call, options->allow_remote, err));
     PAWL_TRY(pawl_front_note_case_files(call, err));
@@ -236,20 +270,29 @@ static enum pawl_status init_locked(struct pawl_call *call, const struct init_op
     return init_result(call, err);
 }
 
+static enum pawl_status open_and_init(struct pawl_call *call, const struct init_options *options,
+                                      const struct pawl_template *template, struct pawl_error *err)
+{
+    if (template != NULL) PAWL_TRY(write_template(options->dir, template, &call->arena, err));
+    PAWL_TRY(pawl_project_open(options->dir, options->config, &call->project, err));
+    enum pawl_status status = init_locked(call, options, err);
+    pawl_project_close(call->project);
+    call->project = NULL;
+    return status;
+}
+
 static enum pawl_status run_init(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct init_options *options = values;
+    const struct pawl_template *template = NULL;
     int lock;
-    if (options->template != NULL)
-        PAWL_TRY(write_template(options->dir, options->template, &call->arena, err));
-    PAWL_TRY(pawl_project_open(options->dir, options->config, &call->project, err));
-    enum pawl_status status = pawl_front_lock(call, &lock, err);
-    if (status == PAWL_OK) {
-        status = init_locked(call, options, err);
-        close(lock);
+    if (options->template != NULL) {
+        PAWL_TRY(find_template(options->template, &template, err));
+        PAWL_TRY(pawl_dir_make(options->dir, 0777, err));
     }
-    pawl_project_close(call->project);
-    call->project = NULL;
+    PAWL_TRY(pawl_front_lock(call, options->dir, &lock, err));
+    enum pawl_status status = open_and_init(call, options, template, err);
+    close(lock);
     return status;
 }
 

@@ -76,17 +76,23 @@ static enum pawl_status check_path(const char *path, struct pawl_error *err)
     return PAWL_EUSAGE;
 }
 
+static enum pawl_status fail_folder(const char *dir, int errnum, struct pawl_error *err)
+{
+    pawl_fail_errno(err, PAWL_ENOTFOUND, errnum, "The project folder %s cannot be opened", dir);
+    if (errnum == ENOENT)
+        pawl_hint(err, "Make the folder, then `pawl init --template sentiment` in it.");
+    else if (errnum == EACCES)
+        pawl_hint(err, "It belongs to somebody else: ask for the right to read it.");
+    return PAWL_ENOTFOUND;
+}
+
 enum pawl_status pawl_project_open(const char *dir, const char *config_file,
                                    struct pawl_project **out, struct pawl_error *err)
 {
     char absolute[PATH_MAX];
     *out = NULL;
     pawl_crypto_init();
-    if (realpath(dir, absolute) == NULL) {
-        pawl_fail_errno(err, PAWL_ENOTFOUND, errno, "The project folder %s cannot be opened", dir);
-        pawl_hint(err, "Make the folder, then `pawl init --template sentiment` in it.");
-        return PAWL_ENOTFOUND;
-    }
+    if (realpath(dir, absolute) == NULL) return fail_folder(dir, errno, err);
     PAWL_TRY(check_path(absolute, err));
     struct pawl_project *project = pawl_xcalloc(1, sizeof *project);
     project->dir = pawl_arena_strdup(&project->arena, absolute);
@@ -136,24 +142,29 @@ static void say(const struct pawl_call *call, const char *sentence)
     json_decref(message);
 }
 
-enum pawl_status pawl_front_lock(struct pawl_call *call, int *fd, struct pawl_error *err)
+/* Before init has opened the project there is nothing that could be told to stop. */
+static bool is_canceled(const struct pawl_call *call)
 {
-    struct pawl_project *project = call->project;
+    return call->project != NULL && call->project->canceled;
+}
+
+enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir, int *fd,
+                                 struct pawl_error *err)
+{
     bool said = false;
-    *fd = open(project->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*fd < 0)
-        return pawl_fail_errno(err, PAWL_EWORLD, errno, "%s cannot be opened", project->dir);
+    *fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) return fail_folder(dir, errno, err);
     while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
         int errnum = errno;
-        if (errnum == EWOULDBLOCK && !project->canceled) {
+        if (errnum == EWOULDBLOCK && !is_canceled(call)) {
             if (!said) say(call, "Another init or data add is at work in this project; waiting.");
             said = true;
             pawl_clock_sleep_ms(LOCK_LOOK_MS);
             continue;
         }
         close(*fd);
-        if (project->canceled) return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
-        return pawl_fail_errno(err, PAWL_EWORLD, errnum, "%s cannot be locked", project->dir);
+        if (is_canceled(call)) return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
+        return pawl_fail_errno(err, PAWL_EWORLD, errnum, "%s cannot be locked", dir);
     }
     return PAWL_OK;
 }

@@ -1,10 +1,13 @@
-/* The projects that init can write. Small enough to read, whole enough to run. */
+/* The projects that init can write. Small enough to read, whole enough to run. pawl.yaml comes last:
+ * with it a folder is a project, and then its files are there. */
 #include "improve/templates.h"
 
 #include <stddef.h>
 #include <string.h>
 
 static const struct pawl_template_file sentiment_files[] = {
+    {"prompts/sentiment.md", "Decide whether the review of a product is positive or negative.\n",
+     NULL},
     {"pawl.yaml",
      "name: sentiment\n"
      "# Or any command: program: {command: [python3, agent.py], components: {agent: agent.py}}.\n"
@@ -21,8 +24,6 @@ static const struct pawl_template_file sentiment_files[] = {
      "improve: {operator: bootstrap, budget: {evaluations: 3000, minutes: 20}}\n"
      "gate: {alpha: 0.05}\n",
      NULL},
-    {"prompts/sentiment.md", "Decide whether the review of a product is positive or negative.\n",
-     NULL},
     {0}};
 
 /* 800 questions; the cluster of a case is the case. */
@@ -38,20 +39,6 @@ static void write_questions(struct pawl_buf *out)
 /* A model in Lua answers better when it is asked better, so that everything can be tried without
  * weights: run it, kill it, resume it, roll it back. */
 static const struct pawl_template_file scripted_files[] = {
-    {"pawl.yaml",
-     "name: scripted\n"
-     "program:\n"
-     "  signature: \"question -> answer: yes | no\"\n"
-     "  instruction: prompts/answer.md\n"
-     "data: {file: data/cases.csv, columns: {id: id, input: {question: question}, target: "
-     "answer}}\n"
-     "metric: exact_match\n"
-     "models:\n"
-     "  toy: {backend: script, file: model.lua}\n"
-     "roles: {task: toy}\n"
-     "improve: {operator: gepa, budget: {evaluations: 2000}}\n"
-     "gate: {alpha: 0.05}\n",
-     NULL},
     {"prompts/answer.md", "Answer the question.\n", NULL},
     {"model.lua",
      "-- A stand-in for a model: right in 60 of 100 cases, and in 85 when the instruction asks "
@@ -73,6 +60,20 @@ static const struct pawl_template_file scripted_files[] = {
      "end\n",
      NULL},
     {"data/cases.csv", NULL, write_questions},
+    {"pawl.yaml",
+     "name: scripted\n"
+     "program:\n"
+     "  signature: \"question -> answer: yes | no\"\n"
+     "  instruction: prompts/answer.md\n"
+     "data: {file: data/cases.csv, columns: {id: id, input: {question: question}, target: "
+     "answer}}\n"
+     "metric: exact_match\n"
+     "models:\n"
+     "  toy: {backend: script, file: model.lua}\n"
+     "roles: {task: toy}\n"
+     "improve: {operator: gepa, budget: {evaluations: 2000}}\n"
+     "gate: {alpha: 0.05}\n",
+     NULL},
     {0}};
 
 static const struct pawl_template templates[] = {

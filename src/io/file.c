@@ -1,10 +1,12 @@
 #include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -145,11 +147,15 @@ static enum pawl_status fill_and_rename(int fd, const char *temporary, const cha
     return PAWL_OK;
 }
 
+/* A name that nobody gives a file of his own, because leftovers are removed by it. */
+static const char temporary_mark[] = ".pawl-";
+enum { TEMPORARY_RANDOM = 6 };
+
 static enum pawl_status replace(const char *path, const struct source *source, mode_t mode,
                                 struct pawl_error *err)
 {
     char temporary[PATH_MAX];
-    int n = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int n = snprintf(temporary, sizeof temporary, "%s%sXXXXXX", path, temporary_mark);
     if (n < 0 || (size_t)n >= sizeof temporary) return fail_on("write", path, ENAMETOOLONG, err);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0) return fail_on("make a file beside", path, errno, err);
@@ -160,6 +166,27 @@ static enum pawl_status replace(const char *path, const struct source *source, m
         return status;
     }
     return sync_folder_of(path, err);
+}
+
+static bool is_temporary_of(const char *base, const char *name)
+{
+    size_t len = strlen(base), mark = sizeof temporary_mark - 1;
+    return strncmp(name, base, len) == 0 && strncmp(name + len, temporary_mark, mark) == 0 &&
+           strlen(name + len + mark) == TEMPORARY_RANDOM;
+}
+
+void pawl_file_sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    folder_of(path, folder);
+    DIR *dir = opendir(folder);
+    if (dir == NULL) return; /* no folder, nothing left in it */
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (is_temporary_of(slash != NULL ? slash + 1 : path, entry->d_name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    closedir(dir);
 }
 
 enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content, mode_t mode,
