@@ -13,8 +13,14 @@ enum { READERS_IDLE_MAX = 16 };
 
 /* ---- opening ---- */
 
+/* A call has just failed on it, and left errno. */
 static enum pawl_status fail_absent(const char *dir, struct pawl_error *err)
 {
+    if (errno == EACCES) {
+        pawl_fail_errno(err, PAWL_EWORLD, errno, "The store %s may not be read", dir);
+        pawl_hint(err, "Run pawl as the user who made the project.");
+        return PAWL_EWORLD;
+    }
     pawl_fail(err, PAWL_ENOTFOUND, "There is no store at %s.", dir);
     pawl_hint(err, "Run `pawl init` in the project folder first.");
     return PAWL_ENOTFOUND;
