@@ -79,6 +79,16 @@ enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name, c
     return not_found(name, saw_shim, err);
 }
 
+/* Landlock refuses to open a file, and says nothing about its modes. */
+const char *pawl_hidden_program(struct pawl_arena *arena, const char *path)
+{
+    char real[PATH_MAX];
+    if (!realpath(path, real) || access(real, R_OK | X_OK) != 0) return NULL;
+    int fd = open(real, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) close(fd);
+    return fd < 0 ? pawl_arena_strdup(arena, real) : NULL;
+}
+
 /* The file and, for PREFIX/bin/NAME, the libraries of PREFIX. */
 static size_t add_own_paths(struct pawl_arena *arena, const char *program, const char **paths)
 {

@@ -10,6 +10,9 @@
  * an interpreter elsewhere. */
 PAWL_MUST_CHECK enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name,
                                                    const char **path, struct pawl_error *err);
+/* Where a program really lies, when it is we who may not read it there, its modes notwithstanding: the
+ * sandbox hides that place from us. NULL when it does not. */
+const char *pawl_hidden_program(struct pawl_arena *arena, const char *path);
 /* Programs and libraries of the system, and what this one program needs beside them. */
 const char *const *pawl_runtime_paths(struct pawl_arena *arena, const char *program, bool network);
 

@@ -300,6 +300,21 @@ static enum pawl_status give_folders(const struct pawl_command *command, uid_t u
     return PAWL_OK;
 }
 
+static void hint_exec(const struct launch *l, struct pawl_error *err)
+{
+    struct pawl_arena call = {0};
+    const char *hidden = pawl_hidden_program(&call, l->path);
+    if (hidden)
+        pawl_hint(err,
+                  "It lies at %s, which the sandbox hides: a program may come from the system or "
+                  "the project. Name one of these, e.g. command: [/usr/bin/python3, ...], or copy "
+                  "it into the project and list what it needs under `read:`.",
+                  hidden);
+    else
+        pawl_hint(err, "The program, its interpreter and its libraries must be readable.");
+    pawl_arena_release(&call);
+}
+
 static enum pawl_status await_exec(struct launch *l, int report_fd, struct pawl_error *err)
 {
     if (l->pid < 0)
@@ -313,8 +328,7 @@ static enum pawl_status await_exec(struct launch *l, int report_fd, struct pawl_
         report = (struct report){STEP_EXEC, EIO};
     pawl_fail_errno(err, PAWL_EWORLD, report.errnum, "A child process for \"%s\" could not %s",
                     l->path, step_names[report.step]);
-    if (report.step == STEP_EXEC)
-        pawl_hint(err, "The program, its interpreter and its libraries must be readable.");
+    if (report.step == STEP_EXEC) hint_exec(l, err);
     return PAWL_EWORLD;
 }
 

@@ -140,3 +140,11 @@ cp -r p none && rm -rf none/.pawl
 sed 's|^program:.*|program: {command: [python3, prog.py]}|' p/pawl.yaml >none/pawl.yaml
 expect 2 pawl validate --json -C none
 check 'r["error"]["line"] == 2 and "components: {" in r["error"]["hint"]'
+
+# A program in a folder that the sandbox hides, as one of a home folder: where it lies and what to write.
+mkdir -p home/bin && cp "$(command -v cat)" home/bin/mycat
+sed "s|^program:.*|program: {command: [mycat, prog.py], components: {prog: answer.md}}|" p/pawl.yaml >hidden.yaml
+rm -rf hidden && cp -r p hidden && rm -rf hidden/.pawl && cp hidden.yaml hidden/pawl.yaml
+expect 0 env PATH="$work/home/bin:$PATH" "$PAWL_BIN" init --json -C hidden
+expect 6 env PATH="$work/home/bin:$PATH" "$PAWL_BIN" eval --json -C hidden --limit 2
+check '"/home/bin/mycat" in r["error"]["hint"] and "/usr/bin/python3" in r["error"]["hint"] and "read:" in r["error"]["hint"]'
