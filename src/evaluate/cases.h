@@ -39,7 +39,8 @@ struct pawl_cases {
 
 /*
  * JSON Lines; a JSON or YAML list; CSV (.csv, .tsv) with a header and a column mapping
- * {input: column | {field: column}, target: ..., id?: column, cluster?: column}. Also understood:
+ * {input: column | {field: column}, target: ..., id?: column, cluster?: column}, which the other
+ * formats do not heed: a project of one format takes files of another. Also understood:
  * inspect_ai samples (input as a list of messages, choices, a list of targets that all count) and
  * promptfoo tests (vars, assert equals; __expected in CSV). A case without an id is named by its
  * content; keys that are not ours go to its metadata. What was read has passed pawl_cases_check.

@@ -93,9 +93,6 @@ static enum pawl_status read_text(struct pawl_case_reader *reader, struct pawl_s
                                 "The file is empty.");
     if (ends_in(reader->path, ".csv")) return pawl_cases_read_csv(reader, text, ',', columns);
     if (ends_in(reader->path, ".tsv")) return pawl_cases_read_csv(reader, text, '\t', columns);
-    if (columns)
-        return pawl_case_refuse(reader, 0, "data.columns", "Remove data.columns.",
-                                "Columns are named for a file that is not .csv or .tsv.");
     if (ends_in(reader->path, ".yaml") || ends_in(reader->path, ".yml"))
         return read_yaml_list(reader, text);
     if (pawl_str_trim(text).ptr[0] == '[') return read_json_list(reader, text);

@@ -2,6 +2,8 @@
 
 #include "base/option.h"
 
+#include <string.h>
+
 struct config_top {
     const char *name;
     int64_t seed, concurrency;
@@ -80,6 +82,25 @@ static enum pawl_status section_is_map(const json_t *section, const char *name,
     return PAWL_ECONFIG;
 }
 
+static bool has_columns(const char *file)
+{
+    const char *dot = file != NULL ? strrchr(file, '.') : NULL;
+    return dot != NULL && (strcmp(dot, ".csv") == 0 || strcmp(dot, ".tsv") == 0);
+}
+
+/* They map a table; where the project has none, whoever wrote them expects what will not happen. */
+static enum pawl_status check_columns(const struct pawl_config_data *data, struct pawl_error *err)
+{
+    if (data->columns == NULL || has_columns(data->file) || has_columns(data->train) ||
+        has_columns(data->dev) || has_columns(data->gate) || has_columns(data->vault))
+        return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data.columns",
+                 "Columns are named, and no case file of the project is .csv or .tsv.");
+    pawl_hint(err, "Remove data.columns; other formats name input, target, id and cluster "
+                   "themselves.");
+    return PAWL_ECONFIG;
+}
+
 static enum pawl_status check_data(const struct pawl_config_data *data, struct pawl_error *err)
 {
     bool tiered =
@@ -110,6 +131,7 @@ static enum pawl_status read_sections(struct pawl_arena *arena, const struct con
     PAWL_TRY(section_is_map(top->gate, "gate", err));
     PAWL_TRY(pawl_options_read(data_options, top->data, "data", arena, &config->data, err));
     PAWL_TRY(check_data(&config->data, err));
+    PAWL_TRY(check_columns(&config->data, err));
     PAWL_TRY(pawl_options_read(improve_options, top->improve, "improve", arena, &improve, err));
     PAWL_TRY(section_is_map(improve.budget, "improve.budget", err));
     PAWL_TRY(section_is_map(improve.options, "improve.options", err));

@@ -101,3 +101,15 @@ check "r['ledger']['records'] == $records"
 expect 0 pawl init --json -C p
 check 'r["cases"] == 800'
 check "r['commitment']['root'] != '$root'"
+
+# Columns map tables: a project of a .csv file takes cases in JSON Lines, to score and to add.
+rm -rf csv && scripted_project csv
+echo '{"id": "j1", "input": {"question": "Is 123456 even?"}, "target": {"answer": "yes"}}' >other.jsonl
+expect 0 pawl eval --json -C csv --cases other.jsonl
+check 'r["n"] == 1'
+expect 0 pawl data add --json -C csv other.jsonl
+check 'r["added"] == 1'
+# In a project without any table they are a mistake, told before anything is read.
+mkdir lines && printf 'name: x\nprogram: {signature: "q -> a"}\nmetric: exact_match\ndata:\n  file: cases.jsonl\n  columns: {input: q}\n' >lines/pawl.yaml
+expect 2 pawl validate --json -C lines
+check 'r["error"]["field"] == "data.columns" and r["error"]["line"] == 6 and "Remove data.columns" in r["error"]["hint"]'
