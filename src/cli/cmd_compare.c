@@ -23,6 +23,7 @@ const struct pawl_command pawl_cmd_compare = {
         "that were\n"
         "not used to choose between the two. Rows of one case that differ in \"sample\" are its "
         "samples: their\n"
-        "mean is its score.",
+        "mean is its score. --cluster cluster takes the clusters that `pawl eval --per-case` "
+        "writes.",
     .render = render,
 };

@@ -134,8 +134,8 @@ static enum pawl_status send_row(struct evaluation *evaluation, const struct paw
     static const char *const words[] = {"scored", "failed", "missing"};
     bool missing = result->status == PAWL_OUTCOME_MISSING;
     const char *feedback = comment_on(result);
-    json_t *row = json_pack("{s:s, s:i, s:s}", "id", item->id, "sample", (int)sample, "status",
-                            words[result->status]);
+    json_t *row = json_pack("{s:s, s:s, s:i, s:s}", "id", item->id, "cluster", item->cluster,
+                            "sample", (int)sample, "status", words[result->status]);
     pawl_json_set(row, "score", missing ? json_null() : json_real(result->score));
     pawl_json_set(row, "output",
                   result->output != NULL ? json_incref((json_t *)result->output) : json_null());

@@ -106,7 +106,9 @@ static const struct pawl_option compare_options[] = {
      "has several",
      true},
     PAWL_OPT_REAL(struct compare_options, alpha, "0.05", 1e-9, 0.5, "level of the one comparison"),
-    PAWL_OPT_TEXT(struct compare_options, cluster, NULL, "the field that names a case's cluster"),
+    PAWL_OPT_TEXT(
+        struct compare_options, cluster, NULL,
+        "the field that names a case's cluster (\"cluster\" in the rows of eval --per-case)"),
     {0}};
 
 /* The line of a case, or 0. */

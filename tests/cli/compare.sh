@@ -98,3 +98,16 @@ mean=$(field 'r["mean"]')
 [ "$(grep -c '"sample":2' rows.jsonl)" = 20 ] || fail "not 20 cases with a third sample"
 expect 0 pawl compare --json --scores rows.jsonl rows.jsonl
 check 'r["n"] == r["ties"] == 20' && near mean_a "$mean"
+
+# What `eval --per-case` writes names the clusters of its visible cases, so compare can heed them.
+careful_model | own_project own 15 15 100
+sed -i -E 's/"id": "q([0-9]+)([0-9])"/"cluster": "c\1", &/' own/data/*.jsonl
+expect 0 pawl init --json -C own
+printf 'Answer. Take care: check the number.\n' >own/answer.md
+for side in old new; do expect 0 pawl eval --json -C own --per-case $side.jsonl; done
+python3 -c '
+import json
+rows = [json.loads(line) for line in open("new.jsonl")]
+assert len(rows) == 15 and {row["cluster"] for row in rows} == {"c1000", "c1001"}, rows[0]'
+pawl compare --json --cluster cluster --scores old.jsonl new.jsonl >"$work/out" 2>"$work/err"
+check 'r["n"] == 15 and r["difference"] == 0'
