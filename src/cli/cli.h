@@ -75,6 +75,8 @@ const char *cli_id(const json_t *object, const char *key);
 void cli_print_money_and_time(const json_t *result, FILE *out);
 /* What one large cluster costs; nothing where there are no clusters. */
 void cli_print_clusters(const json_t *result, FILE *out);
+/* What pawl.yaml says otherwise than when the cases were sealed, and that it changes nothing. */
+void cli_print_fixed(const json_t *result, FILE *out);
 /* "A is in force<how> instead of B". */
 void cli_print_incumbent(const json_t *result, const char *how, FILE *out);
 void cli_print_error(const struct pawl_error *error, FILE *out);

@@ -38,6 +38,7 @@ static void render(const json_t *result, FILE *out)
     cli_print_clusters(result, out);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
     print_files(result, out);
+    cli_print_fixed(result, out);
     if (pawl_json_get_bool(result, "small", false))
         fputs("  The gate is small; improve will ask for --force. More cases certify smaller "
               "gains.\n",

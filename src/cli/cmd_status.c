@@ -11,6 +11,7 @@ static void render(const json_t *result, FILE *out)
             cli_real(wear, "next_threshold"));
     fprintf(out, "ledger: %lld records, root %s\n", cli_int(ledger, "records"),
             cli_id(ledger, "root"));
+    cli_print_fixed(result, out);
 }
 
 const struct pawl_command pawl_cmd_status = {

@@ -3,6 +3,7 @@
 static void render(const json_t *result, FILE *out)
 {
     fprintf(out, "%s: the configuration is in order\n", cli_text(result, "project"));
+    cli_print_fixed(result, out);
 }
 
 const struct pawl_command pawl_cmd_validate = {

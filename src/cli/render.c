@@ -81,3 +81,18 @@ void cli_print_error(const struct pawl_error *error, FILE *out)
     fprintf(out, "%s\n", error->message[0] != '\0' ? error->message : "Something went wrong.");
     if (error->hint[0] != '\0') fprintf(out, "  %s\n", error->hint);
 }
+
+void cli_print_fixed(const json_t *result, FILE *out)
+{
+    json_t *setting;
+    size_t i;
+    json_array_foreach(json_object_get(result, "fixed"), i, setting)
+    {
+        char *sealed = pawl_json_text(json_object_get(setting, "sealed"));
+        char *configured = pawl_json_text(json_object_get(setting, "configured"));
+        fprintf(out, "  %s changed after the cases were sealed (from %s to %s): %s\n",
+                cli_text(setting, "field"), sealed, configured, cli_text(setting, "effect"));
+        free(sealed);
+        free(configured);
+    }
+}

@@ -224,6 +224,7 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         struct pawl_prospect prospect;
         status = pawl_front_prospect(call, vault, 0.2, &prospect, err);
         if (status == PAWL_OK) pawl_front_certifiable(call, &prospect);
+        pawl_json_set(call->result, "fixed", json_incref(json_object_get(vault, "fixed")));
         pawl_json_set(call->result, "movable", pawl_front_movable_cases(call));
         pawl_json_set(
             call->result, "small",

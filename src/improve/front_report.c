@@ -17,6 +17,7 @@ static enum pawl_status run_validate(struct pawl_call *call, const void *values,
     json_decref(done);
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "check"), &done, err));
+    pawl_json_set(call->result, "fixed", json_incref(json_object_get(done, "fixed")));
     json_decref(done);
     pawl_json_set(call->result, "ok", json_true());
     pawl_json_set(call->result, "project", json_string(call->project->config.name));
@@ -252,6 +253,7 @@ static enum pawl_status run_status(struct pawl_call *call, const void *values,
         call->result, "ledger",
         json_pack("{s:I, s:s}", "records", (json_int_t)report.records, "root", report.root));
     pawl_json_set(call->result, "pending_approvals", json_array());
+    pawl_json_set(call->result, "fixed", json_incref(json_object_get(vault, "fixed")));
     json_decref(vault);
     return status;
 }

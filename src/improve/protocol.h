@@ -51,7 +51,7 @@
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,
  *                                          "custody":"..."}
- *   {"op":"check"}                         -> {"sealed":bool}: the files as "seal" would read them, when
+ *   {"op":"check"}                         -> {"sealed":bool,"fixed":[...]}: the files as "seal" would read them, when
  *                                          nothing is sealed yet; writes nothing
  *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",
  *                                          "commitment"}

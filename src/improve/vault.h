@@ -235,11 +235,15 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_set_place(struct pawl_vault *vault,
 void pawl_vault_set_mark_check(const struct pawl_vault *vault, struct pawl_vault_set *set,
                                size_t from);
 
+/* The settings that sealing fixed and that pawl.yaml states otherwise now:
+ * [{"field","sealed","configured","effect"}], effect being a clause. New reference. */
+json_t *pawl_vault_fixed(const struct pawl_vault *vault);
+
 /* --- sealing (vault_seal.c) ------------------------------------------------------------------------ */
 
 PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done,
                                                  struct pawl_error *err);
-/* {"sealed":bool}: whether sealing the configured files would do; writes nothing. What is sealed
+/* {"sealed":bool,"fixed":[...]}: whether sealing the configured files would do; writes nothing. What is sealed
  * already is not checked again: its values are told to nobody. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done,
                                                   struct pawl_error *err);

@@ -198,3 +198,57 @@ enum pawl_status pawl_vault_set_place(struct pawl_vault *vault, struct pawl_vaul
     pawl_vault_set_mark_check(vault, set, 0);
     return PAWL_OK;
 }
+
+/* --- what sealing fixed --------------------------------------------------------------------------- */
+
+static json_t *sealed_shares(const struct pawl_vault *vault)
+{
+    const json_t *list = json_object_get(vault->state, "shares");
+    json_t *shares = json_object();
+    for (size_t tier = 0; tier < PAWL_N_TIERS; tier++) {
+        double share = json_number_value(json_array_get(list, tier));
+        if (share > 0)
+            pawl_json_set(shares, pawl_tier_name((enum pawl_tier)tier), json_real(share));
+    }
+    return shares;
+}
+
+static bool same_shares(const json_t *a, const json_t *b)
+{
+    for (int tier = 0; tier < PAWL_N_TIERS; tier++) {
+        const char *name = pawl_tier_name((enum pawl_tier)tier);
+        if (fabs(pawl_json_get_real(a, name, 0) - pawl_json_get_real(b, name, 0)) > 1e-9)
+            return false;
+    }
+    return true;
+}
+
+/* Takes both references. */
+static void add_fixed(json_t *list, const char *field, json_t *sealed, json_t *configured,
+                      const char *effect)
+{
+    json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:s}", "field", field, "sealed", sealed,
+                                          "configured", configured, "effect", effect));
+}
+
+json_t *pawl_vault_fixed(const struct pawl_vault *vault)
+{
+    const struct pawl_config *config = &vault->worker->config;
+    int64_t limit = pawl_json_get_int(vault->state, "max_per_cluster", 0);
+    int64_t attempts = pawl_json_get_int(vault->state, "max_attempts", 0);
+    json_t *list = json_array(), *shares = sealed_shares(vault);
+    if (config->data.tiers != NULL && !same_shares(shares, config->data.tiers))
+        add_fixed(list, "data.tiers", json_incref(shares),
+                  json_incref((json_t *)(uintptr_t)config->data.tiers),
+                  "every case stays in its tier, and new ones are placed by the sealed shares");
+    if (limit != config->data.max_per_cluster)
+        add_fixed(list, "data.max_per_cluster", json_integer(limit),
+                  json_integer(config->data.max_per_cluster),
+                  "no sealed case is left out, and none that was is taken in");
+    if (attempts < config->gate.max_attempts) /* fewer are heeded */
+        add_fixed(list, "gate.max_attempts", json_integer(attempts),
+                  json_integer(config->gate.max_attempts),
+                  "the sealed set takes no more attempts than it was sealed for");
+    json_decref(shares);
+    return list;
+}

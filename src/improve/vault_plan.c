@@ -141,6 +141,7 @@ static json_t *public_figures(struct pawl_vault *vault)
     pawl_json_set(out, "samples", json_integer(vault->worker->config.gate.samples));
     pawl_json_set(out, "max_attempts",
                   json_integer(pawl_vault_attempts(vault) + pawl_vault_attempts_left(vault)));
+    pawl_json_set(out, "fixed", pawl_vault_fixed(vault));
     sodium_memzero(&signer, sizeof signer);
     return out;
 }

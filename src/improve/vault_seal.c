@@ -306,10 +306,17 @@ enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, stru
 
 enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
 {
-    bool sealed = pawl_vault_is_sealed(worker);
-    if (!sealed) PAWL_TRY(seal_first(worker, false, NULL, err));
-    *done = json_pack("{s:b}", "sealed", sealed);
-    return PAWL_OK;
+    struct pawl_vault vault;
+    if (!pawl_vault_is_sealed(worker)) {
+        PAWL_TRY(seal_first(worker, false, NULL, err));
+        *done = json_pack("{s:b, s:[]}", "sealed", 0, "fixed");
+        return PAWL_OK;
+    }
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
+    if (status == PAWL_OK)
+        *done = json_pack("{s:b, s:o}", "sealed", 1, "fixed", pawl_vault_fixed(&vault));
+    pawl_vault_release(&vault);
+    return status;
 }
 
 /* --- adding ------------------------------------------------------------------------------------------ */
