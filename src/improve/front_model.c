@@ -131,28 +131,46 @@ static enum pawl_status read_known(struct pawl_arena *arena, char *list, struct 
     return status;
 }
 
-static enum pawl_status check_known(const char *name, struct pawl_arena *arena,
-                                    struct pawl_error *err)
+/* What can be pulled, and whether a name is among it. */
+struct known {
+    const char *all;  /* "a, b", or "none" */
+    const char *near; /* NULL: nothing is like the name */
+    bool holds;
+};
+
+static enum pawl_status find_known(const char *name, struct pawl_arena *arena, struct known *known,
+                                   struct pawl_error *err)
 {
     char list[LIST_MAX];
     const char *names[NAMES_MAX];
     size_t n = 0;
     struct pawl_buf all = PAWL_BUF(LIST_MAX);
+    *known = (struct known){0};
     PAWL_TRY(read_known(arena, list, err));
     struct pawl_str rest = pawl_str_of(list), line;
     while (n < NAMES_MAX && pawl_str_split(&rest, '\n', &line)) {
-        if (pawl_str_is(line, name)) return PAWL_OK;
         if (line.len == 0) continue;
         names[n] = pawl_arena_copy(arena, line).ptr;
+        known->holds = known->holds || strcmp(names[n], name) == 0;
         pawl_buf_printf(&all, "%s%s", n > 0 ? ", " : "", names[n]);
         n++;
     }
-    const char *near = pawl_nearest_word(name, names, n);
+    known->near = pawl_nearest_word(name, names, n);
+    known->all = n > 0 ? pawl_arena_copy(arena, pawl_buf_str(&all)).ptr : "none";
+    pawl_buf_release(&all);
+    return PAWL_OK;
+}
+
+static enum pawl_status check_known(const char *name, struct pawl_arena *arena,
+                                    struct pawl_error *err)
+{
+    struct known known;
+    PAWL_TRY(find_known(name, arena, &known, err));
+    if (known.holds) return PAWL_OK;
     pawl_fail(err, PAWL_EUSAGE, "There is no model called \"%s\" to pull.", name);
     pawl_hint(err, "%s%s%sKnown: %s. Any other GGUF file: pawl model pull NAME --from FILE",
-              near != NULL ? "Did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "? " : "", all.len > 0 ? all.data : "none");
-    pawl_buf_release(&all);
+              known.near != NULL ? "Did you mean " : "", known.near != NULL ? known.near : "",
+              known.near != NULL ? "? " : "", known.all);
     return PAWL_EUSAGE;
 }
 
@@ -237,6 +255,29 @@ static enum pawl_status remove_model(struct pawl_arena *arena, const char *name,
     return PAWL_OK;
 }
 
+/* Pulling is advised where it would work; else what is here, and what could be pulled, is named. */
+static enum pawl_status fail_absent(const char *name, struct pawl_arena *arena,
+                                    struct pawl_error *err)
+{
+    struct known known;
+    pawl_fail(err, PAWL_ENOTFOUND, "The model %s is not here.", name);
+    enum pawl_status status = find_known(name, arena, &known, NULL);
+    if (status == PAWL_OK && known.holds) {
+        pawl_hint(err, "Fetch it with: pawl model pull %s", name);
+        return PAWL_ENOTFOUND;
+    }
+    json_t *models = pawl_front_models(arena), *model;
+    struct pawl_buf here = PAWL_BUF(LIST_MAX);
+    size_t i;
+    json_array_foreach(models, i, model)
+        pawl_buf_printf(&here, "%s%s", i > 0 ? ", " : "", pawl_json_get_text(model, "name", ""));
+    pawl_hint(err, "Here: %s. To pull: %s. Any other GGUF file: pawl model pull NAME --from FILE",
+              here.len > 0 ? here.data : "none", status == PAWL_OK ? known.all : "not known");
+    pawl_buf_release(&here);
+    json_decref(models);
+    return PAWL_ENOTFOUND;
+}
+
 static enum pawl_status run_model(struct pawl_call *call, const void *values,
                                   struct pawl_error *err)
 {
@@ -251,11 +292,7 @@ static enum pawl_status run_model(struct pawl_call *call, const void *values,
         PAWL_TRY(options->from != NULL ? import_model(options->name, options->from, arena, err)
                                        : fetch_model(options->name, arena, err));
     json_t *model = describe_model(arena, options->name);
-    if (model == NULL) {
-        pawl_fail(err, PAWL_ENOTFOUND, "The model %s is not here.", options->name);
-        pawl_hint(err, "Fetch it with: pawl model pull %s", options->name);
-        return PAWL_ENOTFOUND;
-    }
+    if (model == NULL) return fail_absent(options->name, arena, err);
     json_object_update(call->result, model);
     pawl_json_set(call->result, "action", json_string(options->action));
     json_decref(model);

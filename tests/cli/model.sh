@@ -34,6 +34,13 @@ mkdir "$PAWL_MODELS"
 echo '["not an object"]' >"$PAWL_MODELS/even.json"
 expect 0 pawl model list --json
 check '[m["name"] for m in r["models"]] == ["even"]'
+# A name that is not here and could not be pulled either: what is here, and what could be.
+for action in show path rm; do
+    expect 2 pawl model $action --json nosuch
+    check '"Here: even." in r["error"]["hint"] and "To pull: smollm2-135m." in r["error"]["hint"]'
+done
+expect 2 pawl model show --json smollm2-135m
+check '"pawl model pull smollm2-135m" in r["error"]["hint"]'
 rm -r "$PAWL_MODELS"
 
 # --- a package of our own, in the cache, with its pins in the script ---
