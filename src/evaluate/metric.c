@@ -40,7 +40,8 @@ static enum pawl_status choose_kind(const json_t *section, const struct pawl_met
     if (!name && json_object_get(section, "lua")) name = "lua";
     if (!name && json_object_get(section, "command")) name = "command";
     if (!name) {
-        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric", "The section \"metric\" names none.");
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric",
+                     "The section \"metric\" names none: it has no key name, lua or command.");
         pawl_hint(err,
                   "Write `metric: exact_match`, or with options `{name: regex, pattern: ...}`, or "
                   "`{lua: file.lua}`, or `{command: [python3, score.py]}`.");

@@ -266,7 +266,12 @@ static enum pawl_status add_sealed(const struct pawl_worker *worker, struct path
         *slash = '\0';
     }
     PAWL_TRY(add(write, path, err));
-    PAWL_TRY(pawl_dir_make(worker->vault_home, 0700, err));
+    enum pawl_status status = pawl_dir_make(worker->vault_home, 0700, err);
+    if (status != PAWL_OK) {
+        pawl_hint(err, "The keys of sealed cases are kept in the user's data folder: set HOME, or "
+                       "XDG_DATA_HOME, to a folder that pawl may write.");
+        return status;
+    }
     return add(write, worker->vault_home, err);
 }
 

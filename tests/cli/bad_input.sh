@@ -28,6 +28,7 @@ fresh; edit p/pawl.yaml 'backend: script' 'backend: skript'; bad '"script" in e[
 fresh; edit p/pawl.yaml 'model.lua' 'absent.lua';     bad 'e["field"].startswith("models.toy")'
 fresh; edit p/pawl.yaml 'operator: gepa' 'operator: gpea'; bad '"gepa" in e["hint"]'
 fresh; edit p/pawl.yaml 'exact_match' 'exact_mach';   bad '"exact_match" in e["hint"]'
+fresh; edit p/pawl.yaml 'metric: exact_match' 'metric: {tolerance: 1}'; bad 'e["field"] == "metric" and "name, lua or command" in e["message"]'
 fresh; edit p/pawl.yaml 'answer: yes | no' 'answer: yess or';  bad 'e["field"] == "program.signature"'
 fresh; edit p/pawl.yaml 'prompts/answer.md' 'prompts/none.md'; bad 'e["field"] == "program.instruction"'
 fresh; edit p/model.lua 'function complete' 'function complete(((';  bad '"model.lua" in (e["file"] or "") + e["message"]'
@@ -52,6 +53,12 @@ expect 2 pawl init --json
 check '"UTF-8" in r["error"]["message"]'
 cd "$work"
 fresh; XDG_DATA_HOME="$odd" bad '"UTF-8" in e["message"]'
+
+# No folder for the keys: the variables that name one.
+fresh; : >not-a-folder
+XDG_DATA_HOME="$work/not-a-folder" expect 6 pawl init --json -C p
+check '"HOME" in r["error"]["hint"] and "XDG_DATA_HOME" in r["error"]["hint"]'
+untouched
 
 # Another endpoint's silence is the world's fault: exit 6.
 fresh
