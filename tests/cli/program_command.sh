@@ -146,5 +146,7 @@ mkdir -p home/bin && cp "$(command -v cat)" home/bin/mycat
 sed "s|^program:.*|program: {command: [mycat, prog.py], components: {prog: answer.md}}|" p/pawl.yaml >hidden.yaml
 rm -rf hidden && cp -r p hidden && rm -rf hidden/.pawl && cp hidden.yaml hidden/pawl.yaml
 expect 0 env PATH="$work/home/bin:$PATH" "$PAWL_BIN" init --json -C hidden
+expect 0 pawl doctor --json -C hidden
+[ "$(field 'r["sandbox"]["landlock_abi"] > 0')" = True ] || exit 0 # nothing is hidden here
 expect 6 env PATH="$work/home/bin:$PATH" "$PAWL_BIN" eval --json -C hidden --limit 2
 check '"/home/bin/mycat" in r["error"]["hint"] and "/usr/bin/python3" in r["error"]["hint"] and "read:" in r["error"]["hint"]'
