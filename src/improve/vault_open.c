@@ -275,19 +275,6 @@ static enum pawl_status fill_store(struct pawl_vault *vault, const char *path,
     return PAWL_OK;
 }
 
-/* The store exists from this rename on; it is durable when this returns. */
-static enum pawl_status publish(const char *from, const char *to, const char *folder,
-                                struct pawl_error *err)
-{
-    if (rename(from, to) != 0)
-        return pawl_fail_errno(err, PAWL_EWORLD, errno, "Could not make %s", to);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int errnum = fd >= 0 && fsync(fd) == 0 ? 0 : errno;
-    if (fd >= 0) close(fd);
-    if (errnum == 0) return PAWL_OK;
-    return pawl_fail_errno(err, PAWL_EWORLD, errnum, "Could not make %s durable", folder);
-}
-
 enum pawl_status pawl_vault_create(struct pawl_vault *vault, const unsigned char master[32],
                                    const struct pawl_vault_write *writes, size_t n,
                                    struct pawl_error *err)
@@ -303,7 +290,7 @@ enum pawl_status pawl_vault_create(struct pawl_vault *vault, const unsigned char
     if ((unlink(journal) != 0 && errno != ENOENT) || (unlink(fresh) != 0 && errno != ENOENT))
         return pawl_fail_errno(err, PAWL_EWORLD, errno, "Could not replace %s", fresh);
     enum pawl_status status = fill_store(vault, fresh, writes, n, err);
-    if (status == PAWL_OK) return publish(fresh, path, folder, err);
+    if (status == PAWL_OK) return pawl_file_publish(fresh, path, err); /* from now on it exists */
     unlink(fresh);
     return status;
 }

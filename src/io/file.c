@@ -99,16 +99,45 @@ static void folder_of(const char *path, char folder[PATH_MAX])
         snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+static int open_dir(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* fsync what is open, and close it. */
+static enum pawl_status sync_and_close(int fd, const char *doing, const char *path,
+                                       struct pawl_error *err)
+{
+    int errnum = fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return errnum == 0 ? PAWL_OK : fail_on(doing, path, errnum, err);
+}
+
+enum pawl_status pawl_dir_sync(const char *path, struct pawl_error *err)
+{
+    int fd = open_dir(path);
+    if (fd < 0) return fail_on("open the folder", path, errno, err);
+    return sync_and_close(fd, "write the folder", path, err);
+}
+
 /* A rename is on disk once its folder is. */
 static enum pawl_status sync_folder_of(const char *path, struct pawl_error *err)
 {
     char folder[PATH_MAX];
     folder_of(path, folder);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return fail_on("open the folder", folder, errno, err);
-    int errnum = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
-    return errnum == 0 ? PAWL_OK : fail_on("write the folder", folder, errnum, err);
+    return pawl_dir_sync(folder, err);
+}
+
+/* So is a new folder. But one may be made where nothing can be listed (by its mode, or for a process
+ * that Landlock confines): such a parent cannot be opened, and is left to the kernel. */
+static enum pawl_status sync_parent_of(const char *dir, struct pawl_error *err)
+{
+    char parent[PATH_MAX];
+    folder_of(dir, parent);
+    int fd = open_dir(parent);
+    if (fd < 0 && (errno == EACCES || errno == EPERM)) return PAWL_OK;
+    if (fd < 0) return fail_on("open the folder", parent, errno, err);
+    return sync_and_close(fd, "write the folder", parent, err);
 }
 
 /* What a new file is filled from. */
@@ -196,6 +225,15 @@ enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str conten
     return replace(path, &source, mode, err);
 }
 
+enum pawl_status pawl_file_publish(const char *from, const char *to, struct pawl_error *err)
+{
+    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return fail_on("open", from, errno, err);
+    PAWL_TRY(sync_and_close(fd, "write", from, err));
+    if (rename(from, to) != 0) return fail_on("replace", to, errno, err);
+    return sync_folder_of(to, err);
+}
+
 /* `to` NULL: hash only. */
 static enum pawl_status read_through(const char *from, const char *to, mode_t mode,
                                      struct pawl_hash *hash, struct pawl_error *err)
@@ -227,7 +265,7 @@ enum pawl_status pawl_file_copy(const char *from, const char *to, mode_t mode,
 
 static enum pawl_status make_one(const char *path, mode_t mode, struct pawl_error *err)
 {
-    if (mkdir(path, mode) == 0) return PAWL_OK;
+    if (mkdir(path, mode) == 0) return sync_parent_of(path, err);
     int errnum = errno;
     struct stat st;
     if (stat(path, &st) == 0) { /* there already, whatever mkdir said about making it */

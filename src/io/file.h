@@ -26,12 +26,18 @@ PAWL_MUST_CHECK enum pawl_status pawl_file_hash(const char *path, struct pawl_ha
 /* Copy a file of any size: `to` is whole and on disk, or is left as it was. Gives what was copied. */
 PAWL_MUST_CHECK enum pawl_status pawl_file_copy(const char *from, const char *to, mode_t mode,
                                                 struct pawl_hash *hash, struct pawl_error *err);
+/* Another writer's file beside `to` takes its place: fsync, rename, fsync the folder. */
+PAWL_MUST_CHECK enum pawl_status pawl_file_publish(const char *from, const char *to,
+                                                   struct pawl_error *err);
 /* Write all of `bytes`, going on after EINTR and short writes. */
 PAWL_MUST_CHECK enum pawl_status pawl_fd_write(int fd, const void *bytes, size_t n_bytes,
                                                const char *what, struct pawl_error *err);
-/* mkdir -p with `mode` for the folders it makes. */
+/* mkdir -p with `mode` for the folders it makes; they are on disk, as far as their parents may be
+ * opened. */
 PAWL_MUST_CHECK enum pawl_status pawl_dir_make(const char *path, mode_t mode,
                                                struct pawl_error *err);
+/* What was made, renamed or removed in this folder is on disk. */
+PAWL_MUST_CHECK enum pawl_status pawl_dir_sync(const char *path, struct pawl_error *err);
 bool pawl_path_exists(const char *path);
 /* `path` itself when absolute, else below `base`. In `arena`. */
 char *pawl_path_join(struct pawl_arena *arena, const char *base, const char *path);

@@ -26,8 +26,10 @@ static enum pawl_status write_file(const struct pawl_store *store, const struct 
     char *path = object_path(store, &call, hash);
     char *folder = pawl_arena_printf(&call, "%.*s", (int)(strrchr(path, '/') - path), path);
     struct stat st;
-    enum pawl_status status = PAWL_OK;
-    if (stat(path, &st) != 0 || (size_t)st.st_size != body.len) {
+    enum pawl_status status;
+    if (stat(path, &st) == 0 && (size_t)st.st_size == body.len) {
+        status = pawl_dir_sync(folder, err); /* whoever wrote it may have been killed before that */
+    } else {
         status = pawl_dir_make(folder, 0700, err);
         if (status == PAWL_OK) status = pawl_file_write_atomic(path, body, 0600, err);
     }

@@ -58,8 +58,30 @@ static void test_a_failed_sync_is_never_forgotten(void **state)
     pawl_store_close(store);
 }
 
+/* Whoever wrote the file may have been killed before its folder was on the disk. */
+static void test_a_file_that_is_there_is_not_taken_for_durable(void **state)
+{
+    (void)state;
+    static char bytes[100000]; /* too many for a row */
+    struct pawl_store *store = open_store();
+    struct pawl_str body = {bytes, sizeof bytes};
+    struct pawl_hash hash;
+    struct pawl_error err;
+    assert_ok(pawl_store_object_put(store, body, true, &hash, &err));
+
+    atomic_store(&disk_fails, true);
+    assert_int_equal(pawl_store_object_put(store, body, false, &hash, &err), PAWL_EWORLD);
+    atomic_store(&disk_fails, false);
+    assert_non_null(strstr(err.message, "objects/"));
+    assert_ok(pawl_store_object_put(store, body, false, &hash, &err));
+    pawl_store_close(store);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {FIXTURE_TEST(test_a_failed_sync_is_never_forgotten)};
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_a_failed_sync_is_never_forgotten),
+        FIXTURE_TEST(test_a_file_that_is_there_is_not_taken_for_durable),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
