@@ -306,14 +306,13 @@ static enum pawl_status write_out_new(struct pawl_arena *arena, struct trial *tr
     bool converted = false;
     enum pawl_status status = try_out(trial, &converted, err);
     bool in_file = has_target && memory_fd < 0;
-    if (status == PAWL_OK && converted && in_file && rename(target, final) != 0)
-        status = pawl_fail_errno(err, PAWL_EWORLD, errno, "Cannot keep the weights as %s", final);
+    if (status == PAWL_OK && converted && in_file) status = pawl_file_publish(target, final, err);
     if (in_file && (status != PAWL_OK || !converted)) unlink(target);
     if (status != PAWL_OK || !converted) {
         if (memory_fd >= 0) close(memory_fd);
         return status;
     }
-    struct pawl_hash hash; /* kept, for whoever maps the file next */
+    struct pawl_hash hash; /* noted for whoever maps the file next: of bytes that are on the disk */
     if (in_file) PAWL_TRY(pawl_model_hash(final, true, &hash, err));
     weights->path = pawl_xstrdup(in_file ? final : target);
     weights->memory_fd = memory_fd;
