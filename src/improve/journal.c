@@ -288,7 +288,8 @@ enum pawl_status pawl_journal_open(const char *path, struct pawl_store *store,
     return status;
 }
 
-/* The header is there whole or not at all: it is written beside and renamed into place. */
+/* The header is there whole or not at all: it is written beside and renamed into place. Of two
+ * processes that begin the same run, one is refused: the other may have written steps already. */
 enum pawl_status pawl_journal_create(const char *path, const json_t *header,
                                      struct pawl_store *store, struct pawl_journal **journal,
                                      struct pawl_error *err)
@@ -299,7 +300,7 @@ enum pawl_status pawl_journal_create(const char *path, const json_t *header,
     free(copy);
     pawl_line_write_header(&line, header);
     PAWL_ASSERT(!line.overflowed);
-    if (status == PAWL_OK) status = pawl_file_write_atomic(path, pawl_buf_str(&line), 0600, err);
+    if (status == PAWL_OK) status = pawl_file_write_new(path, pawl_buf_str(&line), 0600, err);
     pawl_buf_release(&line);
     return status == PAWL_OK ? pawl_journal_open(path, store, journal, err) : status;
 }

@@ -80,7 +80,7 @@ struct pawl_journal_totals {
 };
 
 /* Make a new journal at `path` (its folder is made too). Borrows header. `store` holds long
- * results; NULL keeps all inline. */
+ * results; NULL keeps all inline. One that is there stays as it is, and this fails PAWL_EWORLD. */
 PAWL_MUST_CHECK enum pawl_status pawl_journal_create(const char *path, const json_t *header,
                                                      struct pawl_store *store,
                                                      struct pawl_journal **journal,

@@ -163,16 +163,31 @@ static enum pawl_status pump(const struct source *source, int out, const char *t
     }
 }
 
+/* What a file that is there already means. */
+enum existing { REPLACE, REFUSE };
+
+/* Where the file system cannot refuse by itself, of two at the same moment both succeed. */
+static bool take_place(const char *temporary, const char *path, enum existing existing)
+{
+    if (existing == REPLACE) return rename(temporary, path) == 0;
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    if (!pawl_path_exists(path)) return rename(temporary, path) == 0;
+    errno = EEXIST;
+    return false;
+}
+
 static enum pawl_status fill_and_rename(int fd, const char *temporary, const char *path,
                                         const struct source *source, mode_t mode,
-                                        struct pawl_error *err)
+                                        enum existing existing, struct pawl_error *err)
 {
     if (source->content.ptr != NULL)
         PAWL_TRY(pawl_fd_write(fd, source->content.ptr, source->content.len, path, err));
     else
         PAWL_TRY(pump(source, fd, path, err));
     if (fchmod(fd, mode) != 0 || fsync(fd) != 0) return fail_on("write", path, errno, err);
-    if (rename(temporary, path) != 0) return fail_on("replace", path, errno, err);
+    if (!take_place(temporary, path, existing))
+        return fail_on(existing == REPLACE ? "replace" : "make", path, errno, err);
     return PAWL_OK;
 }
 
@@ -180,15 +195,15 @@ static enum pawl_status fill_and_rename(int fd, const char *temporary, const cha
 static const char temporary_mark[] = ".pawl-";
 enum { TEMPORARY_RANDOM = 6 };
 
-static enum pawl_status replace(const char *path, const struct source *source, mode_t mode,
-                                struct pawl_error *err)
+static enum pawl_status write_whole(const char *path, const struct source *source, mode_t mode,
+                                    enum existing existing, struct pawl_error *err)
 {
     char temporary[PATH_MAX];
     int n = snprintf(temporary, sizeof temporary, "%s%sXXXXXX", path, temporary_mark);
     if (n < 0 || (size_t)n >= sizeof temporary) return fail_on("write", path, ENAMETOOLONG, err);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0) return fail_on("make a file beside", path, errno, err);
-    enum pawl_status status = fill_and_rename(fd, temporary, path, source, mode, err);
+    enum pawl_status status = fill_and_rename(fd, temporary, path, source, mode, existing, err);
     close(fd);
     if (status != PAWL_OK) {
         unlink(temporary);
@@ -222,7 +237,14 @@ enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str conten
                                         struct pawl_error *err)
 {
     struct source source = {.content = content.ptr != NULL ? content : PAWL_STR("")};
-    return replace(path, &source, mode, err);
+    return write_whole(path, &source, mode, REPLACE, err);
+}
+
+enum pawl_status pawl_file_write_new(const char *path, struct pawl_str content, mode_t mode,
+                                     struct pawl_error *err)
+{
+    struct source source = {.content = content.ptr != NULL ? content : PAWL_STR("")};
+    return write_whole(path, &source, mode, REFUSE, err);
 }
 
 enum pawl_status pawl_file_publish(const char *from, const char *to, struct pawl_error *err)
@@ -246,7 +268,8 @@ static enum pawl_status read_through(const char *from, const char *to, mode_t mo
     struct stat st;
     enum pawl_status status = look_at(source.in, from, &st, err);
     if (status == PAWL_OK)
-        status = to != NULL ? replace(to, &source, mode, err) : pump(&source, -1, NULL, err);
+        status = to != NULL ? write_whole(to, &source, mode, REPLACE, err)
+                            : pump(&source, -1, NULL, err);
     close(source.in);
     *hash = pawl_hasher_final(&hasher);
     return status;

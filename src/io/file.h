@@ -18,6 +18,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_file_read(const char *path, size_t limit_b
 /* Write a temporary sibling, fsync it, rename it over `path`, fsync the folder. */
 PAWL_MUST_CHECK enum pawl_status pawl_file_write_atomic(const char *path, struct pawl_str content,
                                                         mode_t mode, struct pawl_error *err);
+/* The same, but a file that is there already stays, and this fails PAWL_EWORLD. */
+PAWL_MUST_CHECK enum pawl_status pawl_file_write_new(const char *path, struct pawl_str content,
+                                                     mode_t mode, struct pawl_error *err);
 /* Remove what killed writers of `path` left beside it; nobody may be writing it. */
 void pawl_file_sweep(const char *path);
 /* The SHA-256 of a file, read piece by piece. Fails PAWL_ENOTFOUND, PAWL_EWORLD. */

@@ -126,6 +126,23 @@ static void write_file(const char *bytes, size_t n)
 
 /* --- tests --------------------------------------------------------------------------------------- */
 
+static void test_a_journal_is_never_replaced(void **state)
+{
+    (void)state;
+    struct pawl_journal *journal = create(NULL), *second;
+    struct pawl_error err;
+    json_t *header = json_pack("{s:s, s:i}", "run", "r1", "seed", 7);
+    put_text(journal, "1", "paid for");
+    assert_int_equal(pawl_journal_create(path, header, NULL, &second, &err), PAWL_EWORLD);
+    assert_non_null(strstr(err.message, path));
+    pawl_journal_close(journal);
+    assert_int_equal(pawl_journal_create(path, header, NULL, &second, &err), PAWL_EWORLD);
+    json_decref(header);
+    journal = reopen(NULL);
+    expect_text(journal, "1", "paid for");
+    pawl_journal_close(journal);
+}
+
 static void test_finds_what_was_written(void **state)
 {
     (void)state;
@@ -366,6 +383,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
     const struct CMUnitTest tests[] = {
+        TEST(test_a_journal_is_never_replaced),
         TEST(test_finds_what_was_written),
         TEST(test_a_second_process_is_refused),
         TEST(test_a_missing_journal_is_not_found),

@@ -134,6 +134,19 @@ static void test_folders_are_made_with_their_parents(void **state)
     assert_int_equal(pawl_dir_make(in_folder("f/g"), 0700, &err), PAWL_EWORLD);
 }
 
+static void test_a_new_file_replaces_nothing(void **state)
+{
+    (void)state;
+    struct pawl_error err;
+    struct pawl_str out;
+    char *path = in_folder("a");
+    assert_int_equal(pawl_file_write_new(path, PAWL_STR("first"), 0600, &err), PAWL_OK);
+    assert_int_equal(pawl_file_write_new(path, PAWL_STR("second"), 0600, &err), PAWL_EWORLD);
+    assert_int_equal(pawl_file_read(path, 10, &arena, &out, &err), PAWL_OK);
+    assert_true(pawl_str_is(out, "first"));
+    assert_int_equal(count_entries(), 1);
+}
+
 static ino_t inode_of(const char *path)
 {
     struct stat st;
@@ -249,6 +262,7 @@ int main(void)
         TEST(test_a_full_device_is_the_world_failing),
         TEST(test_a_copy_is_whole_and_gives_its_hash),
         TEST(test_folders_are_made_with_their_parents),
+        TEST(test_a_new_file_replaces_nothing),
         TEST(test_a_new_folder_is_on_disk),
         TEST(test_a_parent_that_cannot_be_opened_is_left_alone),
         TEST(test_a_published_file_is_on_disk_before_its_name_is),
