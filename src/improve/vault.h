@@ -145,6 +145,7 @@ struct pawl_vault {
     struct pawl_vault_rows *rows;
     json_t *state;
     int busy_fd; /* held while changing; else -1 */
+    int read_fd; /* held while only reading, so that all rows are of one version; else -1 */
 };
 enum pawl_vault_mode { PAWL_VAULT_READ, PAWL_VAULT_CHANGE };
 /*

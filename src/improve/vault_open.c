@@ -57,6 +57,12 @@ static enum pawl_status lock_file(struct pawl_vault *vault, const char *name, in
     return PAWL_OK;
 }
 
+static void close_lock(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
 /* One process at a time asks or changes; it holds this for its whole request. */
 static enum pawl_status lock_busy(struct pawl_vault *vault, struct pawl_error *err)
 {
@@ -109,7 +115,7 @@ static void catch_up(const struct pawl_vault *vault)
 enum pawl_status pawl_vault_open(struct pawl_worker *worker, enum pawl_vault_mode mode,
                                  struct pawl_vault *vault, struct pawl_error *err)
 {
-    *vault = (struct pawl_vault){.worker = worker, .busy_fd = -1};
+    *vault = (struct pawl_vault){.worker = worker, .busy_fd = -1, .read_fd = -1};
     if (!pawl_vault_is_sealed(worker)) {
         pawl_fail(err, PAWL_ENOTFOUND, "This project's cases are not sealed yet.");
         pawl_hint(err, "`pawl init` splits and seals them.");
@@ -121,11 +127,9 @@ enum pawl_status pawl_vault_open(struct pawl_worker *worker, enum pawl_vault_mod
     PAWL_TRY(pawl_vault_key_load(vault->home, &vault->keys, err));
     pawl_vault_rows_use(vault->rows, vault->id, &vault->keys);
     if (mode == PAWL_VAULT_CHANGE) PAWL_TRY(lock_busy(vault, err));
-    int fd;
-    PAWL_TRY(lock_file(vault, "lock", LOCK_SH, &fd, err));
-    enum pawl_status status = read_state(vault, err);
-    close(fd);
-    PAWL_TRY(status);
+    PAWL_TRY(lock_file(vault, "lock", LOCK_SH, &vault->read_fd, err));
+    PAWL_TRY(read_state(vault, err));
+    if (mode != PAWL_VAULT_READ) close_lock(&vault->read_fd); /* nobody else may change anything */
     catch_up(vault);
     return PAWL_OK;
 }
@@ -134,10 +138,11 @@ void pawl_vault_release(struct pawl_vault *vault)
 {
     pawl_vault_rows_close(vault->rows);
     json_decref(vault->state);
-    if (vault->busy_fd >= 0) close(vault->busy_fd);
+    close_lock(&vault->read_fd);
+    close_lock(&vault->busy_fd);
     sodium_memzero(&vault->keys, sizeof vault->keys);
     pawl_arena_release(&vault->arena);
-    *vault = (struct pawl_vault){.busy_fd = -1};
+    *vault = (struct pawl_vault){.busy_fd = -1, .read_fd = -1};
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */

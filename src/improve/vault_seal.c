@@ -163,7 +163,7 @@ static enum pawl_status create_new(struct pawl_vault *vault, struct pawl_vault_s
 static enum pawl_status seal_first(struct pawl_worker *worker, bool really, json_t **done,
                                    struct pawl_error *err)
 {
-    struct pawl_vault vault = {.worker = worker, .busy_fd = -1};
+    struct pawl_vault vault = {.worker = worker, .busy_fd = -1, .read_fd = -1};
     struct pawl_vault_set set = {0};
     unsigned char master[32];
     pawl_vault_key_draw(worker->vault_home, master, vault.id);
