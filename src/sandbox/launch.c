@@ -346,8 +346,7 @@ static enum pawl_status launch_found(struct launch *l, struct pawl_launched *lau
     close(p.ours[3]);
     if (status != PAWL_OK) {
         close_all(p.ours, 3);
-        siginfo_t ended;
-        if (l->pid > 0) waitid(P_PID, (id_t)l->pid, &ended, WEXITED);
+        while (l->pid > 0 && waitpid(l->pid, NULL, 0) < 0 && errno == EINTR) continue;
         return status;
     }
     *launched = (struct pawl_launched){l->pid, p.ours[0], p.ours[1], p.ours[2]};
