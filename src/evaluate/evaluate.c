@@ -133,9 +133,9 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
         .flags = job->flags & PAWL_EVALUATE_TRACE ? (unsigned)PAWL_RUN_TRACE : 0};
     struct pawl_outcome outcome;
     const char *feedback = NULL;
-    PAWL_TRY(pawl_program_run(item->instance, arena, &shown, &how, &outcome, err));
-    pawl_usage_add(usage, &outcome.usage);
-    enum pawl_status status = PAWL_OK;
+    enum pawl_status status = pawl_program_run(item->instance, arena, &shown, &how, &outcome, err);
+    pawl_usage_add(usage, &outcome.usage); /* also of one that failed after it had paid */
+    PAWL_TRY(status);
     *result = (struct pawl_result){.status = outcome.status, .behaviour = outcome.behaviour};
     result->score = outcome.status == PAWL_OUTCOME_FAILED ? 0 : NAN;
     if (outcome.status == PAWL_OUTCOME_MISSING && outcome.reason)

@@ -88,7 +88,8 @@ int pawl_program_parallel(const struct pawl_program *program); /* useful threads
 PAWL_MUST_CHECK enum pawl_status
 pawl_program_prepare(struct pawl_program *program, const struct pawl_artifact *artifact,
                      uint32_t replicate, struct pawl_instance **instance, struct pawl_error *err);
-/* Fails PAWL_EBUDGET, PAWL_EPAUSED, PAWL_EWORLD as pawl_lm_ask; otherwise see outcome->status. */
+/* Fails PAWL_EBUDGET, PAWL_EPAUSED, PAWL_EWORLD as pawl_lm_ask; otherwise see outcome->status.
+ * outcome->usage is valid either way: a later request may fail after earlier ones were paid. */
 PAWL_MUST_CHECK enum pawl_status
 pawl_program_run(struct pawl_instance *instance, struct pawl_arena *arena,
                  const struct pawl_program_case *item, const struct pawl_run_options *how,
