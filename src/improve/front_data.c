@@ -102,6 +102,15 @@ static enum pawl_status add_file(struct pawl_call *call, const char *path, struc
     return status;
 }
 
+/* What the vault is told is JSON, so a name must be Unicode; links may lead to one that is not. */
+static enum pawl_status check_name(const char *path, struct pawl_error *err)
+{
+    if (pawl_utf8_is_valid(pawl_str_of(path), NULL)) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "The name of the file %s is not UTF-8.", path);
+    pawl_hint(err, "Rename it, or copy it to another folder.");
+    return PAWL_EUSAGE;
+}
+
 static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct data_options *options = values;
@@ -113,7 +122,8 @@ static enum pawl_status run_data(struct pawl_call *call, const void *values, str
         pawl_hint(err, "Paths of a command start at the folder where it is called.");
         return PAWL_EUSAGE;
     }
-    enum pawl_status status = pawl_front_lock(call, call->project->dir, &lock, err);
+    enum pawl_status status = check_name(path, err);
+    if (status == PAWL_OK) status = pawl_front_lock(call, call->project->dir, &lock, err);
     if (status == PAWL_OK) {
         status = add_file(call, path, err);
         close(lock);

@@ -92,6 +92,10 @@ refused "$good"'{"id": "n2", "input": "Is \377 even?", "target": "yes"}\n' 'e["l
 refused "$good"'{"id": "n3", "target": "yes"}\n' 'e["line"] == 2 and "input" in (e["field"] or "") + e["message"]'
 refused '' 'True'
 expect 2 pawl data add --json -C p no-such-file.jsonl
+latin=$(printf 'caf\351.jsonl') # a link to a name that is not UTF-8
+printf "$good" >"$latin" && ln -s "$latin" link.jsonl
+expect 2 pawl data add --json -C p link.jsonl
+check '"UTF-8" in r["error"]["message"]'
 expect 2 pawl data add --json -C p
 expect 2 pawl data subtract --json -C p more.jsonl
 visible last
