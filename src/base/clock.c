@@ -40,6 +40,16 @@ int64_t pawl_clock_monotonic_us(void)
     return fixed != REAL ? fixed : read_us(CLOCK_MONOTONIC);
 }
 
+int64_t pawl_clock_real_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t pawl_clock_real_ms(void)
+{
+    return pawl_clock_real_us() / US_PER_MS;
+}
+
 void pawl_clock_sleep_ms(int64_t ms)
 {
     if (ms <= 0) return;

@@ -15,7 +15,11 @@ void pawl_clock_fix(int64_t start_ms); /* make the clock virtual, at this instan
 bool pawl_clock_is_virtual(void);
 int64_t pawl_clock_now_ms(void);       /* wall clock, Unix milliseconds */
 int64_t pawl_clock_monotonic_us(void); /* for durations */
-void pawl_clock_sleep_ms(int64_t ms);  /* virtual: moves the clock and returns at once */
-double pawl_clock_cpu_s(void);         /* CPU seconds of this process; never virtual */
+/* Monotonic and never virtual: for deadlines of what does not live on our clock, such as other
+ * processes, sockets and disks. */
+int64_t pawl_clock_real_us(void);
+int64_t pawl_clock_real_ms(void);
+void pawl_clock_sleep_ms(int64_t ms); /* virtual: moves the clock and returns at once */
+double pawl_clock_cpu_s(void);        /* CPU seconds of this process; never virtual */
 
 #endif

@@ -147,7 +147,7 @@ static void end_leg(struct pawl_http *http, struct pawl_http_leg *leg, CURLcode 
 {
     struct pawl_http_transfer *transfer = leg->transfer;
     struct pawl_http_reply *reply = transfer->reply, read = {.n_sent = reply->n_sent};
-    int64_t now_us = pawl_deadline_now_us();
+    int64_t now_us = pawl_clock_real_us();
     pawl_http_leg_read(leg, code, transfer->request, &read);
     read.latency_us = now_us - transfer->legs[0].started_us;
     enum pawl_pace_answer answer = judge(&read);
@@ -296,7 +296,7 @@ static int note_due(CURLM *multi, long timeout_ms, void *context)
 {
     struct pawl_http *http = context;
     (void)multi;
-    http->curl_due_us = timeout_ms < 0 ? INT64_MAX : pawl_deadline_now_us() + timeout_ms * 1000;
+    http->curl_due_us = timeout_ms < 0 ? INT64_MAX : pawl_clock_real_us() + timeout_ms * 1000;
     return 0;
 }
 
@@ -342,7 +342,7 @@ static void wait_for_events(struct pawl_http *http, bool at_once)
 {
     enum { N_EVENTS = 64, LONGEST_MS = 1000 };
     struct epoll_event events[N_EVENTS];
-    int64_t now_us = pawl_deadline_now_us(), left_ms = 0;
+    int64_t now_us = pawl_clock_real_us(), left_ms = 0;
     if (!at_once) left_ms = (next_due_us(http, now_us) - now_us + 999) / 1000;
     if (left_ms < 0) left_ms = 0;
     int n = epoll_wait(http->epoll_fd, events, N_EVENTS,
@@ -357,7 +357,7 @@ static void wait_for_events(struct pawl_http *http, bool at_once)
                 (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
                     (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (e & EPOLLERR ? CURL_CSELECT_ERR : 0));
     }
-    if (http->curl_due_us > pawl_deadline_now_us()) return;
+    if (http->curl_due_us > pawl_clock_real_us()) return;
     act(http, CURL_SOCKET_TIMEOUT, 0);
     /* libcurl calls note_due only when its next time has changed; a call that came a moment too
      * early has changed nothing, and must be made again. */
@@ -377,7 +377,7 @@ static void *http_main(void *context)
         sort_arrived(http, &arrived);
         if (canceled) cancel_all(http);
         if (closing) return NULL;
-        int64_t now_us = pawl_deadline_now_us();
+        int64_t now_us = pawl_clock_real_us();
         start_waiting(http, now_us);
         if (http->n_hedging > 0) start_hedges(http, now_us);
         wait_for_events(http, news);

@@ -1,4 +1,6 @@
 #include "program/session.h"
+
+#include "base/clock.h"
 #include "program/folder.h"
 
 #include <stdio.h>
@@ -54,14 +56,6 @@ void pawl_session_close(struct pawl_session *session)
     session->closed = true;
     pthread_cond_broadcast(&session->changed);
     pthread_mutex_unlock(&session->lock);
-}
-
-/* Real time: a child does not live on our clock. */
-static int64_t real_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Under the lock. */
@@ -175,12 +169,12 @@ static void read_for_all(struct pawl_session *s, int64_t timeout_ms)
 json_t *pawl_session_read(struct pawl_session *session, struct pawl_session_waiter *waiter,
                           int64_t timeout_ms, bool *late)
 {
-    int64_t deadline_ms = real_now_ms() + timeout_ms;
+    int64_t deadline_ms = pawl_clock_real_ms() + timeout_ms;
     json_t *line = NULL;
     *late = false;
     pthread_mutex_lock(&session->lock);
     while (json_array_size(waiter->lines) == 0 && !session->dead && !*late) {
-        int64_t left = deadline_ms - real_now_ms();
+        int64_t left = deadline_ms - pawl_clock_real_ms();
         if (left <= 0) {
             *late = true;
         } else if (session->reading) {

@@ -7,6 +7,8 @@
  */
 #include "sandbox/launch.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { READ_CHUNK = 64 << 10, TAIL_BYTES = 2048 };
@@ -55,14 +56,6 @@ enum pawl_status pawl_child_start(const struct pawl_command *command, struct paw
     pthread_mutex_init(&c->lock, NULL);
     *child = c;
     return PAWL_OK;
-}
-
-/* Not pawl_clock: a child runs on real time whatever our clock says. */
-static int64_t real_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void keep_tail(struct pawl_child *c, const char *bytes, size_t n)
@@ -106,7 +99,7 @@ static void drain_out(struct pawl_child *c)
 /* Wait for one of our pipes, at most until the deadline; take what came. False when it is late. */
 static bool wait_and_drain(struct pawl_child *c, bool write, int64_t deadline_ms)
 {
-    int64_t left = deadline_ms - real_now_ms();
+    int64_t left = deadline_ms - pawl_clock_real_ms();
     if (left <= 0) return false;
     pthread_mutex_lock(&c->lock);
     bool take_out = (!write || !c->reading) && !c->out_ended && c->inbox_len <= c->line_max;
@@ -163,7 +156,7 @@ static void with_sigpipe(const sigset_t *before)
 
 bool pawl_child_write(struct pawl_child *child, struct pawl_str line, int64_t timeout_ms)
 {
-    int64_t deadline_ms = real_now_ms() + timeout_ms;
+    int64_t deadline_ms = pawl_clock_real_ms() + timeout_ms;
     sigset_t before;
     without_sigpipe(&before);
     bool ok =
@@ -191,7 +184,7 @@ static enum pawl_child_read take_line(struct pawl_child *c, struct pawl_str *lin
 enum pawl_child_read pawl_child_read(struct pawl_child *child, int64_t timeout_ms,
                                      struct pawl_str *line)
 {
-    int64_t deadline_ms = real_now_ms() + timeout_ms;
+    int64_t deadline_ms = pawl_clock_real_ms() + timeout_ms;
     bool in_time = true;
     for (;;) {
         pthread_mutex_lock(&child->lock);

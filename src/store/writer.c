@@ -1,6 +1,7 @@
 #include "store/writer.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "io/thread.h"
 
 #include <pthread.h>
@@ -54,13 +55,6 @@ static bool is_waited_for(enum pawl_wait wait)
     return wait == PAWL_WAIT_KERNEL || wait == PAWL_WAIT_DISK;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* ---- the thread ---- */
 
 struct batch {
@@ -72,7 +66,7 @@ struct batch {
 static bool is_due(const struct pawl_writer *writer)
 {
     return writer->n_waiting > 0 || writer->stopping || writer->queued_bytes > QUEUE_EAGER_BYTES ||
-           (writer->due_ms != 0 && now_ms() >= writer->due_ms);
+           (writer->due_ms != 0 && pawl_clock_real_ms() >= writer->due_ms);
 }
 
 static void wait_until_due(struct pawl_writer *writer)
@@ -91,7 +85,7 @@ static void wait_until_due(struct pawl_writer *writer)
 static struct batch take_batch(struct pawl_writer *writer)
 {
     struct batch batch = {.first = writer->first, .due_ms = writer->due_ms};
-    batch.sync = writer->stopping || (batch.due_ms != 0 && now_ms() >= batch.due_ms);
+    batch.sync = writer->stopping || (batch.due_ms != 0 && pawl_clock_real_ms() >= batch.due_ms);
     for (const struct write *write = batch.first; write; write = write->next)
         if (write->wait == PAWL_WAIT_DISK) batch.sync = true;
     writer->first = NULL;
@@ -233,7 +227,8 @@ static void *writer_main(void *context)
         bool is_synced = batch.sync && status == PAWL_OK;
         if (!is_synced &&
             !writer->broken) { /* something may be committed and not yet on the disk */
-            int64_t due_ms = batch.due_ms != 0 ? batch.due_ms : now_ms() + SYNC_AFTER_MS;
+            int64_t due_ms =
+                batch.due_ms != 0 ? batch.due_ms : pawl_clock_real_ms() + SYNC_AFTER_MS;
             if (writer->due_ms == 0 || due_ms < writer->due_ms) writer->due_ms = due_ms;
         }
         if (writer->stopping && !writer->first && batch.sync) break;
@@ -252,7 +247,8 @@ static void enqueue(struct pawl_writer *writer, struct write *write)
     writer->last = &write->next;
     writer->queued_bytes += write->bytes;
     if (is_waited_for(write->wait)) writer->n_waiting++;
-    int64_t due_ms = now_ms() + (write->wait == PAWL_WAIT_IDLE ? IDLE_AFTER_MS : SYNC_AFTER_MS);
+    int64_t due_ms =
+        pawl_clock_real_ms() + (write->wait == PAWL_WAIT_IDLE ? IDLE_AFTER_MS : SYNC_AFTER_MS);
     bool is_sooner = writer->due_ms == 0 || due_ms < writer->due_ms;
     if (is_sooner) writer->due_ms = due_ms;
     if (is_sooner || is_waited_for(write->wait) || writer->queued_bytes > QUEUE_EAGER_BYTES)

@@ -39,11 +39,24 @@ static void virtual_time_moves_by_sleeping(void **state)
     assert_true(after.tv_sec - before.tv_sec < 60);
 }
 
+/* Other processes, sockets and disks do not live on a virtual clock. */
+static void real_time_is_never_virtual(void **state)
+{
+    (void)state;
+    pawl_clock_fix(0);
+    int64_t before = pawl_clock_real_ms();
+    pawl_clock_sleep_ms(INT64_C(1000) * 3600 * 24);
+    int64_t passed = pawl_clock_real_ms() - before;
+    assert_true(pawl_clock_monotonic_us() >= INT64_C(1000000) * 3600 * 24);
+    assert_in_range(passed, 0, 600000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_time_passes),
         cmocka_unit_test(virtual_time_moves_by_sleeping),
+        cmocka_unit_test(real_time_is_never_virtual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
