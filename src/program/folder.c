@@ -66,8 +66,8 @@ enum pawl_status pawl_folder_write(const char *folder, const char *name, struct 
 
 static void empty_folder(int parent, const char *name, int depth)
 {
-    /* Where the C library cannot do this, only what may not be read stays behind. */
-    (void)fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW);
+    /* Where this fails for another reason, only what may not be read stays behind. */
+    if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return;
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
