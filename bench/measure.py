@@ -112,7 +112,7 @@ def loop(bench, kind, iterations):
     """CPU seconds of one GEPA run with its journal, and of the offer at its end."""
     with projects.Project(kind, SEED, gate=60) as project:
         project.init(bench.pawl)
-        argv = project.argv(bench.pawl, "improve", "--operator", "gepa", "--seed", str(SEED),
+        argv = project.argv(bench.pawl, "improve", "--force", "--operator", "gepa", "--seed", str(SEED),
                             "--set", f"max_iterations={iterations}",
                             "--budget", f"evaluations={60 * iterations + 200}")
         cpu_s, wall_s, out = spent(argv, env=project.env)
