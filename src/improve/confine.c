@@ -88,24 +88,17 @@ static void deny(struct paths *denied, const char *path)
     denied->items[denied->n++] = pawl_arena_strdup(denied->arena, real);
 }
 
-static bool is_at_or_below(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-    if (strncmp(path, folder, n) != 0) return false;
-    return path[n] == '\0' || path[n] == '/' || folder[n - 1] == '/';
-}
-
 static bool is_denied(const struct paths *denied, const char *real)
 {
     for (size_t i = 0; i < denied->n; i++)
-        if (is_at_or_below(real, denied->items[i])) return true;
+        if (pawl_path_is_at_or_below(real, denied->items[i])) return true;
     return false;
 }
 
 static bool holds_denied(const struct paths *denied, const char *real)
 {
     for (size_t i = 0; i < denied->n; i++)
-        if (is_at_or_below(denied->items[i], real)) return true;
+        if (pawl_path_is_at_or_below(denied->items[i], real)) return true;
     return false;
 }
 
@@ -143,7 +136,7 @@ static enum pawl_status grant_below(struct paths *read, const struct paths *deni
     char real[PATH_MAX];
     struct stat info;
     if (realpath(path, real) == NULL || is_denied(denied, real)) return PAWL_OK;
-    if (!is_at_or_below(real, top)) return PAWL_OK;
+    if (!pawl_path_is_at_or_below(real, top)) return PAWL_OK;
     if (!holds_denied(denied, real)) return add(read, real, err);
     if (depth > DEPTH_MAX || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) return PAWL_OK;
     return grant_entries(read, denied, top, real, depth, err);

@@ -121,12 +121,6 @@ struct search {
     bool complete;
 };
 
-static bool inside(const char *dir, const char *path)
-{
-    size_t len = strlen(dir);
-    return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
-}
-
 static bool has_noted_size(const struct search *search, int64_t bytes)
 {
     json_t *note;
@@ -151,7 +145,7 @@ static void look_at_file(struct search *search, const char *path, int64_t bytes)
     if (pawl_file_hash(path, &hash, NULL) != PAWL_OK) return; /* we may not read it either */
     pawl_hash_hex(&hash, hex);
     if (!is_noted(search->notes, hex)) return;
-    bool own = inside(search->project_dir, path);
+    bool own = pawl_path_is_at_or_below(path, search->project_dir);
     json_array_append_new(search->found, pawl_json_string(pawl_str_of(
                                              path + (own ? strlen(search->project_dir) + 1 : 0))));
 }
@@ -201,7 +195,8 @@ static void walk_all(struct search *search, struct pawl_project *project)
     {
         char *dir = pawl_arena_strdup(&search->arena, path);
         *strrchr(dir, '/') = '\0';
-        if (inside(project->dir, dir) || json_object_get(walked, dir) != NULL) continue;
+        if (pawl_path_is_at_or_below(dir, project->dir) || json_object_get(walked, dir) != NULL)
+            continue;
         pawl_json_set(walked, dir, json_true());
         walk(search, dir[0] != '\0' ? dir : "/", 0);
     }
@@ -236,7 +231,8 @@ static const char *movable(struct pawl_call *call, const char *key)
     char *real = realpath(pawl_path_join(&call->arena, call->project->dir, file), NULL);
     char *home = realpath(pawl_front_vault_home(&call->arena), NULL);
     const char *path = NULL;
-    if (real != NULL && inside(call->project->dir, real) && (home == NULL || !inside(home, real)))
+    if (real != NULL && pawl_path_is_at_or_below(real, call->project->dir) &&
+        (home == NULL || !pawl_path_is_at_or_below(real, home)))
         path = pawl_arena_strdup(&call->arena, real);
     free(home);
     free(real);

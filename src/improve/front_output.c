@@ -44,8 +44,7 @@ enum pawl_status pawl_front_check_output(struct pawl_project *project, const cha
     const char *real, *kept = pawl_path_join(&project->arena, project->dir, ".pawl");
     const char *given, *config;
     if (!resolve(&project->arena, path, &real)) return PAWL_OK; /* writing it says why not */
-    size_t n = strlen(kept);
-    if (strncmp(real, kept, n) == 0 && (real[n] == '/' || real[n] == '\0'))
+    if (pawl_path_is_at_or_below(real, kept))
         return refuse(path, "what lies in .pawl is pawl's own", err);
     if (resolve(&project->arena, project->config_path, &config) && strcmp(real, config) == 0)
         return refuse(path, "it is the project's configuration", err);

@@ -326,6 +326,13 @@ char *pawl_path_join(struct pawl_arena *arena, const char *base, const char *pat
     return pawl_arena_printf(arena, "%s%s%s", base, slash, path);
 }
 
+bool pawl_path_is_at_or_below(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    if (strncmp(path, folder, n) != 0) return false;
+    return path[n] == '\0' || path[n] == '/' || (n > 0 && folder[n - 1] == '/');
+}
+
 char *pawl_path_user(struct pawl_arena *arena, const char *name, const char *fallback)
 {
     /* The XDG rules: a relative path in these variables counts as not set. */

@@ -44,6 +44,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_dir_sync(const char *path, struct pawl_err
 bool pawl_path_exists(const char *path);
 /* `path` itself when absolute, else below `base`. In `arena`. */
 char *pawl_path_join(struct pawl_arena *arena, const char *base, const char *path);
+/* By the names alone: links are not followed. */
+bool pawl_path_is_at_or_below(const char *path, const char *folder);
 /* $NAME, or else $HOME/fallback; NULL when neither is known (a relative path counts as unknown).
  * E.g. ("XDG_DATA_HOME", ".local/share"). */
 char *pawl_path_user(struct pawl_arena *arena, const char *name, const char *fallback);

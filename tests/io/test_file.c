@@ -208,6 +208,11 @@ static void test_paths(void **state)
     assert_string_equal(pawl_path_join(&arena, "/a", "b"), "/a/b");
     assert_string_equal(pawl_path_join(&arena, "/a/", "b"), "/a/b");
     assert_string_equal(pawl_path_join(&arena, "/a", "/b"), "/b");
+    assert_true(pawl_path_is_at_or_below("/a", "/a"));
+    assert_true(pawl_path_is_at_or_below("/a/b", "/a"));
+    assert_true(pawl_path_is_at_or_below("/a", "/"));
+    assert_false(pawl_path_is_at_or_below("/ab", "/a"));
+    assert_false(pawl_path_is_at_or_below("/", "/a"));
 
     setenv("HOME", "/home/me", 1);
     unsetenv("PAWL_TEST_FOLDER");
