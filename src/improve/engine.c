@@ -250,6 +250,7 @@ int pawl_engine_main(struct pawl_worker *worker)
     pthread_t thread;
     json_t *request;
     struct pawl_engine engine = {.worker = worker};
+    pthread_mutex_init(&engine.telling, NULL);
     pthread_mutex_init(&engine.lock, NULL);
     pthread_cond_init(&engine.changed, NULL);
     if (pthread_create(&thread, NULL, control, &engine) != 0)
@@ -262,6 +263,7 @@ int pawl_engine_main(struct pawl_worker *worker)
     close_instruments(&engine);
     json_decref(engine.answer);
     pthread_mutex_destroy(&engine.lock);
+    pthread_mutex_destroy(&engine.telling);
     pthread_cond_destroy(&engine.changed);
     return 0;
 }

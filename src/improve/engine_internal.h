@@ -23,7 +23,8 @@ struct pawl_engine {
     struct pawl_metric *metric;
     struct pawl_evaluator *evaluator;
 
-    pthread_mutex_t lock; /* guards all below, and closing what can be cancelled */
+    pthread_mutex_t telling; /* from choosing a tick's count to sending it; taken before lock */
+    pthread_mutex_t lock;    /* guards all below, and closing what can be cancelled */
     pthread_cond_t changed;
     json_t *request, *answer; /* NULL: none waits */
     bool pausing, closed, is_serving;
@@ -34,7 +35,7 @@ struct pawl_engine {
     struct pawl_usage spent_before;    /* when it began */
     struct pawl_run_progress run_told; /* what the run said last */
     atomic_int_fast64_t n_since_told;  /* evaluations since then */
-    int64_t n_shown;
+    int64_t n_shown;                   /* the count of the last tick; never goes back */
     int64_t n_done_before, n_planned; /* of an evaluation in pieces */
 };
 

@@ -1,7 +1,8 @@
 /*
  * What the engine tells of work under way: calls done of how many, tokens, money, and the time that
  * is left at the pace of the last half minute. Ticks come from any thread, ten a second at most; the
- * first and the last of an evaluation always.
+ * first and the last of an evaluation always. They leave in the order of what they count: who learned
+ * of an older count and comes late says nothing, or the bar would end at 59 of 60.
  */
 #include "improve/engine_internal.h"
 
@@ -46,11 +47,12 @@ static struct pawl_usage spent(const struct pawl_engine *engine)
                                .cost_microusd = now.cost_microusd - before->cost_microusd};
 }
 
-/* Takes tick: the phase and what is special to it. n_total -1: no limit. */
+/* Takes tick: the phase and what is special to it. n_total -1: no limit. `telling` is held. */
 static void tell(struct pawl_engine *engine, json_t *tick, int64_t n_done, int64_t n_total)
 {
     struct pawl_usage usage = spent(engine);
     pthread_mutex_lock(&engine->lock);
+    engine->n_shown = n_done;
     struct pawl_pace *pace = &engine->pace;
     pawl_pace_see(pace, pawl_clock_monotonic_us(), n_done,
                   usage.prompt_tokens + usage.completion_tokens);
@@ -72,17 +74,18 @@ static void tell(struct pawl_engine *engine, json_t *tick, int64_t n_done, int64
 /* A run counts evaluations when a step ends; meanwhile we count those of the steps under way. */
 static void tell_run(struct pawl_engine *engine)
 {
+    pthread_mutex_lock(&engine->telling);
     pthread_mutex_lock(&engine->lock);
     struct pawl_run_progress run = engine->run_told;
     int64_t n = run.evaluations + atomic_load(&engine->n_since_told);
     if (run.budget >= 0 && n > run.budget) n = run.budget;
     if (n < engine->n_shown) n = engine->n_shown;
-    engine->n_shown = n;
     pthread_mutex_unlock(&engine->lock);
     json_t *tick = json_pack("{s:s, s:I, s:f}", "phase", "improve", "candidates",
                              (json_int_t)run.n_candidates, "usd", run.usd);
     pawl_json_set(tick, "best_dev", isnan(run.best) ? json_null() : json_real(run.best));
     tell(engine, tick, n, run.budget);
+    pthread_mutex_unlock(&engine->telling);
 }
 
 void pawl_engine_tell_run(void *context, const struct pawl_run_progress *progress)
@@ -108,5 +111,8 @@ void pawl_engine_tell_evaluated(void *context, size_t n_done, size_t n_total)
         return;
     }
     if (n_all < engine->n_planned && !may_tell(engine)) return;
-    tell(engine, json_pack("{s:s}", "phase", "evaluate"), n_all, engine->n_planned);
+    pthread_mutex_lock(&engine->telling);
+    if (n_all >= engine->n_shown)
+        tell(engine, json_pack("{s:s}", "phase", "evaluate"), n_all, engine->n_planned);
+    pthread_mutex_unlock(&engine->telling);
 }
