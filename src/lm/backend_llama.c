@@ -23,8 +23,9 @@ struct options {
 static const struct pawl_option options[] = {
     {"model", PAWL_OPTION_TEXT, offsetof(struct options, model), NULL, 0, 0, NULL,
      "name in the models folder, or path of a .gguf file", true},
-    PAWL_OPT_CHOICE(struct options, weights, "auto", "auto|packaged|f32|bf16",
-                    "form of the weights in memory: auto writes quantised ones out as f32"),
+    PAWL_OPT_CHOICE(struct options, weights, "auto", "auto|packaged|f32|f16|bf16",
+                    "form of the weights in memory: auto writes quantised ones out as f32, which "
+                    "rounds nothing; f16 and bf16 round"),
     PAWL_OPT_CHOICE(
         struct options, scoring, "sum", "sum|mean|first",
         "log-probability of a choice: of all its tokens, their mean, or up to the token "

@@ -9,8 +9,8 @@ struct pawl_llama_stem {
     llama_token *tokens;
     size_t n_tokens, own;
     struct pawl_llama_stem *parent;
-    size_t n_users; /* leases and stems on top of it */
-    uint64_t last_used;
+    size_t n_users;     /* leases and stems on top of it */
+    uint64_t last_used; /* `now` of then */
     llama_seq_id seq;
 };
 
@@ -19,7 +19,7 @@ struct pawl_llama_cells {
     llama_memory_t memory;
     struct llama_batch batch;
     size_t capacity, batch_tokens, used;
-    uint64_t now;                                   /* counts uses */
+    uint64_t now;                                   /* tokens decoded so far, and uses */
     struct pawl_llama_stem stems[PAWL_LLAMA_STEMS]; /* tokens NULL: free */
     llama_seq_id free_seqs[PAWL_LLAMA_SEQUENCES];
     size_t n_free_seqs;
@@ -152,6 +152,29 @@ static void drop(struct pawl_llama_cells *cells, struct pawl_llama_stem *stem)
     *stem = (struct pawl_llama_stem){0};
 }
 
+/*
+ * A stem that lies idle is paid for by every decode, in proportion to its cells and to the tokens
+ * decoded; so is computing it. Where the two sums meet it goes: whoever comes back to it later has paid
+ * at most twice what foresight would have cost. The figure is that of SmolLM2-135M on two cores, where
+ * some hundred idle cells made every token a seventh dearer.
+ */
+enum { RENT_TOKENS = 2048 };
+
+static void drop_stale(struct pawl_llama_cells *cells)
+{
+    for (size_t i = 0; i < PAWL_LLAMA_STEMS; i++) {
+        struct pawl_llama_stem *stem = &cells->stems[i];
+        if (stem->tokens && stem->n_users == 0 && cells->now - stem->last_used > RENT_TOKENS)
+            drop(cells, stem);
+    }
+}
+
+void pawl_llama_cells_decoded(struct pawl_llama_cells *cells, size_t n_tokens)
+{
+    cells->now += n_tokens;
+    drop_stale(cells);
+}
+
 /* Drop idle stems over their share; the one used last stays, whatever its size. */
 static void trim(struct pawl_llama_cells *cells)
 {
@@ -202,6 +225,7 @@ static int compute(struct pawl_llama_cells *cells, const llama_token *tokens, si
         for (size_t i = 0; i < cells->batch_tokens && from < n; i++, from++)
             pawl_llama_batch_add(&cells->batch, tokens[from], from, seq, false);
         result = llama_decode(cells->context, cells->batch);
+        pawl_llama_cells_decoded(cells, (size_t)cells->batch.n_tokens);
     }
     return result;
 }

@@ -10,8 +10,8 @@
  *      prompt and its longest answer fit, so decoding never runs out of cells.
  *   2. A stem with users (leases or stems on top of it) is never dropped; an idle one is dropped when
  *      its cells are needed, least recently used first.
- *   3. Idle stems hold at most a quarter of the capacity, as attention pays for every cell in use; the
- *      one used last is kept even so.
+ *   3. Attention pays for every cell in use, so an idle stem goes once its stay has cost as much as
+ *      its making, and idle stems hold at most a quarter of the capacity (the one used last aside).
  *   4. Used by the engine's thread alone.
  */
 #ifndef PAWL_LM_LLAMA_CELLS_H
@@ -43,6 +43,8 @@ size_t pawl_llama_cells_known(const struct pawl_llama_cells *cells, const llama_
  * *decode_result as of llama_decode; not 0: everything must be cleared. */
 bool pawl_llama_cells_grow(struct pawl_llama_cells *cells, const llama_token *tokens, size_t n,
                            int *decode_result);
+/* So many tokens were decoded by others than grow: time passes for idle stems. */
+void pawl_llama_cells_decoded(struct pawl_llama_cells *cells, size_t n_tokens);
 /* Cells for a prompt and n_more tokens after it. False when there is no room now; with nothing else
  * leased there always is for n + n_more <= capacity. */
 bool pawl_llama_cells_lease(struct pawl_llama_cells *cells, const llama_token *tokens, size_t n,

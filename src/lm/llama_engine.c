@@ -333,6 +333,7 @@ static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase
         }
     if (engine->batch.n_tokens == 0) return true;
     if (llama_decode(engine->context, engine->batch) != 0) return false;
+    pawl_llama_cells_decoded(engine->cells, (size_t)engine->batch.n_tokens);
     for (size_t i = 0; i < engine->n_branches; i++)
         pawl_llama_cells_prune(engine->cells, engine->branches[i]);
     for (size_t i = 0; i < engine->n_rows; i++) read_row(engine, &engine->rows[i]);

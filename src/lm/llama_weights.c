@@ -101,6 +101,21 @@ static struct llama_model *load(const char *path)
     return llama_model_load_from_file(path, params);
 }
 
+static const struct {
+    const char *name;
+    enum llama_ftype type;
+} forms[] = {{"packaged", LLAMA_FTYPE_GUESSED},
+             {"f32", LLAMA_FTYPE_ALL_F32},
+             {"f16", LLAMA_FTYPE_MOSTLY_F16},
+             {"bf16", LLAMA_FTYPE_MOSTLY_BF16}};
+
+static enum llama_ftype type_of(const char *form)
+{
+    size_t i = 0;
+    while (strcmp(form, forms[i].name) != 0) i++;
+    return forms[i].type;
+}
+
 static bool is_quantised(enum llama_ftype type)
 {
     return type != LLAMA_FTYPE_ALL_F32 && type != LLAMA_FTYPE_MOSTLY_F16 &&
@@ -327,7 +342,7 @@ static enum pawl_status open_form(struct pawl_arena *arena,
     struct trial trial = {.spec = spec};
     bool converted;
     if (strcmp(form, "packaged") == 0) return try_out(&trial, &converted, err);
-    trial.type = strcmp(form, "bf16") == 0 ? LLAMA_FTYPE_MOSTLY_BF16 : LLAMA_FTYPE_ALL_F32;
+    trial.type = type_of(form);
     const char *final = cache_file(arena, spec, form);
     if (final && pawl_model_is_intact(final)) {
         trial.existing = final;
@@ -344,17 +359,16 @@ static enum pawl_status open_form(struct pawl_arena *arena,
 enum pawl_status pawl_llama_weights_open(const struct pawl_llama_weights_spec *spec,
                                          struct pawl_llama_weights *weights, struct pawl_error *err)
 {
-    static const char *const forms[] = {"packaged", "f32", "bf16"};
-    const char *form = forms[1];
-    for (size_t i = 0; i < 3; i++)
-        if (strcmp(spec->form, forms[i]) == 0) form = forms[i];
+    const char *form = "f32"; /* of auto */
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(spec->form, forms[i].name) == 0) form = forms[i].name;
     pawl_llama_start();
     struct pawl_arena arena = {0};
     *weights = (struct pawl_llama_weights){.memory_fd = -1};
     enum pawl_status status = open_form(&arena, spec, form, weights, err);
     if (status == PAWL_OK && !weights->path) {
         weights->path = pawl_xstrdup(spec->path);
-        weights->form = forms[0];
+        weights->form = "packaged";
     }
     pawl_arena_release(&arena);
     return status;

@@ -23,7 +23,8 @@
 struct pawl_llama_weights_spec {
     const char *path;      /* the model file */
     struct pawl_hash hash; /* of its bytes */
-    /* "packaged": as they are. "f32", "bf16": written out (bf16 rounds; fast where the CPU has it).
+    /* "packaged": as they are. "f32": written out, the same numbers. "f16", "bf16": written out and
+     * rounded, to 11 and 8 bits (which is the fastest depends on the CPU).
      * "auto": f32 when the weights are quantised and a quarter of the memory holds them. */
     const char *form;
     size_t context_tokens; /* to be tried out with */
@@ -31,7 +32,7 @@ struct pawl_llama_weights_spec {
 };
 struct pawl_llama_weights {
     char *path;       /* what to load; malloc'd */
-    const char *form; /* "packaged", "f32" or "bf16" */
+    const char *form; /* what became of it, never "auto" */
     int memory_fd;    /* keeps a file in memory alive, or -1 */
 };
 
