@@ -2,8 +2,8 @@
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all test tsan bench demo install check mutants calibration kill budgets demos sustained \
-        fuzz clean help
+.PHONY: all test tsan bench demo install check mutants calibration gates kill budgets demos \
+        sustained fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -39,6 +39,10 @@ mutants: ## break the source on purpose; a test must notice each time (minutes)
 
 calibration: all ## 100 runs on pure noise and 100 with a real gain, by operator (minutes)
 	@tests/long/calibration.py
+
+gates: all ## 12,000 simulated gates by policy and setting, and attackers that learn from the bits
+	@cmake --build --preset release --target long_programs
+	@build/long/long_gates
 
 kill: all ## kill -9 at 300 random moments, and resume (minutes)
 	@tests/long/kill.py

@@ -36,7 +36,7 @@ struct pawl_engine {
     struct pawl_run_progress run_told; /* what the run said last */
     atomic_int_fast64_t n_since_told;  /* evaluations since then */
     int64_t n_shown;                   /* the count of the last tick; never goes back */
-    int64_t n_done_before, n_planned; /* of an evaluation in pieces */
+    int64_t n_done_before, n_planned;  /* of an evaluation in pieces */
 };
 
 /* Open models, program, metric and evaluator if they are not open; `stored` demands the store. */
