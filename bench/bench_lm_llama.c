@@ -83,6 +83,7 @@ static struct spent run_once(struct pawl_lm *lm, size_t n_choices, uint64_t cand
                                                .n_shared = 1,
                                                .choices = choices,
                                                .n_choices = n_choices,
+                                               .best_only = true,
                                                .max_tokens = ANSWER_TOKENS};
     }
     double cpu_s = pawl_clock_cpu_s();

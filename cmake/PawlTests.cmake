@@ -42,6 +42,8 @@ endforeach()
 
 # Scripted models do not say that they score choices; this test says it for them.
 target_link_options(test_program_cot PRIVATE LINKER:--wrap=pawl_lm_scores_choices)
+# And they are never asked for the best choice alone; this test sees what they would be asked.
+target_link_options(test_program_predict PRIVATE LINKER:--wrap=pawl_lm_ask)
 
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/lib\\.sh$")

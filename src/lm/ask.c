@@ -189,6 +189,17 @@ static bool read_cache(struct pawl_lm *lm, struct batch *b, size_t i, const stru
     return ok;
 }
 
+/* An answer with all log-probabilities serves one that wants the best choice alone. */
+static bool read_cache_for_best(struct pawl_lm *lm, struct batch *b, size_t i, const char *identity,
+                                struct pawl_arena *arena)
+{
+    struct pawl_lm_request all = b->requests[i];
+    if (!lm->cache || !all.best_only) return false;
+    all.best_only = false;
+    struct pawl_hash key = pawl_lm_request_key(identity, &all);
+    return read_cache(lm, b, i, &key, arena);
+}
+
 /* A cache that cannot be written is no reason to lose an answer that is paid. */
 static void write_cache(struct pawl_lm *lm, const struct batch *b)
 {
@@ -241,7 +252,8 @@ static void sort_request(struct pawl_lm *lm, struct batch *b, size_t i, const ch
             return;
         }
         b->first_of[number] = i;
-        if (read_cache(lm, b, i, &key, arena)) return;
+        if (read_cache(lm, b, i, &key, arena) || read_cache_for_best(lm, b, i, identity, arena))
+            return;
     }
     b->asked[b->n_asked++] = i;
 }
@@ -274,11 +286,26 @@ static bool all_fit(const struct pawl_lm_request *requests, size_t n)
     return true;
 }
 
+/* The requests as the backend may see them: best_only is for those that save work by it. */
+static const struct pawl_lm_request *as_seen(const struct pawl_lm_model *model,
+                                             struct pawl_arena *arena,
+                                             const struct pawl_lm_request *requests, size_t n)
+{
+    size_t n_best_only = 0;
+    for (size_t i = 0; i < n; i++) n_best_only += requests[i].best_only;
+    if (n_best_only == 0 || model->backend->flags & PAWL_BACKEND_BEST_ONLY) return requests;
+    struct pawl_lm_request *seen = PAWL_NEW_N(arena, struct pawl_lm_request, n);
+    memcpy(seen, requests, n * sizeof *seen);
+    for (size_t i = 0; i < n; i++) seen[i].best_only = false;
+    return seen;
+}
+
 enum pawl_status pawl_lm_model_ask(struct pawl_lm *lm, struct pawl_lm_model *model,
                                    struct pawl_arena *arena, const struct pawl_lm_request *requests,
                                    size_t n, struct pawl_lm_reply *replies, struct pawl_error *err)
 {
     if (atomic_load(&lm->canceled)) return pawl_lm_fail_canceled(err);
+    requests = as_seen(model, arena, requests, n);
     if (!(model->backend->flags & PAWL_BACKEND_CACHED) && all_fit(requests, n))
         return ask_paid(lm, model, arena, requests, n, replies, err);
     struct batch b = {.requests = requests, .replies = replies, .n = n};

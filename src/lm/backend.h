@@ -17,6 +17,9 @@ enum pawl_lm_backend_flags {
     PAWL_BACKEND_CHOICES = 1u << 2,  /* scores choices by log-probability */
     PAWL_BACKEND_NETWORK = 1u << 3,  /* prompts may leave this machine: see provider */
     PAWL_BACKEND_SCHEMAS = 1u << 4,  /* holds free answers to a request's schema */
+    /* Saves work when best_only is set; all others never see it set, so that it parts neither their
+     * cached answers nor a recording's. */
+    PAWL_BACKEND_BEST_ONLY = 1u << 5,
 };
 
 struct pawl_lm_open {

@@ -157,6 +157,7 @@ static const char *make_choices(const struct llama *llama, struct pawl_arena *ar
     job->choices = PAWL_NEW(arena, struct pawl_llama_choices);
     pawl_llama_choices_build(job->choices, arena, choice, request->n_choices, llama->end_of_turn,
                              llama->scoring);
+    job->choices->best_only = request->best_only;
     if (job->choices->height > PAWL_LLAMA_HEIGHT_MAX)
         return pawl_arena_printf(arena, "A choice has more than %d tokens.", PAWL_LLAMA_HEIGHT_MAX);
     return NULL;
@@ -235,7 +236,7 @@ static void take_text(struct pawl_arena *arena, const struct pawl_lm_request *re
     if (job->choices) {
         size_t best = pawl_llama_choices_finish(job->choices);
         reply->text = pawl_arena_copy(arena, request->choices[best]);
-        reply->choice_logprobs = job->choices->score;
+        if (!job->choices->best_only) reply->choice_logprobs = job->choices->score;
         reply->usage.completion_tokens = (int64_t)job->choices->choice[best].n_tokens;
         return;
     }
@@ -308,7 +309,8 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .api = PAWL_LM_BACKEND_API,
     .name = "llama",
     .summary = "a model file on this machine, run by libllama in this process",
-    .flags = PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES | PAWL_BACKEND_SCHEMAS,
+    .flags =
+        PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES | PAWL_BACKEND_SCHEMAS | PAWL_BACKEND_BEST_ONLY,
     .options = options,
     .options_bytes = sizeof(struct options),
     .check = check,

@@ -14,6 +14,7 @@ enum {
     STEM_MIN = 16,                   /* tokens that must be saved for a stem to be worth a decode */
     LOOK_AHEAD = 64,                 /* waiting requests compared with a new one */
     RECENT = 8,                      /* finished prompts compared with a new one */
+    BRANCHES = 16,                   /* see branches_at_once */
     PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
 };
 
@@ -24,10 +25,9 @@ struct slot {
     struct pawl_llama_job *job; /* NULL: free */
     struct pawl_llama_lease lease;
     enum phase phase;
-    size_t n_past;     /* tokens in the cache */
-    size_t next_node;  /* SCORING: the first one not decoded */
-    size_t open_nodes; /* SCORING: those not read */
-    llama_token next;  /* WRITING: chosen, not decoded */
+    size_t n_past;    /* tokens in the cache */
+    size_t n_unread;  /* SCORING: nodes in the batch whose logits were not read */
+    llama_token next; /* WRITING: chosen, not decoded */
 };
 
 /* Who reads the logits of which batch entry. */
@@ -134,6 +134,12 @@ static bool write_token(struct pawl_llama_engine *engine, struct slot *slot, con
     return job->truncated;
 }
 
+static bool is_scored(const struct pawl_llama_choices *choices)
+{
+    struct pawl_llama_branch branch;
+    return !pawl_llama_choices_next(choices, &branch);
+}
+
 /* The prompt is read: begin to answer; true when that was all. */
 static bool begin_answer(struct pawl_llama_engine *engine, struct slot *slot, const float *logits)
 {
@@ -144,9 +150,7 @@ static bool begin_answer(struct pawl_llama_engine *engine, struct slot *slot, co
     }
     pawl_llama_choices_add(choices, PAWL_LLAMA_ROOT, logits, engine->n_vocab);
     slot->phase = SCORING;
-    slot->next_node = 0;
-    slot->open_nodes = choices->n_nodes;
-    return slot->open_nodes == 0;
+    return is_scored(choices);
 }
 
 static void read_row(struct pawl_llama_engine *engine, const struct row *row)
@@ -164,7 +168,7 @@ static void read_row(struct pawl_llama_engine *engine, const struct row *row)
         break;
     case SCORING:
         pawl_llama_choices_add(slot->job->choices, row->node, logits, engine->n_vocab);
-        done = --slot->open_nodes == 0;
+        done = --slot->n_unread == 0 && is_scored(slot->job->choices);
         break;
     }
     if (done) finish(engine, slot);
@@ -265,45 +269,58 @@ static void add_next_token(struct pawl_llama_engine *engine, struct slot *slot)
 }
 
 /*
- * Add the nodes from `first` down to the first leaf, as one branch. The nodes above belong to it as
- * well: those that are in this batch join it, the others are computed again.
+ * Add a branch of nodes. The nodes above belong to it as well: those that are in this batch join it,
+ * the others are computed again.
  */
-static bool add_branch(struct pawl_llama_engine *engine, struct slot *slot, size_t first)
+static bool add_branch(struct pawl_llama_engine *engine, struct slot *slot,
+                       const struct pawl_llama_branch *wanted)
 {
     struct pawl_llama_node *nodes = slot->job->choices->nodes;
-    size_t leaf = first;
-    while (nodes[leaf].end > leaf + 1) leaf++;
-    size_t way[PAWL_LLAMA_HEIGHT_MAX], n_new = 0;
-    for (size_t at = leaf; at != PAWL_LLAMA_ROOT; at = nodes[at].parent) {
+    size_t way[PAWL_LLAMA_HEIGHT_MAX], n_new = 0, n_wanted = 1 + wanted->last - wanted->first;
+    for (size_t at = wanted->last; at != PAWL_LLAMA_ROOT; at = nodes[at].parent) {
         way[nodes[at].depth] = at;
         n_new += nodes[at].entry < 0;
     }
-    if (!has_room(engine, n_new, leaf + 1 - first)) return false;
+    if (!has_room(engine, n_new, n_wanted)) return false;
     llama_seq_id branch = pawl_llama_cells_branch(engine->cells, &slot->lease, slot->job->n_prompt);
     if (branch < 0) return false;
     engine->branches[engine->n_branches++] = branch;
-    for (size_t depth = 0; depth <= nodes[leaf].depth; depth++) {
+    slot->n_unread += n_wanted;
+    for (size_t depth = 0; depth <= nodes[wanted->last].depth; depth++) {
         struct pawl_llama_node *node = &nodes[way[depth]];
         if (node->entry >= 0) {
             pawl_llama_batch_join(&engine->batch, node->entry, branch);
             continue;
         }
-        bool wanted = way[depth] >= first;
+        bool read = way[depth] >= wanted->first;
         node->entry = engine->batch.n_tokens;
         pawl_llama_batch_add(&engine->batch, node->token, slot->job->n_prompt + depth, branch,
-                             wanted);
-        if (wanted) want_row(engine, slot, way[depth]);
+                             read);
+        if (read) want_row(engine, slot, way[depth]);
     }
-    slot->next_node = leaf + 1;
     return true;
+}
+
+/*
+ * How many branches a search for the best choice alone adds to a decode. One is the fewest tokens; but a
+ * decode costs as much as some BRANCHES tokens before its first, so few requests look further ahead.
+ */
+static size_t branches_at_once(const struct pawl_llama_engine *engine)
+{
+    size_t n_busy = 0;
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        n_busy += engine->slots[i].job && engine->slots[i].phase != WRITING;
+    return n_busy < BRANCHES ? BRANCHES / n_busy : 1;
 }
 
 static void add_nodes(struct pawl_llama_engine *engine, struct slot *slot)
 {
     struct pawl_llama_choices *choices = slot->job->choices;
+    struct pawl_llama_branch branch;
+    size_t n_more = choices->best_only ? branches_at_once(engine) : SIZE_MAX;
     for (size_t i = 0; i < choices->n_nodes; i++) choices->nodes[i].entry = -1;
-    while (slot->next_node < choices->n_nodes)
-        if (!add_branch(engine, slot, slot->next_node)) return;
+    while (n_more-- > 0 && pawl_llama_choices_next(choices, &branch))
+        if (!add_branch(engine, slot, &branch)) return;
 }
 
 static void add_prompt(struct pawl_llama_engine *engine, struct slot *slot)

@@ -122,32 +122,127 @@ void pawl_llama_choices_build(struct pawl_llama_choices *choices, struct pawl_ar
     size_t *counted = PAWL_NEW_N(arena, size_t, n_choices);
     for (size_t i = 0; i < n_choices; i++)
         counted[i] = scoring == PAWL_LLAMA_FIRST ? telling_tokens(choices, i) : choice[i].n_tokens;
-    for (size_t i = 0; i < n_choices; i++) choice[i].n_tokens = counted[i];
+    for (size_t i = 0; i < n_choices; i++) {
+        choice[i].n_tokens = counted[i];
+        choice[i].n_known = 0;
+    }
     plant(choices, arena);
+}
+
+/* ---- Searching -------------------------------------------------------------------------------- */
+
+static bool is_complete(const struct pawl_llama_choice *choice)
+{
+    return choice->n_known == choice->n_tokens;
+}
+
+/* The node whose logits give a choice's next token; PAWL_LLAMA_ROOT before the prompt's are in. */
+static size_t node_before_next(const struct pawl_llama_choices *choices,
+                               const struct pawl_llama_choice *choice)
+{
+    size_t at = choice->node;
+    for (size_t up = choice->n_tokens - 1 - choice->n_known; up > 0; up--)
+        at = choices->nodes[at].parent;
+    return at;
+}
+
+static bool goes_through(const struct pawl_llama_choices *choices,
+                         const struct pawl_llama_choice *choice, size_t node)
+{
+    if (node == PAWL_LLAMA_ROOT) return true;
+    return choice->node != PAWL_LLAMA_ROOT && choice->node >= node &&
+           choice->node < choices->nodes[node].end;
 }
 
 void pawl_llama_choices_add(struct pawl_llama_choices *choices, size_t node, const float *logits,
                             int n_vocab)
 {
     double log_sum = pawl_llama_log_sum(logits, n_vocab);
-    bool root = node == PAWL_LLAMA_ROOT;
-    size_t next = root ? 0 : choices->nodes[node].depth + 1;
-    size_t end = root ? 0 : choices->nodes[node].end;
+    size_t next = node == PAWL_LLAMA_ROOT ? 0 : choices->nodes[node].depth + 1;
     for (size_t i = 0; i < choices->n_choices; i++) {
-        const struct pawl_llama_choice *choice = &choices->choice[i];
-        bool through =
-            root || (choice->node != PAWL_LLAMA_ROOT && choice->node >= node && choice->node < end);
-        if (through) choices->score[i] += (double)logits[choice->tokens[next]] - log_sum;
+        struct pawl_llama_choice *choice = &choices->choice[i];
+        if (!goes_through(choices, choice, node)) continue;
+        if (choice->n_known != next) PAWL_BUG("a node was added before those above it, or twice");
+        double logprob = (double)logits[choice->tokens[next]] - log_sum;
+        choices->score[i] += logprob <= 0 ? logprob : -INFINITY;
+        choice->n_known++;
     }
+    if (node != PAWL_LLAMA_ROOT) choices->n_added++;
+}
+
+/* What the choice has when it is complete, and until then no less than it can get. */
+static double bound_of(const struct pawl_llama_choices *choices, size_t i)
+{
+    double score = choices->score[i];
+    return choices->scoring == PAWL_LLAMA_MEAN ? score / (double)choices->choice[i].n_tokens
+                                               : score;
+}
+
+/* Of two choices: the greater bound, and of equal ones the earlier. */
+static bool is_before(const struct pawl_llama_choices *choices, size_t a, size_t b)
+{
+    double x = bound_of(choices, a), y = bound_of(choices, b);
+    return x > y || (x == y && a < b);
+}
+
+/* The best of the complete choices; n_choices when there is none. */
+static size_t best_complete(const struct pawl_llama_choices *choices)
+{
+    size_t best = choices->n_choices;
+    for (size_t i = 0; i < choices->n_choices; i++)
+        if (is_complete(&choices->choice[i]) &&
+            (best == choices->n_choices || is_before(choices, i, best)))
+            best = i;
+    return best;
+}
+
+/* Down to the first leaf: the branches of a batch lie in the order of the walk, and share most. */
+static bool next_of_all(const struct pawl_llama_choices *choices, struct pawl_llama_branch *branch)
+{
+    const struct pawl_llama_node *nodes = choices->nodes;
+    size_t first = choices->n_added;
+    while (first < choices->n_nodes && nodes[first].entry >= 0) first++;
+    if (first == choices->n_nodes) return false;
+    *branch = (struct pawl_llama_branch){first, first};
+    while (nodes[branch->last].end > branch->last + 1) branch->last++;
+    return true;
+}
+
+/*
+ * The node that the open choice with the best bound waits for, and what follows while there is one way
+ * to go on: stopping above that would save a token if the choice loses, and costs the computing of
+ * everything above once more if it does not.
+ */
+static bool next_of_best(const struct pawl_llama_choices *choices, struct pawl_llama_branch *branch)
+{
+    const struct pawl_llama_node *nodes = choices->nodes;
+    size_t complete = best_complete(choices), best = choices->n_choices, first = 0;
+    for (size_t i = 0; i < choices->n_choices; i++) {
+        if (is_complete(&choices->choice[i])) continue;
+        if (complete < choices->n_choices && !is_before(choices, i, complete)) continue;
+        if (best < choices->n_choices && !is_before(choices, i, best)) continue;
+        size_t node = node_before_next(choices, &choices->choice[i]);
+        if (nodes[node].entry >= 0) continue;
+        best = i;
+        first = node;
+    }
+    if (best == choices->n_choices) return false;
+    *branch = (struct pawl_llama_branch){first, first};
+    for (size_t at = first; nodes[at].end > at + 1 && nodes[at + 1].end == nodes[at].end; at++)
+        branch->last = at + 1;
+    return true;
+}
+
+bool pawl_llama_choices_next(const struct pawl_llama_choices *choices,
+                             struct pawl_llama_branch *branch)
+{
+    return choices->best_only ? next_of_best(choices, branch) : next_of_all(choices, branch);
 }
 
 size_t pawl_llama_choices_finish(struct pawl_llama_choices *choices)
 {
-    size_t best = 0;
-    for (size_t i = 0; i < choices->n_choices; i++) {
-        if (choices->scoring == PAWL_LLAMA_MEAN)
-            choices->score[i] /= (double)choices->choice[i].n_tokens;
-        if (choices->score[i] > choices->score[best]) best = i;
-    }
+    size_t best = best_complete(choices);
+    if (best == choices->n_choices) PAWL_BUG("no choice is complete");
+    for (size_t i = 0; i < choices->n_choices; i++) choices->score[i] = bound_of(choices, i);
     return best;
 }

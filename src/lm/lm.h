@@ -9,7 +9,8 @@
  *      the world's fault after all retries (429, 5xx, timeout, dropped) is MISSING. Neither is a
  *      C error; MISSING is never cached.
  *   2. The cache key is the SHA-256 of the whole request: model identity (file hash, or provider
- *      and name), messages, choices, schema, stops, sampling settings, seed and sample index.
+ *      and name), messages, choices, best_only, schema, stops, sampling settings, seed and sample
+ *      index. best_only counts only where it saves work (PAWL_BACKEND_BEST_ONLY).
  *   3. Money is reserved before a request is sent and settled after: spending never exceeds what
  *      was reserved. Keys come from the environment and reach no log, key, trace or error.
  *   4. Equal request, equal reply from the cache, replay and script backends.
@@ -43,6 +44,9 @@ struct pawl_lm_request {
     size_t n_shared; /* hint: the first n_shared messages are common to many requests */
     const struct pawl_str *choices; /* hold the answer to one of these; none: free text */
     size_t n_choices;
+    /* The best of the choices is wanted and no log-probability: a backend that finds it with less work
+     * may do so, and the answer is the same. */
+    bool best_only;
     /* Hold a free answer to JSON of this schema; NULL: any text. A backend that cannot ignores it (ask
      * pawl_lm_holds_schemas), and one that can fails a schema that it cannot express. */
     const json_t *schema;
@@ -70,10 +74,12 @@ void pawl_usage_add(struct pawl_usage *sum, const struct pawl_usage *more);
 
 struct pawl_lm_reply {
     enum pawl_reply_status status;
-    struct pawl_str text;          /* valid UTF-8, at most PAWL_REPLY_MAX bytes */
-    const double *choice_logprobs; /* one per choice, natural log; NULL when the backend has none */
-    bool truncated;                /* ended at max_tokens */
-    int64_t lost_microusd;         /* of the cost: for tries without an answer, already settled */
+    struct pawl_str text; /* valid UTF-8, at most PAWL_REPLY_MAX bytes */
+    /* One per choice, natural log, all of them; NULL when the backend has none, and, to a request with
+     * best_only, when they were not all computed. `text` is the best choice either way. */
+    const double *choice_logprobs;
+    bool truncated;        /* ended at max_tokens */
+    int64_t lost_microusd; /* of the cost: for tries without an answer, already settled */
     struct pawl_usage usage;
     const char *reason; /* a sentence when not OK; never holds a key */
 };

@@ -22,7 +22,9 @@ static void write_list(const struct pawl_str *items, size_t n, struct pawl_buf *
 
 void pawl_lm_request_write(const struct pawl_lm_request *request, struct pawl_buf *out)
 {
-    pawl_buf_add(out, "{\"choices\":");
+    pawl_buf_add(out, "{");
+    if (request->best_only && request->n_choices > 0) pawl_buf_add(out, "\"best_only\":true,");
+    pawl_buf_add(out, "\"choices\":");
     write_list(request->choices, request->n_choices, out);
     pawl_buf_printf(out, ",\"max_tokens\":%d,\"messages\":[", request->max_tokens);
     for (size_t i = 0; i < request->n_messages; i++) {

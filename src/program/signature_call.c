@@ -67,6 +67,8 @@ enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct paw
     if (ask->choices) {
         request.choices = ask->choices->choices;
         request.n_choices = ask->choices->n_choices;
+        /* Who reads log-probabilities: a trace, and a calibration that shifts them. */
+        request.best_only = !call->trace && !call->instance->offsets;
     }
     set_stops(call, ask, &request);
     *reply = (struct pawl_lm_reply){0};
@@ -84,11 +86,24 @@ enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
                              reply->reason);
 }
 
+/* The choice that the text is, letter by letter. */
+static bool find_choice(const struct pawl_field *held, struct pawl_str text,
+                        struct pawl_str *choice)
+{
+    for (size_t i = 0; i < held->n_choices; i++) {
+        if (!pawl_str_eq(held->choices[i], text)) continue;
+        *choice = held->choices[i];
+        return true;
+    }
+    return false;
+}
+
 bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                            struct pawl_str *choice)
 {
     const struct pawl_field *held = call->program->held;
-    if (!reply->choice_logprobs || !held) return false;
+    if (!held) return false;
+    if (!reply->choice_logprobs) return find_choice(held, reply->text, choice);
     const double *offsets = call->instance->offsets;
     double best = -INFINITY;
     size_t found = held->n_choices;

@@ -70,7 +70,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_call_ask(struct pawl_strategy_call *call,
 /* The outcome of a reply that is not OK. */
 enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
                                       struct pawl_outcome *outcome);
-/* The best choice by log-probability and calibration; false when the reply has none. */
+/* The best choice by log-probability and calibration, or where there are none the one that the text is;
+ * false when it has to be read from the text. */
 bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                            struct pawl_str *choice);
 /* The outcome of an output that was read; takes the reference. */

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "io/file.h"
 #include "lm/model_file.h"
+#include "store/store.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -215,6 +216,62 @@ static void test_hundreds_of_choices_take_turns(void **unused)
     struct pawl_lm_reply reply = must_ask(shared_lm, choose("Pick one.", choices, N));
     assert_int_equal(reply.status, PAWL_REPLY_OK);
     for (size_t i = 0; i < N; i++) assert_true(reply.choice_logprobs[i] < 0);
+}
+
+static void test_the_best_choice_alone_is_the_best_of_all(void **unused)
+{
+    (void)unused;
+    enum { N = 6, N_CHOICES = 60 };
+    struct pawl_str choices[N_CHOICES];
+    for (size_t i = 0; i < N_CHOICES; i++)
+        choices[i] = pawl_str_of(pawl_arena_printf(&arena, "%s_%s", topics[i % N_TOPICS],
+                                                   topics[(i / N_TOPICS + i + 5) % N_TOPICS]));
+    struct pawl_lm_request requests[N];
+    struct pawl_lm_reply all[N], best[N];
+    for (size_t i = 0; i < N; i++) requests[i] = choose(about(topics[i]), choices, N_CHOICES);
+    ask_all(shared_lm, requests, N, all);
+    for (size_t i = 0; i < N; i++) requests[i].best_only = true;
+    ask_all(shared_lm, requests, N - 1,
+            best); /* some together, one alone: it looks further ahead */
+    best[N - 1] = must_ask(shared_lm, requests[N - 1]);
+    for (size_t i = 0; i < N; i++) {
+        size_t at = 0;
+        while (!pawl_str_eq(choices[at], best[i].text)) at++;
+        for (size_t k = 0; k < N_CHOICES; k++) /* a near tie may fall to the other side */
+            assert_true(all[i].choice_logprobs[k] < all[i].choice_logprobs[at] + 0.01);
+        assert_null(best[i].choice_logprobs);
+        assert_int_equal(best[i].usage.prompt_tokens, all[i].usage.prompt_tokens);
+    }
+}
+
+static void test_a_kept_answer_with_all_serves_one_that_wants_the_best(void **unused)
+{
+    (void)unused;
+    struct pawl_store *store;
+    struct pawl_error err = {0};
+    if (pawl_store_open(path_of("store"), true, &store, &err) != PAWL_OK)
+        fail_msg("%s", err.message);
+    struct pawl_lm *lm =
+        must_open((struct pawl_lm_settings){.cache = store},
+                  pawl_arena_printf(&arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",%s}}",
+                                    model_path, SETTINGS));
+    struct pawl_lm_request all = choose("Is rain wet?", labels, 2), best = all, other = all;
+    best.best_only = other.best_only = true;
+    other.sample = 1;
+    struct pawl_lm_reply kept = must_ask(lm, all);
+    must_ask(lm, other);
+    if (pawl_store_flush(store, &err) != PAWL_OK) fail_msg("%s", err.message);
+    struct pawl_lm_reply reply = must_ask(lm, best);
+    assert_int_equal(reply.usage.n_cached, 1);
+    assert_true(pawl_str_eq(reply.text, kept.text));
+    assert_true(reply.choice_logprobs[1] == kept.choice_logprobs[1]);
+    assert_int_equal(must_ask(lm, other).usage.n_cached, 1);
+    other.best_only = false; /* the other way round it is not enough */
+    reply = must_ask(lm, other);
+    assert_int_equal(reply.usage.n_cached, 0);
+    assert_non_null(reply.choice_logprobs);
+    pawl_lm_close(lm);
+    pawl_store_close(store);
 }
 
 /* --- answers held to a schema ------------------------------------------------------------------ */
@@ -678,6 +735,9 @@ int main(void)
         cmocka_unit_test_teardown(test_a_choice_scores_the_same_in_any_company, forget),
         cmocka_unit_test_teardown(test_choices_alone_and_in_a_batch_agree, forget),
         cmocka_unit_test_teardown(test_hundreds_of_choices_take_turns, forget),
+        cmocka_unit_test_teardown(test_the_best_choice_alone_is_the_best_of_all, forget),
+        cmocka_unit_test_setup_teardown(test_a_kept_answer_with_all_serves_one_that_wants_the_best,
+                                        set_up, tear_down),
         cmocka_unit_test_teardown(test_an_answer_is_held_to_a_schema, forget),
         cmocka_unit_test_teardown(test_a_schema_ends_the_answer_and_is_refused_by_name, forget),
         cmocka_unit_test_teardown(test_a_shared_beginning_is_computed_once, forget),

@@ -202,8 +202,8 @@ static void test_every_field_changes_the_key(void **unused)
 {
     (void)unused;
     struct pawl_str yes = PAWL_STR("yes"), end = PAWL_STR("end");
-    struct pawl_lm_request base = request_of("a"), r[11];
-    for (size_t i = 0; i < 11; i++) r[i] = base;
+    struct pawl_lm_request base = request_of("a"), r[12];
+    for (size_t i = 0; i < 12; i++) r[i] = base;
     struct pawl_message system = {"system", PAWL_STR("a")};
     r[1].role = PAWL_ROLE_JUDGE;
     r[2].messages = &system;
@@ -215,12 +215,14 @@ static void test_every_field_changes_the_key(void **unused)
     r[8].top_p = 0.9;
     r[9].seed = 1;
     r[10].sample = 1;
-    struct pawl_hash keys[12];
-    for (size_t i = 0; i < 11; i++) keys[i] = pawl_lm_request_key("m", &r[i]);
-    keys[11] = pawl_lm_request_key("other", &base);
-    for (size_t i = 0; i < 12; i++)
+    r[11] = r[4], r[11].best_only = true;
+    struct pawl_hash keys[13];
+    for (size_t i = 0; i < 12; i++) keys[i] = pawl_lm_request_key("m", &r[i]);
+    keys[12] = pawl_lm_request_key("other", &base);
+    for (size_t i = 0; i < 13; i++)
         for (size_t k = 0; k < i; k++) assert_false(pawl_hash_eq(&keys[i], &keys[k]));
-    base.n_shared = 1; /* a hint */
+    base.n_shared = 1;     /* a hint */
+    base.best_only = true; /* there is nothing to choose */
     struct pawl_hash same = pawl_lm_request_key("m", &base);
     assert_true(pawl_hash_eq(&same, &keys[0]));
 }
@@ -231,6 +233,7 @@ static void test_a_request_is_canonical_json(void **unused)
     struct pawl_lm_request r = request_of("\"\n\xff");
     struct pawl_str yes = PAWL_STR("yes");
     r.choices = &yes, r.n_choices = 1, r.seed = UINT64_MAX, r.temperature = 0.7;
+    r.best_only = true;
     struct pawl_buf text = PAWL_BUF(1 << 16), canonical = PAWL_BUF(1 << 16);
     pawl_lm_request_write(&r, &text);
     json_t *value = json_of(text.data);
@@ -253,7 +256,7 @@ static void test_a_recording_replays(void **unused)
     struct pawl_lm *lm = open_local(1);
     struct pawl_str choices[] = {PAWL_STR("yes")};
     struct pawl_lm_request chosen = request_of("pick");
-    chosen.choices = choices, chosen.n_choices = 1;
+    chosen.choices = choices, chosen.n_choices = 1, chosen.best_only = true;
     struct pawl_lm_reply a = must_ask(lm, request_of("a")), b = must_ask(lm, chosen);
     struct pawl_lm_reply gone = must_ask(lm, request_of("gone"));
     assert_reason(&gone, PAWL_REPLY_MISSING, "gone");
@@ -263,6 +266,9 @@ static void test_a_recording_replays(void **unused)
     lm = must_open((struct pawl_lm_settings){0}, tape);
     struct pawl_lm_reply a2 = must_ask(lm, request_of("a")), b2 = must_ask(lm, chosen);
     assert_text(&a2, a.text.ptr);
+    assert_text(&b2, b.text.ptr);
+    chosen.best_only = !chosen.best_only; /* a recording has all, and serves both */
+    b2 = must_ask(lm, chosen);
     assert_text(&b2, b.text.ptr);
     assert_int_equal(a2.usage.prompt_tokens, a.usage.prompt_tokens);
 

@@ -162,6 +162,11 @@ static void test_random_depends_on_request_and_seed_alone(void **unused)
     r.role = PAWL_ROLE_TASK;
     r.n_shared = 1; /* a hint, not part of the request */
     assert_string_equal(first, draw(1, "m", r));
+    struct pawl_str choice = PAWL_STR("yes");
+    r.choices = &choice, r.n_choices = 1;
+    const char *chosen = draw(1, "m", r);
+    r.best_only = true; /* saves a script no work, so it is none of its business */
+    assert_string_equal(chosen, draw(1, "m", r));
 }
 
 static void test_random_is_uniform(void **unused)

@@ -1,6 +1,34 @@
 /* A signature as a conversation: what the model is shown, and what its answers become. */
 #include "program_fixture.h"
 
+#include "lm/lm.h"
+
+/* Around the room lm's: see PawlTests.cmake. Answers as a backend does that saves work by best_only. */
+static bool last_best_only;
+enum pawl_status __real_pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
+                                    const struct pawl_lm_request *requests, size_t n,
+                                    struct pawl_lm_reply *replies, struct pawl_error *err);
+enum pawl_status __wrap_pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
+                                    const struct pawl_lm_request *requests, size_t n,
+                                    struct pawl_lm_reply *replies, struct pawl_error *err);
+enum pawl_status __wrap_pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
+                                    const struct pawl_lm_request *requests, size_t n,
+                                    struct pawl_lm_reply *replies, struct pawl_error *err)
+{
+    enum pawl_status status = __real_pawl_lm_ask(lm, arena, requests, n, replies, err);
+    last_best_only = requests[n - 1].best_only;
+    for (size_t i = 0; i < n; i++) {
+        const double *logprobs = replies[i].choice_logprobs;
+        if (!requests[i].best_only || !logprobs) continue;
+        size_t best = 0;
+        for (size_t k = 1; k < requests[i].n_choices; k++)
+            if (logprobs[k] > logprobs[best]) best = k;
+        replies[i].text = requests[i].choices[best];
+        replies[i].choice_logprobs = NULL;
+    }
+    return status;
+}
+
 #define SENTIMENT "'signature': 'review -> sentiment: positive | negative'"
 
 /* Shows what it was asked, turn by turn. */
@@ -68,6 +96,30 @@ static void test_choices_are_held_and_calibrated(void **state)
     shifted = prepare_edit(&b, "calibration", "{\"neutral\": 0.6}");
     expect_run(&b, shifted, "'x'", "!calibration names something");
     pawl_program_release(shifted);
+    bench_close(&b);
+}
+
+static void test_logprobs_are_asked_for_where_somebody_reads_them(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b, "{" SENTIMENT "}",
+               "function complete(r) return {text = '?', choice_logprobs = {-2, -1}} end");
+    expect_run(&b, NULL, "'x'", "{'sentiment': 'negative'}");
+    assert_true(last_best_only);
+    struct pawl_outcome outcome =
+        run_one(&b, NULL, "'x'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE});
+    assert_false(last_best_only);
+    expect_json(json_object_get(json_array_get(outcome.trace, 0), "choice_logprobs"), "[-2, -1]");
+    pawl_outcome_release(&outcome);
+    struct pawl_instance *shifted = prepare_edit(&b, "calibration", "{\"positive\": 1.5}");
+    expect_run(&b, shifted, "'x'", "{'sentiment': 'positive'}");
+    assert_false(last_best_only);
+    pawl_program_release(shifted);
+    bench_close(&b);
+    bench_open(&b, "{'signature': 'question -> answer'}", echo);
+    expect_run(&b, NULL, "'Why?'", "{'answer': 'system=Given question, give answer.|user=Why?'}");
+    assert_false(last_best_only); /* there is nothing to choose */
     bench_close(&b);
 }
 
@@ -261,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_what_the_model_sees),
         cmocka_unit_test(test_several_fields_are_lines),
         cmocka_unit_test(test_choices_are_held_and_calibrated),
+        cmocka_unit_test(test_logprobs_are_asked_for_where_somebody_reads_them),
         cmocka_unit_test(test_text_is_read_where_nothing_is_scored),
         cmocka_unit_test(test_an_unreadable_answer_is_asked_for_once_more),
         cmocka_unit_test(test_repair_can_be_off),
