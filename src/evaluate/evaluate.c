@@ -130,7 +130,8 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
     const struct pawl_run_options how = {
         .sample = item->sample,
         .temperature = item->temperature,
-        .flags = job->flags & PAWL_EVALUATE_TRACE ? (unsigned)PAWL_RUN_TRACE : 0};
+        .flags = (job->flags & PAWL_EVALUATE_TRACE ? (unsigned)PAWL_RUN_TRACE : 0) |
+                 (job->flags & PAWL_EVALUATE_LOGPROBS ? (unsigned)PAWL_RUN_LOGPROBS : 0)};
     struct pawl_outcome outcome;
     const char *feedback = NULL;
     enum pawl_status status = pawl_program_run(item->instance, arena, &shown, &how, &outcome, err);

@@ -30,8 +30,9 @@ struct pawl_result {
     const char *feedback, *reason;
 };
 enum pawl_evaluate_flags {
-    PAWL_EVALUATE_OUTPUT = 1u << 0, /* keep outputs, feedback, reasons */
-    PAWL_EVALUATE_TRACE = 1u << 1,  /* keep traces too */
+    PAWL_EVALUATE_OUTPUT = 1u << 0,   /* keep outputs, feedback, reasons */
+    PAWL_EVALUATE_TRACE = 1u << 1,    /* keep traces too */
+    PAWL_EVALUATE_LOGPROBS = 1u << 2, /* with the log-probabilities of all choices */
 };
 struct pawl_batch; /* the memory behind a set of results */
 

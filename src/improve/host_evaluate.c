@@ -91,6 +91,7 @@ static size_t check_batch(struct pawl_run *run, const struct pawl_host_evaluatio
     for (size_t i = 0; i < n; i++) {
         size_t limit = n_cases_of_tier(run, &batch[i]);
         PAWL_ASSERT(!batch[i].trace || batch[i].tier == PAWL_HOST_TRAIN);
+        PAWL_ASSERT(!batch[i].logprobs || batch[i].trace);
         for (size_t k = 0; k < batch[i].n_cases; k++) PAWL_ASSERT(batch[i].cases[k] < limit);
         total += batch[i].n_cases;
     }
@@ -106,7 +107,7 @@ static void hash_batch(struct pawl_hasher *args, const struct pawl_host_evaluati
         pawl_args_int(args, (uint64_t)e->tier);
         pawl_args_int(args, e->sample);
         pawl_args_int(args, (uint64_t)llround(e->temperature * 1e6));
-        pawl_args_int(args, e->trace);
+        pawl_args_int(args, (uint64_t)e->trace | (uint64_t)e->logprobs << 1);
         pawl_args_int(args, e->n_cases);
         pawl_hasher_add(args, e->cases, e->n_cases * sizeof *e->cases);
     }
@@ -140,6 +141,7 @@ static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_e
     for (size_t i = 0; i < n; i++) {
         PAWL_TRY(pawl_run_borrow_instance(run, batch[i].candidate, &work->borrowed[i], err));
         if (batch[i].trace) work->flags |= PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE;
+        if (batch[i].logprobs) work->flags |= PAWL_EVALUATE_LOGPROBS;
         if (is_trial(run, &batch[i])) work->flags |= PAWL_EVALUATE_OUTPUT; /* for the reasons */
         for (size_t k = 0; k < batch[i].n_cases; k++)
             work->items[work->n_items++] =

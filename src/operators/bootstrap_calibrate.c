@@ -76,6 +76,7 @@ enum pawl_status pawl_calibrate(struct pawl_host *host, struct pawl_arena *step,
         .cases = cases,
         .n_cases = n_cases,
         .trace = true,
+        .logprobs = true,
         .results = PAWL_NEW_N(step, struct pawl_host_result, n_cases)};
     *text = (struct pawl_str){NULL, 0};
     if (n_cases == 0) return PAWL_OK;

@@ -96,6 +96,7 @@ struct pawl_host_evaluation {
     uint32_t sample;    /* 0; k > 0 asks for another answer to the same prompts */
     double temperature; /* 0: the program's own; else overrides it (bootstrap's later rounds) */
     bool trace;         /* train only */
+    bool logprobs;      /* with trace: of all choices, where the model has them; costs time */
     struct pawl_host_result *results; /* n_cases, filled */
 };
 /*

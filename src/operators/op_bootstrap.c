@@ -158,8 +158,11 @@ static enum pawl_status probe(struct bootstrap *b, bool *found, struct pawl_erro
     struct pawl_host_result results[PROBES];
     uint32_t cases[PROBES];
     double *logprobs = PAWL_NEW_N(&b->step, double, b->fields.n_choices);
-    struct pawl_host_evaluation evaluation = {
-        .tier = PAWL_HOST_TRAIN, .cases = cases, .trace = true, .results = results};
+    struct pawl_host_evaluation evaluation = {.tier = PAWL_HOST_TRAIN,
+                                              .cases = cases,
+                                              .trace = true,
+                                              .logprobs = true,
+                                              .results = results};
     size_t n = b->n_train < PROBES ? b->n_train : PROBES;
     for (; evaluation.n_cases < n; evaluation.n_cases++)
         cases[evaluation.n_cases] = (uint32_t)b->calibration_order[evaluation.n_cases];

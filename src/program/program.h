@@ -36,7 +36,10 @@ enum pawl_outcome_status {
     PAWL_OUTCOME_FAILED,  /* the candidate's fault: score 0 */
     PAWL_OUTCOME_MISSING, /* the world's fault: no score, never cached, never in a mean */
 };
-enum pawl_run_flags { PAWL_RUN_TRACE = 1u << 0 /* keep messages and raw replies */ };
+enum pawl_run_flags {
+    PAWL_RUN_TRACE = 1u << 0,    /* keep messages and raw replies */
+    PAWL_RUN_LOGPROBS = 1u << 1, /* with a trace: those of all choices; costs more than the best */
+};
 struct pawl_run_options {
     uint32_t sample;    /* which of several answers to the same prompt */
     double temperature; /* 0: the program's own */

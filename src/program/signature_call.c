@@ -10,6 +10,11 @@ void pawl_call_say(struct pawl_strategy_call *call, const char *role, struct paw
     call->messages[call->n_messages++] = (struct pawl_message){role, content};
 }
 
+static bool wants_logprobs(const struct pawl_strategy_call *call)
+{
+    return call->trace && call->how->flags & PAWL_RUN_LOGPROBS;
+}
+
 static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                       size_t n_choices)
 {
@@ -23,7 +28,7 @@ static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_repl
     json_t *step = json_object();
     pawl_json_set(step, "messages", messages);
     pawl_json_set(step, "reply", pawl_json_string(reply->text.ptr ? reply->text : PAWL_STR("")));
-    if (reply->choice_logprobs && n_choices > 0) {
+    if (reply->choice_logprobs && n_choices > 0 && wants_logprobs(call)) {
         json_t *list = json_array();
         for (size_t i = 0; i < n_choices; i++) {
             double value = reply->choice_logprobs[i];
@@ -67,8 +72,8 @@ enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct paw
     if (ask->choices) {
         request.choices = ask->choices->choices;
         request.n_choices = ask->choices->n_choices;
-        /* Who reads log-probabilities: a trace, and a calibration that shifts them. */
-        request.best_only = !call->trace && !call->instance->offsets;
+        /* A calibration shifts all of them before it compares. */
+        request.best_only = !wants_logprobs(call) && !call->instance->offsets;
     }
     set_stops(call, ask, &request);
     *reply = (struct pawl_lm_reply){0};

@@ -84,7 +84,7 @@ static void answer_train(struct pawl_host *host, const struct fake_question *que
     char text[200];
     snprintf(text, sizeof text, "{'sentiment':'%s','reasoning':'thought'}", choice);
     result->output = fake_host_json(host, text);
-    if (task->no_logprobs) return;
+    if (task->no_logprobs || !question->logprobs) return;
     snprintf(text, sizeof text, "[{'messages':[],'reply':'','choice_logprobs':[%.9f,%.9f]}]",
              log_share(margin), log_share(-margin));
     result->trace = fake_host_json(host, text);

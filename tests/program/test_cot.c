@@ -58,8 +58,8 @@ static void test_what_is_recorded(void **state)
     (void)state;
     struct bench b;
     bench_open(&b, COT, model);
-    struct pawl_outcome outcome =
-        run_one(&b, NULL, "'x'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE});
+    struct pawl_outcome outcome = run_one(
+        &b, NULL, "'x'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE | PAWL_RUN_LOGPROBS});
     assert_int_equal(outcome.usage.n_requests, 2);
     assert_int_equal(json_array_size(outcome.trace), 2);
     assert_null(json_object_get(json_array_get(outcome.trace, 0), "choice_logprobs"));

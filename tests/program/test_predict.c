@@ -109,6 +109,11 @@ static void test_logprobs_are_asked_for_where_somebody_reads_them(void **state)
     assert_true(last_best_only);
     struct pawl_outcome outcome =
         run_one(&b, NULL, "'x'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE});
+    assert_true(last_best_only);
+    assert_null(json_object_get(json_array_get(outcome.trace, 0), "choice_logprobs"));
+    pawl_outcome_release(&outcome);
+    outcome = run_one(&b, NULL, "'x'",
+                      (struct pawl_run_options){.flags = PAWL_RUN_TRACE | PAWL_RUN_LOGPROBS});
     assert_false(last_best_only);
     expect_json(json_object_get(json_array_get(outcome.trace, 0), "choice_logprobs"), "[-2, -1]");
     pawl_outcome_release(&outcome);

@@ -210,9 +210,9 @@ static void answer_case(struct pawl_host *host, const struct pawl_host_evaluatio
                         size_t i)
 {
     bool is_train = evaluation->tier == PAWL_HOST_TRAIN;
-    struct fake_question question = {evaluation->candidate,   evaluation->cases[i],
-                                     evaluation->tier,        evaluation->sample,
-                                     evaluation->temperature, evaluation->trace};
+    struct fake_question question = {
+        evaluation->candidate,   evaluation->cases[i], evaluation->tier,    evaluation->sample,
+        evaluation->temperature, evaluation->trace,    evaluation->logprobs};
     struct pawl_host_result *result = &evaluation->results[i];
     PAWL_ASSERT(question.candidate < host->n_candidates);
     PAWL_ASSERT(question.train_or_dev_case < (is_train ? host->n_train : host->n_dev));
@@ -239,6 +239,7 @@ enum pawl_status pawl_host_evaluate(struct pawl_host *host, struct pawl_arena *s
     for (size_t i = 0; i < n; i++) {
         PAWL_ASSERT(batch[i].n_cases > 0);
         PAWL_ASSERT(!batch[i].trace || batch[i].tier == PAWL_HOST_TRAIN);
+        PAWL_ASSERT(!batch[i].logprobs || batch[i].trace);
         for (size_t k = 0; k < batch[i].n_cases; k++) answer_case(host, &batch[i], k);
     }
     return PAWL_OK;

@@ -53,7 +53,7 @@ struct fake_question {
     enum pawl_host_tier tier;
     uint32_t sample;
     double temperature;
-    bool trace;
+    bool trace, logprobs;
 };
 
 struct pawl_host {
