@@ -53,7 +53,14 @@ elseif(PAWL_LLAMA)
     endforeach()
     add_library(pawl_llama INTERFACE)
     target_include_directories(pawl_llama SYSTEM INTERFACE ${PAWL_LLAMA_PREFIX}/include)
-    target_compile_definitions(pawl_llama INTERFACE PAWL_HAVE_LLAMA=1)
+    # What was measured with one build says nothing of another (lm/llama_kept.h).
+    set(llama_stamp unstamped)
+    if(EXISTS ${PAWL_LLAMA_PREFIX}/stamp)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PAWL_LLAMA_PREFIX}/stamp)
+        file(STRINGS ${PAWL_LLAMA_PREFIX}/stamp llama_stamp LIMIT_COUNT 1)
+    endif()
+    target_compile_definitions(pawl_llama INTERFACE PAWL_HAVE_LLAMA=1
+                                                    PAWL_LLAMA_BUILD="${llama_stamp}")
     target_link_libraries(pawl_llama INTERFACE -Wl,--start-group ${llama_libraries} -Wl,--end-group
                           stdc++ ${openmp_runtime} Threads::Threads m ${CMAKE_DL_LIBS})
     target_link_libraries(pawl_worker_deps INTERFACE pawl_llama)

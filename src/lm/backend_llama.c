@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "lm/llama_engine.h"
+#include "lm/llama_kept.h"
 #include "lm/llama_prompt.h"
 #include "lm/llama_schema.h"
 #include "lm/llama_weights.h"
@@ -18,26 +19,33 @@ enum { CHOICES_MAX = 1024 };
 
 struct options {
     const char *model, *weights, *scoring;
-    int64_t context, threads;
+    int64_t context, threads, batch, ubatch;
 };
 static const struct pawl_option options[] = {
     {"model", PAWL_OPTION_TEXT, offsetof(struct options, model), NULL, 0, 0, NULL,
      "name in the models folder, or path of a .gguf file", true},
-    PAWL_OPT_CHOICE(struct options, weights, "auto", "auto|packaged|f32|f16|bf16",
-                    "form of the weights in memory: auto writes quantised ones out as f32, which "
-                    "rounds nothing; f16 and bf16 round"),
+    PAWL_OPT_CHOICE(struct options, weights, "auto", "auto|fast|packaged|f32|f16|bf16|q8_0|q4_0",
+                    "form of the weights in memory: auto measures and takes the faster of packaged "
+                    "and f32, which round nothing; fast takes the fastest of all, which may round"),
     PAWL_OPT_CHOICE(
         struct options, scoring, "sum", "sum|mean|first",
         "log-probability of a choice: of all its tokens, their mean, or up to the token "
         "that tells it from the others"),
     PAWL_OPT_INT(struct options, context, "8192", 512, 1048576,
                  "tokens of all requests at work together"),
-    PAWL_OPT_INT(struct options, threads, "0", 0, 1024, "threads that compute; 0: one per core"),
+    PAWL_OPT_INT(struct options, threads, "0", 0, 1024,
+                 "threads that compute; 0: what `pawl doctor --tune` kept, else one per core"),
+    PAWL_OPT_INT(struct options, batch, "0", 0, PAWL_LLAMA_BATCH,
+                 "tokens of one decode, at least 128; 0: what `pawl doctor --tune` kept, else 512"),
+    PAWL_OPT_INT(struct options, ubatch, "0", 0, PAWL_LLAMA_BATCH,
+                 "tokens that libllama computes at once, at least 32; 0: what `pawl doctor --tune` "
+                 "kept, else as many as batch"),
     {0}};
 
 struct llama {
     char identity[96];
     struct pawl_llama_weights weights;
+    struct pawl_llama_pace pace;
     struct llama_model *model;
     struct pawl_llama_engine *engine;
     struct pawl_llama_speller speller;
@@ -54,6 +62,28 @@ static enum pawl_status check(const struct pawl_lm_open *context, const void *va
     enum pawl_status status = pawl_model_find(&arena, o->model, context->project_dir, &path, err);
     pawl_arena_release(&arena);
     return status;
+}
+
+static size_t at_least(int64_t wanted, size_t least)
+{
+    return (size_t)wanted < least ? least : (size_t)wanted;
+}
+
+/* What pawl.yaml says, else what was measured, else a choice that is good on most machines. */
+static struct pawl_llama_pace pace_of(const struct options *o, const struct pawl_hash *model)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct pawl_llama_pace pace = {.n_threads = cores > 0 ? (int)cores : 1,
+                                   .batch_tokens = PAWL_LLAMA_BATCH,
+                                   .ubatch_tokens = PAWL_LLAMA_BATCH};
+    json_t *entry = pawl_llama_kept_get(model);
+    pawl_llama_kept_pace(entry, &pace);
+    json_decref(entry);
+    if (o->threads) pace.n_threads = (int)o->threads;
+    if (o->batch) pace.batch_tokens = at_least(o->batch, PAWL_LLAMA_BATCH_MIN);
+    if (o->ubatch) pace.ubatch_tokens = at_least(o->ubatch, PAWL_LLAMA_UBATCH_MIN);
+    if (pace.ubatch_tokens > pace.batch_tokens) pace.ubatch_tokens = pace.batch_tokens;
+    return pace;
 }
 
 static void close_model(void *state)
@@ -74,7 +104,10 @@ static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_o
     enum pawl_status status =
         pawl_model_find(&arena, o->model, context->project_dir, &spec.path, err);
     if (status == PAWL_OK) status = pawl_model_hash(spec.path, !context->sealed, &spec.hash, err);
-    if (status == PAWL_OK) status = pawl_llama_weights_open(&spec, &llama->weights, err);
+    if (status == PAWL_OK) {
+        spec.pace = llama->pace = pace_of(o, &spec.hash);
+        status = pawl_llama_weights_open(&spec, &llama->weights, err);
+    }
     pawl_arena_release(&arena);
     if (status != PAWL_OK) return status;
 
@@ -95,9 +128,7 @@ static enum pawl_llama_scoring scoring_of(const char *name)
 static enum pawl_status start_engine(struct llama *llama, const struct options *o,
                                      struct pawl_error *err)
 {
-    struct llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = 0;
-    llama->model = llama_model_load_from_file(llama->weights.path, params);
+    llama->model = pawl_llama_load(llama->weights.path);
     if (!llama->model)
         return pawl_fail(err, PAWL_EWORLD, "Cannot load the model %s: %s.", llama->weights.path,
                          pawl_llama_last_error());
@@ -110,14 +141,8 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
     };
     llama->scoring = scoring_of(o->scoring);
     llama->end_of_turn = pawl_llama_end_of_turn(&llama->speller);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct pawl_llama_engine_settings settings = {
-        .model = llama->model,
-        .context_tokens = wanted,
-        .n_threads = o->threads  ? (int)o->threads
-                     : cores > 0 ? (int)cores
-                                 : 1,
-    };
+        .model = llama->model, .context_tokens = wanted, .pace = llama->pace};
     return pawl_llama_engine_open(&settings, &llama->engine, err);
 }
 

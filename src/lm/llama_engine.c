@@ -51,6 +51,7 @@ struct pawl_llama_engine {
     struct pawl_llama_cells *cells;
     struct pawl_llama_urn *urn;
     struct llama_batch batch;
+    size_t batch_tokens; /* of one decode */
     struct slot slots[PAWL_LLAMA_SLOTS];
     struct row rows[ROWS_MAX];
     size_t n_rows;
@@ -230,7 +231,7 @@ static bool admit(struct pawl_llama_engine *engine)
         planned += slot->phase == READING ? slot->job->n_prompt - slot->n_past : 1;
         held[slot->job->role]++;
     }
-    while (planned < PAWL_LLAMA_BATCH) {
+    while (planned < engine->batch_tokens) {
         struct slot *slot = free_slot(engine);
         struct pawl_llama_job *job = slot ? pawl_llama_queue_peek(&engine->queue, held) : NULL;
         if (!job) return true;
@@ -253,7 +254,7 @@ static bool admit(struct pawl_llama_engine *engine)
 
 static bool has_room(const struct pawl_llama_engine *engine, size_t n_tokens, size_t n_rows)
 {
-    return (size_t)engine->batch.n_tokens + n_tokens <= PAWL_LLAMA_BATCH &&
+    return (size_t)engine->batch.n_tokens + n_tokens <= engine->batch_tokens &&
            engine->n_rows + n_rows <= ROWS_MAX;
 }
 
@@ -452,7 +453,7 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
                                         struct pawl_llama_engine **out, struct pawl_error *err)
 {
     struct llama_context *context = llama_init_from_model(
-        settings->model, pawl_llama_context_params(settings->context_tokens, settings->n_threads));
+        settings->model, pawl_llama_context_params(settings->context_tokens, &settings->pace));
     if (!context) {
         pawl_fail(err, PAWL_EWORLD, "No room for a context of %zu tokens: %s.",
                   settings->context_tokens, pawl_llama_last_error());
@@ -463,9 +464,10 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->context = context;
     engine->vocab = llama_model_get_vocab(settings->model);
     engine->n_vocab = llama_vocab_n_tokens(engine->vocab);
-    engine->cells = pawl_llama_cells_new(context, settings->context_tokens, PAWL_LLAMA_BATCH);
+    engine->batch_tokens = settings->pace.batch_tokens;
+    engine->cells = pawl_llama_cells_new(context, settings->context_tokens, engine->batch_tokens);
     engine->urn = pawl_llama_urn_new(engine->n_vocab);
-    engine->batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, PAWL_LLAMA_SEQUENCES);
+    engine->batch = llama_batch_init((int32_t)engine->batch_tokens, 0, PAWL_LLAMA_SEQUENCES);
     pawl_llama_queue_init(&engine->queue);
     int errnum = pthread_create(&engine->thread, NULL, drive, engine);
     if (errnum == 0) {

@@ -23,11 +23,14 @@
 
 #include "base/error.h"
 #include "lm/llama_hold.h"
+#include "lm/llama_measure.h"
 #include "lm/llama_sample.h"
 #include "lm/llama_score.h"
 #include "lm/lm.h"
 
-enum { PAWL_LLAMA_SLOTS = 63, PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_HEIGHT_MAX = 64 };
+/* A decode has at most BATCH tokens, and room for at least BATCH_MIN: the highest choices fit. */
+enum { PAWL_LLAMA_SLOTS = 63, PAWL_LLAMA_HEIGHT_MAX = 64 };
+enum { PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_BATCH_MIN = 128, PAWL_LLAMA_UBATCH_MIN = 32 };
 
 struct pawl_llama_job {
     enum pawl_role role;
@@ -54,7 +57,7 @@ struct pawl_llama_job {
 struct pawl_llama_engine_settings {
     struct llama_model *model; /* outlives the engine */
     size_t context_tokens;     /* cells for all requests together */
-    int n_threads;
+    struct pawl_llama_pace pace;
 };
 struct pawl_llama_engine;
 PAWL_MUST_CHECK enum pawl_status

@@ -5,11 +5,20 @@
  * instructions. So everything dangerous happens first in a forked child: load, check, decode one
  * token. Only a file that passed is opened in this process.
  *
- * Prompts run twice as fast on two cores when 4-bit weights are written out as F32: the same numbers
- * without the unpacking. This is done once per model, in the same child, into
- * $XDG_CACHE_HOME/pawl/weights/<sha256>-f32.gguf, which every later process maps read-only, the
- * sealed side too, after its hash was found to be the one it was written with; a process that may
- * write nothing and finds none makes one in memory.
+ * Which form of the same weights is the fastest depends on the CPU (measured: F32 made from Q4_1 is 2.6
+ * times as fast with AVX-512, 1.4 times without). So a model whose form is "auto" or "fast" is measured
+ * when it is first opened, and the choice is kept (llama_kept.h). Another form is written out once per
+ * model, in the same child, into $XDG_CACHE_HOME/pawl/weights/<sha256>-<form>.gguf, which every later
+ * process maps read-only, the sealed side too, after its hash was found to be the one it was written
+ * with; a process that may write nothing and finds none makes one in memory.
+ *
+ * Invariants
+ *   1. "auto" never rounds: the file as it is, or the same numbers as F32.
+ *   2. Who may write nothing never measures, and takes what is kept; who may takes what it kept only
+ *      once it is in the file. So engine and sealed side choose alike, and where nothing can be kept
+ *      both take the same rule: F32 when the weights are quantised and a quarter of the memory holds
+ *      them.
+ *   3. A choice that was kept stands until `pawl doctor --tune` finds another clearly faster.
  */
 #ifndef PAWL_LM_LLAMA_WEIGHTS_H
 #define PAWL_LM_LLAMA_WEIGHTS_H
@@ -17,22 +26,24 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json.h"
+#include "lm/llama_measure.h"
 
 #include <llama.h>
 
 struct pawl_llama_weights_spec {
     const char *path;      /* the model file */
     struct pawl_hash hash; /* of its bytes */
-    /* "packaged": as they are. "f32": written out, the same numbers. "f16", "bf16": written out and
-     * rounded, to 11 and 8 bits (which is the fastest depends on the CPU).
-     * "auto": f32 when the weights are quantised and a quarter of the memory holds them. */
+    /* "packaged": as they are. "f32": written out, the same numbers. "f16", "bf16", "q8_0", "q4_0":
+     * written out and rounded. "auto": the faster of the first two. "fast": the fastest of all. */
     const char *form;
-    size_t context_tokens; /* to be tried out with */
-    bool sealed;           /* write no file */
+    size_t context_tokens;       /* to be tried out with */
+    struct pawl_llama_pace pace; /* of the engine: what is fastest depends on it */
+    bool sealed;                 /* write no file */
 };
 struct pawl_llama_weights {
     char *path;       /* what to load; malloc'd */
-    const char *form; /* what became of it, never "auto" */
+    const char *form; /* what became of it, never "auto" or "fast" */
     int memory_fd;    /* keeps a file in memory alive, or -1 */
 };
 
@@ -42,8 +53,17 @@ PAWL_MUST_CHECK enum pawl_status pawl_llama_weights_open(const struct pawl_llama
                                                          struct pawl_error *err);
 void pawl_llama_weights_release(struct pawl_llama_weights *weights);
 
+/* Measure all forms again, with spec->form ignored, and keep the results in `entry` (llama_kept.h, whose
+ * lock the caller holds). Takes about `seconds` and what writing out takes. */
+PAWL_MUST_CHECK enum pawl_status
+pawl_llama_weights_measure(const struct pawl_llama_weights_spec *spec, double seconds,
+                           json_t *entry, struct pawl_error *err);
+
+/* Load a model as the engine does; NULL when libllama cannot. */
+struct llama_model *pawl_llama_load(const char *path);
 /* A context as the engine uses it. */
-struct llama_context_params pawl_llama_context_params(size_t context_tokens, int n_threads);
+struct llama_context_params pawl_llama_context_params(size_t context_tokens,
+                                                      const struct pawl_llama_pace *pace);
 
 /* Start libllama once per process; its messages are kept back, the last error per thread. */
 void pawl_llama_start(void);

@@ -693,7 +693,7 @@ static void test_weights_are_written_out_once_or_kept_in_memory(void **unused)
     assert_false(pawl_path_exists(path_of("cache")));
     assert_string_equal(identity_with("packaged", false),
                         pawl_arena_printf(&arena, "file:%s", hex));
-    assert_string_equal(identity_with("auto", false), f32);
+    assert_string_equal(identity_with("f32", false), f32);
     const char *file = path_of(pawl_arena_printf(&arena, "cache/pawl/weights/%s-f32.gguf", hex));
     struct stat first, second;
     assert_int_equal(stat(file, &first), 0);

@@ -1,0 +1,302 @@
+/*
+ * What is measured of the embedded model is kept, chosen alike by all, and never harmful. The parts
+ * about the file need no model; the others want the default one (scripts/fetch-model) and are skipped
+ * without it, loudly.
+ */
+#include "lm_fixture.h"
+
+#ifdef PAWL_HAVE_LLAMA
+#include "io/file.h"
+#include "lm/llama_engine.h"
+#include "lm/llama_kept.h"
+#include "lm/model_file.h"
+
+#include <sys/stat.h>
+
+static char model_path[4096];
+static struct pawl_hash model;
+
+static int set_up_cache(void **unused)
+{
+    if (set_up(unused) != 0) return -1;
+    return setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+}
+
+static const char *file_of_kept(void)
+{
+    return path_of("cache/pawl/weights/machine.json");
+}
+
+static void damage(const char *text)
+{
+    FILE *file = fopen(file_of_kept(), "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* --- the file ------------------------------------------------------------------------------------ */
+
+static void put_threads(const struct pawl_hash *of, int threads)
+{
+    int lock = pawl_llama_kept_lock();
+    assert_true(lock >= 0);
+    json_t *entry = pawl_llama_kept_get(of);
+    pawl_json_set(entry, "threads", json_integer(threads));
+    assert_true(pawl_llama_kept_put(entry));
+    json_decref(entry);
+    pawl_llama_kept_unlock(lock);
+}
+
+static int64_t threads_kept(const struct pawl_hash *of)
+{
+    json_t *entry = pawl_llama_kept_get(of);
+    int64_t threads = pawl_json_get_int(entry, "threads", -1);
+    json_decref(entry);
+    return threads;
+}
+
+static void test_entries_are_kept_by_model(void **unused)
+{
+    (void)unused;
+    struct pawl_hash one = pawl_hash_str(pawl_str_of("one")),
+                     two = pawl_hash_str(pawl_str_of("two"));
+    assert_int_equal(threads_kept(&one), -1);
+    put_threads(&one, 3);
+    put_threads(&two, 5);
+    put_threads(&one, 4);
+    assert_int_equal(threads_kept(&one), 4);
+    assert_int_equal(threads_kept(&two), 5);
+}
+
+static void test_a_damaged_file_counts_as_none_and_is_replaced(void **unused)
+{
+    (void)unused;
+    struct pawl_hash one = pawl_hash_str(pawl_str_of("one"));
+    static const char *const damaged[] = {"",
+                                          "{",
+                                          "no JSON",
+                                          "[]",
+                                          "{\"version\":2,\"entries\":{}}",
+                                          "{\"version\":1,\"entries\":[1]}",
+                                          "{\"version\":1}"};
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        put_threads(&one, 3);
+        damage(damaged[i]);
+        assert_int_equal(threads_kept(&one), -1);
+        put_threads(&one, 6);
+        assert_int_equal(threads_kept(&one), 6);
+    }
+}
+
+static void test_another_cpu_or_build_knows_nothing(void **unused)
+{
+    (void)unused;
+    struct pawl_hash one = pawl_hash_str(pawl_str_of("one"));
+    static const char *const parts[] = {"cpu", "llama"};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *entry = pawl_llama_kept_get(&one);
+        pawl_json_set(entry, "threads", json_integer(7));
+        pawl_json_set(entry, parts[i], json_string("another"));
+        assert_true(pawl_llama_kept_put(entry));
+        json_decref(entry);
+        assert_int_equal(threads_kept(&one), -1);
+    }
+}
+
+static void test_only_sound_numbers_are_taken(void **unused)
+{
+    (void)unused;
+    struct pawl_llama_pace pace = {2, 512, 512};
+    json_t *entry = json_of("{\"threads\":0,\"batch\":64,\"ubatch\":1000000}");
+    pawl_llama_kept_pace(entry, &pace);
+    assert_int_equal(pace.n_threads, 2);
+    assert_int_equal(pace.batch_tokens, 512);
+    assert_int_equal(pace.ubatch_tokens, 512);
+    json_decref(entry);
+    entry = json_of("{\"threads\":8,\"batch\":256,\"ubatch\":64}");
+    pawl_llama_kept_pace(entry, &pace);
+    assert_int_equal(pace.n_threads, 8);
+    assert_int_equal(pace.batch_tokens, 256);
+    assert_int_equal(pace.ubatch_tokens, 64);
+    json_decref(entry);
+}
+
+static void test_a_tenth_is_clearly_faster_and_less_is_noise(void **unused)
+{
+    (void)unused;
+    struct pawl_llama_speed kept = {200, 100}, near = {212, 106}, far = {230, 115};
+    assert_false(pawl_llama_is_clearly_faster(&near, &kept));
+    assert_true(pawl_llama_is_clearly_faster(&far, &kept));
+    assert_false(pawl_llama_is_clearly_faster(&kept, &kept));
+}
+
+/* --- the choice ------------------------------------------------------------------------------------ */
+
+/* The form in force, from the identity "file:HASH:form". */
+static const char *form_opened(const char *weights, bool sealed)
+{
+    struct pawl_lm *lm = must_open(
+        (struct pawl_lm_settings){.sealed = sealed},
+        pawl_arena_printf(
+            &arena,
+            "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"%s\",\"threads\":1}}",
+            model_path, weights));
+    const char *identity;
+    struct pawl_error err = {0};
+    if (pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, &err) != PAWL_OK)
+        fail_msg("%s", err.message);
+    const char *colon = strchr(identity + strlen("file:"), ':');
+    const char *form = pawl_arena_strdup(&arena, colon ? colon + 1 : "packaged");
+    pawl_lm_close(lm);
+    return form;
+}
+
+/* weights.1 of the model's entry; borrowed from *entry. */
+static const json_t *kept_weights(json_t **entry)
+{
+    *entry = pawl_llama_kept_get(&model);
+    return json_object_get(json_object_get(*entry, "weights"), "1");
+}
+
+static void keep_form(const char *wanted, const char *form)
+{
+    json_t *entry;
+    json_t *kept = (json_t *)(uintptr_t)kept_weights(&entry);
+    assert_non_null(kept);
+    pawl_json_set(kept, wanted, json_string(form));
+    assert_true(pawl_llama_kept_put(entry));
+    json_decref(entry);
+}
+
+static const char *form_kept(const char *wanted)
+{
+    json_t *entry;
+    const char *form = pawl_json_get_text(kept_weights(&entry), wanted, "none");
+    form = pawl_arena_strdup(&arena, form);
+    json_decref(entry);
+    return form;
+}
+
+static double case_seconds_of(const json_t *measured, const char *form)
+{
+    const json_t *speed = json_object_get(measured, form);
+    assert_non_null(speed);
+    struct pawl_llama_speed numbers = {pawl_json_get_real(speed, "prompt_tokens_per_s", 0),
+                                       pawl_json_get_real(speed, "answer_tokens_per_s", 0)};
+    assert_true(numbers.prompt > 0 && numbers.answer > 0);
+    return pawl_llama_case_seconds(&numbers);
+}
+
+/* The default model is quantised, so the rule's choice is f32. */
+static void test_auto_measures_once_keeps_and_is_obeyed_by_all(void **unused)
+{
+    (void)unused;
+    assert_string_equal(form_opened("auto", true),
+                        "f32"); /* nothing kept, nothing may be written */
+    assert_false(pawl_path_exists(path_of("cache")));
+    const char *form = form_opened("auto", false);
+    assert_string_equal(form_kept("auto"), form);
+    assert_string_equal(form_kept("fast"), "none");
+
+    json_t *entry;
+    const json_t *measured = json_object_get(kept_weights(&entry), "measured");
+    assert_int_equal(json_object_size(measured), 2); /* no form that rounds */
+    double packaged = case_seconds_of(measured, "packaged"), f32 = case_seconds_of(measured, "f32");
+    assert_string_equal(form, packaged < 0.9 * f32 ? "packaged" : "f32");
+    json_decref(entry);
+
+    struct stat first, second;
+    assert_int_equal(stat(file_of_kept(), &first), 0);
+    static const char *const lossless[] = {"packaged", "f32"};
+    for (size_t i = 0; i < 2; i++) { /* whatever was kept, engine and sealed side take it */
+        keep_form("auto", lossless[i]);
+        assert_int_equal(stat(file_of_kept(), &first), 0);
+        assert_string_equal(form_opened("auto", false), lossless[i]);
+        assert_string_equal(form_opened("auto", true), lossless[i]);
+        assert_int_equal(stat(file_of_kept(), &second), 0);
+        assert_int_equal(first.st_ino, second.st_ino); /* nobody measured again */
+    }
+    keep_form("auto", "q4_0"); /* whoever wrote that: it rounds */
+    assert_string_equal(form_opened("auto", true), "f32");
+    form = form_opened("auto", false);
+    assert_true(strcmp(form, "packaged") == 0 || strcmp(form, "f32") == 0);
+    assert_string_equal(form_kept("auto"), form);
+    keep_form("auto", "no such form");
+    assert_string_equal(form_opened("auto", true), "f32");
+}
+
+static void test_fast_measures_all_and_says_what_it_measured(void **unused)
+{
+    (void)unused;
+    const char *form = form_opened("fast", false);
+    assert_string_equal(form_kept("fast"), form);
+    json_t *entry;
+    const json_t *measured = json_object_get(kept_weights(&entry), "measured");
+    static const char *const forms[] = {"packaged", "f32", "f16", "bf16", "q8_0", "q4_0"};
+    double chosen = case_seconds_of(measured, form);
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(chosen <= case_seconds_of(measured, forms[i]) / 0.89);
+        const char *file = form_kept("auto");
+        char hex[PAWL_HASH_HEX];
+        pawl_hash_hex(&model, hex);
+        bool is_there = pawl_path_exists(
+            path_of(pawl_arena_printf(&arena, "cache/pawl/weights/%s-%s.gguf", hex, forms[i])));
+        bool wanted = strcmp(forms[i], form) == 0 || strcmp(forms[i], file) == 0;
+        assert_int_equal(is_there, wanted && i > 0); /* what was made to be measured is gone */
+    }
+    json_decref(entry);
+    assert_string_equal(form_opened("fast", true), form);
+    keep_form("fast", "q4_0");
+    assert_string_equal(form_opened("fast", true), "q4_0");
+}
+
+static void test_where_nothing_can_be_kept_the_rule_holds(void **unused)
+{
+    (void)unused;
+    write_text("cache", "no folder");
+    assert_string_equal(form_opened("auto", false), "f32");
+    assert_string_equal(form_opened("auto", true), "f32");
+    assert_string_equal(form_opened("fast", false), "f32");
+}
+
+static bool find_default_model(void)
+{
+    struct pawl_arena call = {0};
+    const char *path;
+    bool found = pawl_model_find(&call, "smollm2-135m", "/", &path, NULL) == PAWL_OK &&
+                 pawl_model_hash(path, false, &model, NULL) == PAWL_OK;
+    if (found) snprintf(model_path, sizeof model_path, "%s", path);
+    pawl_arena_release(&call);
+    return found;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_cache, tear_down)
+
+int main(void)
+{
+    pawl_crypto_init();
+    const struct CMUnitTest of_the_file[] = {
+        TEST(test_entries_are_kept_by_model),
+        TEST(test_a_damaged_file_counts_as_none_and_is_replaced),
+        TEST(test_another_cpu_or_build_knows_nothing),
+        TEST(test_only_sound_numbers_are_taken),
+        TEST(test_a_tenth_is_clearly_faster_and_less_is_noise),
+    };
+    const struct CMUnitTest of_the_choice[] = {
+        TEST(test_auto_measures_once_keeps_and_is_obeyed_by_all),
+        TEST(test_fast_measures_all_and_says_what_it_measured),
+        TEST(test_where_nothing_can_be_kept_the_rule_holds),
+    };
+    int failed = cmocka_run_group_tests(of_the_file, NULL, NULL);
+    if (find_default_model()) return failed + cmocka_run_group_tests(of_the_choice, NULL, NULL);
+    fputs("SKIPPED: the default model is not here; run scripts/fetch-model\n", stderr);
+    return failed;
+}
+#else
+int main(void)
+{
+    fputs("SKIPPED: pawl was built without libllama\n", stderr);
+    return 0;
+}
+#endif
