@@ -30,9 +30,10 @@ install: ## install to PREFIX (and DESTDIR)
 	@cmake --build --preset release -j$(JOBS)
 	@cmake --install build
 
-check: ## the rules that a compiler does not know: layers and format
+check: ## the rules that a compiler does not know: layers, format, operators' cards
 	@scripts/check-layers
 	@scripts/check-format
+	@scripts/check-cards
 
 mutants: ## break the source on purpose; a test must notice each time (minutes)
 	@tests/mutants/run-mutants

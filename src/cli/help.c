@@ -12,7 +12,7 @@ static const struct {
 } groups[] = {
     {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
-    {"Look", {"status", "log", "show", "diff", "lineage"}},
+    {"Look", {"status", "log", "show", "diff", "lineage", "card"}},
     {"Decide and prove", {"promote", "rollback", "certificate", "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };

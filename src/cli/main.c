@@ -37,6 +37,7 @@ static json_t *error_object(const struct pawl_error *error)
     pawl_json_set(object, "file",
                   error->file[0] ? pawl_json_string(pawl_str_of(error->file)) : json_null());
     pawl_json_set(object, "line", error->line > 0 ? json_integer(error->line) : json_null());
+    pawl_json_set(object, "column", error->column > 0 ? json_integer(error->column) : json_null());
     pawl_json_set(object, "field",
                   error->field[0] ? pawl_json_string(pawl_str_of(error->field)) : json_null());
     pawl_json_set(object, "hint",

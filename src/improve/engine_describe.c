@@ -68,21 +68,40 @@ static json_t *strategies_json(void)
     return all;
 }
 
+static json_t *tables_json(void)
+{
+    json_t *operators = json_array(), *all = json_object();
+    for (size_t i = 0; pawl_operators[i] != NULL; i++)
+        json_array_append_new(operators, operator_json(pawl_operators[i]));
+    pawl_json_set(all, "operators", operators);
+    pawl_json_set(all, "backends", pawl_lm_describe());
+    pawl_json_set(all, "metrics", metrics_json());
+    pawl_json_set(all, "strategies", strategies_json());
+    pawl_json_set(all, "sandbox", pawl_sandbox_describe());
+    return all;
+}
+
 enum pawl_status pawl_engine_describe(struct pawl_engine *engine, json_t **done,
                                       struct pawl_error *err)
 {
-    json_t *operators = json_array();
     (void)engine;
     (void)err;
-    for (size_t i = 0; pawl_operators[i] != NULL; i++)
-        json_array_append_new(operators, operator_json(pawl_operators[i]));
-    *done = json_object();
-    pawl_json_set(*done, "operators", operators);
-    pawl_json_set(*done, "backends", pawl_lm_describe());
-    pawl_json_set(*done, "metrics", metrics_json());
-    pawl_json_set(*done, "strategies", strategies_json());
-    pawl_json_set(*done, "sandbox", pawl_sandbox_describe());
+    *done = tables_json();
     return PAWL_OK;
+}
+
+/* Every request is the one that there is. */
+int pawl_tables_main(struct pawl_worker *worker)
+{
+    json_t *request;
+    while (pawl_channel_receive(worker->front, -1, &request, NULL) == PAWL_OK) {
+        json_t *message = json_pack("{s:o}", "done", tables_json());
+        enum pawl_status status = pawl_channel_send(worker->front, message, NULL);
+        json_decref(message);
+        json_decref(request);
+        if (status != PAWL_OK) break;
+    }
+    return 0;
 }
 
 /* --- validate and seed --------------------------------------------------------------------------- */

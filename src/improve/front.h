@@ -84,7 +84,8 @@ struct pawl_front_worker {
     struct pawl_channel *channel;
     bool pausing;
 };
-/* Start a worker; peer_fd -1 or the descriptor it gets as PAWL_FD_PEER. `read` may be NULL. */
+/* Start a worker; peer_fd -1 or the descriptor it gets as PAWL_FD_PEER. `read` may be NULL; `project`
+ * too, for the role "tables". */
 PAWL_MUST_CHECK enum pawl_status pawl_front_start(struct pawl_project *project, const char *role,
                                                   int peer_fd, json_t *read,
                                                   struct pawl_front_worker *worker,

@@ -70,14 +70,15 @@ static const char *const *worker_environment(struct pawl_project *project, const
     size_t n = 0;
     size_t n_shared = sizeof shared_variables / sizeof *shared_variables;
     size_t n_network = sizeof network_variables / sizeof *network_variables;
-    size_t n_models = json_object_size(project->config.models);
+    const json_t *models = project != NULL ? project->config.models : NULL;
+    size_t n_models = json_object_size(models);
     const char **env = PAWL_NEW_N(arena, const char *, n_shared + n_network + n_models + 1);
     for (size_t i = 0; i < n_shared; i++) add_variable(arena, env, &n, shared_variables[i]);
     if (strcmp(role, PAWL_ROLE_VAULT_NAME) == 0) return env;
     for (size_t i = 0; i < n_network; i++) add_variable(arena, env, &n, network_variables[i]);
     const char *name;
     json_t *model;
-    json_object_foreach((json_t *)project->config.models, name, model)
+    json_object_foreach((json_t *)models, name, model)
     {
         const char *key_env = pawl_json_get_text(model, "key_env", NULL);
         if (key_env == NULL) key_env = usual_key(pawl_json_get_text(model, "backend", ""));
@@ -90,6 +91,7 @@ static json_t *hello(struct pawl_project *project, const char *role, json_t *rea
                      struct pawl_arena *arena)
 {
     json_t *body = json_object();
+    if (project == NULL) return json_pack("{s:o}", "hello", body);
     pawl_json_set(body, "config", json_incref(project->config.json));
     pawl_json_set(body, "project_dir", json_string(project->dir));
     pawl_json_set(body, "store_dir",
@@ -117,7 +119,7 @@ static enum pawl_status spawn(struct pawl_project *project, const char *role, in
     struct pawl_process spec = {.path = path,
                                 .argv = argv,
                                 .env = worker_environment(project, role, arena),
-                                .cwd = project->dir,
+                                .cwd = project != NULL ? project->dir : "/",
                                 .fds = fds,
                                 .n_fds = peer_fd >= 0 ? 3 : 2};
     return pawl_process_start(&spec, pid, err);
@@ -212,7 +214,9 @@ static enum pawl_status ask_once(struct pawl_call *call, const char *role, json_
                                  json_t *request, json_t **done, struct pawl_error *err)
 {
     struct pawl_front_worker worker;
-    enum pawl_status status = pawl_front_start(call->project, role, -1, read, &worker, err);
+    bool bare = strcmp(role, PAWL_ROLE_TABLES_NAME) == 0;
+    enum pawl_status status =
+        pawl_front_start(bare ? NULL : call->project, role, -1, read, &worker, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;

@@ -72,6 +72,10 @@
  *   {"op":"checkpoint","size":N,"tree_root":hex}  -> {"note":text}, signed
  *   {"op":"burn"}                          -> {}; ends the epoch
  *
+ * front -> tables, a worker without a project: it reads nothing and starts nothing, so it is neither
+ * greeted with folders nor confined
+ *   {"op":"describe"}                      as the engine's
+ *
  * vault -> sealed
  *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...},
  *                                                            "confinement":"S2"}}
@@ -88,6 +92,7 @@ enum pawl_worker_fd { PAWL_FD_FRONT = 3, PAWL_FD_PEER = 4 };
 #define PAWL_ROLE_ENGINE_NAME "engine"
 #define PAWL_ROLE_VAULT_NAME  "vault"
 #define PAWL_ROLE_SEALED_NAME "sealed"
+#define PAWL_ROLE_TABLES_NAME "tables"
 
 /* The instant at which a virtual clock starts. */
 #define PAWL_TEST_EPOCH_MS 1767225600000 /* 2026-01-01T00:00:00Z */

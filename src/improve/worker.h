@@ -1,5 +1,5 @@
 /*
- * worker.h - the helper process in its three roles. worker/main.c reads argv, opens the channels,
+ * worker.h - the helper process in its roles. worker/main.c reads argv, opens the channels,
  * receives `hello`, and calls one of these; each returns the exit status of the process.
  */
 #ifndef PAWL_IMPROVE_WORKER_H
@@ -23,5 +23,6 @@ struct pawl_worker {
 int pawl_engine_main(struct pawl_worker *worker);
 int pawl_vault_main(struct pawl_worker *worker);
 int pawl_sealed_main(struct pawl_worker *worker);
+int pawl_tables_main(struct pawl_worker *worker); /* without a project: `hello` alone is set */
 
 #endif

@@ -27,7 +27,7 @@ struct pawl_operator {
     const struct pawl_option *options;
     size_t options_bytes;
     const struct pawl_operator_text *texts; /* ends with a NULL name; may be NULL */
-    const char *risks;                      /* known ways to fail, for its card */
+    const char *risks; /* known ways to fail, for its card (improve/card.h), joined by ; */
     /* Evaluations without which it cannot find anything; a smaller budget is refused before a run is
      * begun. NULL: it can do with any. */
     int64_t (*smallest)(const void *options, size_t n_train, size_t n_dev);

@@ -18,12 +18,13 @@ enum { EXIT_USAGE = 2 };
 
 static const struct {
     const char *name;
-    bool has_peer;
+    bool has_project, has_peer;
     int (*serve)(struct pawl_worker *worker);
 } roles[] = {
-    {PAWL_ROLE_ENGINE_NAME, false, pawl_engine_main},
-    {PAWL_ROLE_VAULT_NAME, true, pawl_vault_main},
-    {PAWL_ROLE_SEALED_NAME, true, pawl_sealed_main},
+    {PAWL_ROLE_ENGINE_NAME, true, false, pawl_engine_main},
+    {PAWL_ROLE_VAULT_NAME, true, true, pawl_vault_main},
+    {PAWL_ROLE_SEALED_NAME, true, true, pawl_sealed_main},
+    {PAWL_ROLE_TABLES_NAME, false, false, pawl_tables_main},
 };
 
 /* A virtual clock and known secrets would make a real attempt worthless. */
@@ -47,9 +48,7 @@ static enum pawl_status enter_test_mode(struct pawl_worker *worker, const json_t
 static enum pawl_status read_hello(struct pawl_worker *worker, json_t *message,
                                    struct pawl_error *err)
 {
-    json_t *hello = json_object_get(message, "hello");
-    if (hello == NULL) return pawl_fail(err, PAWL_EUSAGE, "A worker was not greeted.");
-    worker->hello = json_incref(hello);
+    json_t *hello = worker->hello = json_incref(json_object_get(message, "hello"));
     worker->project_dir = pawl_json_get_text(hello, "project_dir", NULL);
     worker->store_dir = pawl_json_get_text(hello, "store_dir", NULL);
     worker->sealed_dir = pawl_json_get_text(hello, "sealed_dir", NULL);
@@ -63,12 +62,18 @@ static enum pawl_status read_hello(struct pawl_worker *worker, json_t *message,
     return enter_test_mode(worker, json_object_get(hello, "test_seed"), err);
 }
 
-static enum pawl_status greet(struct pawl_worker *worker, const char *role, struct pawl_error *err)
+static enum pawl_status greet(struct pawl_worker *worker, const char *role, bool has_project,
+                              struct pawl_error *err)
 {
     json_t *message;
     PAWL_TRY(pawl_channel_receive(worker->front, -1, &message, err));
-    enum pawl_status status = read_hello(worker, message, err);
+    enum pawl_status status = PAWL_OK;
+    if (json_object_get(message, "hello") == NULL)
+        status = pawl_fail(err, PAWL_EUSAGE, "A worker was not greeted.");
+    else if (has_project)
+        status = read_hello(worker, message, err);
     json_decref(message);
+    if (!has_project) return status;
     if (status == PAWL_OK && strcmp(role, PAWL_ROLE_VAULT_NAME) == 0 &&
         (worker->sealed_dir == NULL || worker->vault_home == NULL))
         status = pawl_fail(err, PAWL_EUSAGE, "The vault was greeted without its folders.");
@@ -112,7 +117,7 @@ int main(int argc, char **argv)
     pawl_crypto_init();
     struct pawl_error err = {0};
     struct pawl_worker worker = {.front = pawl_channel_open(PAWL_FD_FRONT)};
-    enum pawl_status status = greet(&worker, roles[i].name, &err);
+    enum pawl_status status = greet(&worker, roles[i].name, roles[i].has_project, &err);
     if (roles[i].has_peer && is_open(PAWL_FD_PEER)) worker.peer = pawl_channel_open(PAWL_FD_PEER);
     int exit_status = status == PAWL_OK ? roles[i].serve(&worker) : refuse(&worker, &err);
     release(&worker);
