@@ -51,6 +51,12 @@ struct pawl_lm_backend {
     enum pawl_status (*ask)(void *model, struct pawl_arena *arena,
                             const struct pawl_lm_request *requests, size_t n,
                             struct pawl_lm_reply *replies, struct pawl_error *err);
+    /* Vectors of texts. (both or none; without them pawl_lm_embed says who has some)
+     * dimension: floats of each. embed: a row for each text, of any length but 0 (rows begin as 0); texts are whole
+     * UTF-8 and not empty. Blocks; many threads at once. Fails only as pawl_lm_embed does. */
+    size_t (*dimension)(void *model);
+    enum pawl_status (*embed)(void *model, const struct pawl_str *texts, size_t n, float *rows,
+                              struct pawl_error *err);
     /* Make waiting and later asks fail with PAWL_EPAUSED. (optional; default: nothing) */
     void (*cancel)(void *model);
     /* Useful number of asking threads. (optional; default: number of cores)
@@ -66,6 +72,10 @@ struct pawl_lm_backend {
 enum { PAWL_LM_BACKEND_API = 1 };
 
 extern const struct pawl_lm_backend *const pawl_lm_backends[]; /* NULL-terminated, generated */
+
+/* PAWL_ETOOBIG for a text of so many words or tokens, named by its beginning. */
+enum pawl_status pawl_lm_fail_long_text(struct pawl_str text, size_t n, size_t limit,
+                                        const char *unit, struct pawl_error *err);
 
 /* For a backend that asks over HTTP: the engine that all models of an lm share, opened when it is
  * first wanted; the lm closes it after its models. */

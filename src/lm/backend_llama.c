@@ -142,7 +142,11 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
     llama->scoring = scoring_of(o->scoring);
     llama->end_of_turn = pawl_llama_end_of_turn(&llama->speller);
     struct pawl_llama_engine_settings settings = {
-        .model = llama->model, .context_tokens = wanted, .pace = llama->pace};
+        .model = llama->model,
+        .context_tokens = wanted,
+        .text_tokens = llama->speller.limit_tokens,
+        .pace = llama->pace,
+    };
     return pawl_llama_engine_open(&settings, &llama->engine, err);
 }
 
@@ -319,6 +323,48 @@ static enum pawl_status ask(void *state, struct pawl_arena *arena,
     return status;
 }
 
+/* ---- Vectors ---------------------------------------------------------------------------------- */
+
+static size_t dimension(void *state)
+{
+    return (size_t)llama_model_n_embd_out(((struct llama *)state)->model);
+}
+
+/* Nothing that a text says becomes a control token. */
+static enum pawl_status spell_text(const struct llama *llama, struct pawl_arena *arena,
+                                   struct pawl_str text, struct pawl_llama_job *job,
+                                   struct pawl_error *err)
+{
+    size_t limit = llama->speller.limit_tokens;
+    /* A token is never that long on average: such a text is not spelled to be counted. */
+    size_t at_least = text.len / PAWL_LLAMA_TOKEN_BYTES_MAX;
+    if (at_least <= limit)
+        job->n_prompt = pawl_llama_spell(llama->speller.vocab, arena, text, &job->prompt);
+    if (at_least > limit || job->n_prompt > limit)
+        return pawl_lm_fail_long_text(text, at_least > limit ? at_least : job->n_prompt, limit,
+                                      at_least > limit ? "tokens or more" : "tokens", err);
+    return job->n_prompt ? PAWL_OK
+                         : pawl_fail(err, PAWL_EUSAGE, "A text of no token has no vector.");
+}
+
+static enum pawl_status embed(void *state, const struct pawl_str *texts, size_t n, float *rows,
+                              struct pawl_error *err)
+{
+    struct llama *llama = state;
+    struct pawl_arena arena = {0};
+    struct pawl_llama_job *jobs = PAWL_NEW_N(&arena, struct pawl_llama_job, n);
+    enum pawl_status status = PAWL_OK;
+    for (size_t i = 0; i < n && status == PAWL_OK; i++) {
+        jobs[i].vector = rows + i * dimension(llama);
+        status = spell_text(llama, &arena, texts[i], &jobs[i], err);
+    }
+    if (status == PAWL_OK) status = pawl_llama_engine_run(llama->engine, jobs, n, err);
+    for (size_t i = 0; i < n && status == PAWL_OK; i++)
+        if (jobs[i].failure) status = pawl_fail(err, PAWL_EWORLD, "%s", jobs[i].failure);
+    pawl_arena_release(&arena);
+    return status;
+}
+
 static void cancel(void *state)
 {
     pawl_llama_engine_cancel(((struct llama *)state)->engine);
@@ -343,6 +389,8 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .close = close_model,
     .identity = identity,
     .ask = ask,
+    .dimension = dimension,
+    .embed = embed,
     .cancel = cancel,
     .parallel = parallel,
 };

@@ -15,6 +15,10 @@
  *     truncated          true: the answer ended at max_tokens
  *     error              no answer: a text, or {kind = "missing"|"failed", text = ...}. A text that
  *                        begins with "missing" is the world's fault, any other the candidate's
+ * Its vectors of texts need no line of Lua: every word and every two words in a row, letters a to z in
+ * lower case, are hashed to a place and a sign among SCRIPT_DIMENSION numbers and summed. Texts that
+ * share words lie near each other whatever they mean; the same text has the same vector everywhere.
+ *
  * random(request) is in [0,1) and depends on the request, the model's name and the seed alone;
  * random(request, "label") gives further, independent numbers. What the script may do otherwise:
  * base/lua_state.h.
@@ -30,7 +34,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCRIPT_MAX = 4 << 20, DELAY_MAX_MS = 3600 * 1000 };
+enum {
+    SCRIPT_MAX = 4 << 20,
+    DELAY_MAX_MS = 3600 * 1000,
+    SCRIPT_DIMENSION = 256,
+    EMBED_WORDS_MAX = 8192, /* as models have a context */
+};
 
 struct script_options {
     const char *file;
@@ -346,6 +355,81 @@ static enum pawl_status script_ask(void *state, struct pawl_arena *arena,
     return PAWL_OK;
 }
 
+/* --- vectors ---------------------------------------------------------------------------------- */
+
+static bool is_word_byte(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* FNV-1a: stable everywhere, and spread well enough over 512 places. */
+static uint64_t hash_on(uint64_t hash, unsigned char c)
+{
+    if (c >= 'A' && c <= 'Z') c = (unsigned char)(c - 'A' + 'a');
+    return (hash ^ c) * UINT64_C(0x100000001b3);
+}
+static const uint64_t hash_start = UINT64_C(0xcbf29ce484222325);
+
+static void add_gram(float *row, uint64_t hash)
+{
+    hash ^= hash >> 32; /* the low bits of FNV know little of the high ones */
+    hash *= UINT64_C(0x9e3779b97f4a7c15);
+    size_t place = (size_t)(hash >> 40) % SCRIPT_DIMENSION;
+    row[place] += hash >> 63 ? 1.0F : -1.0F;
+}
+
+/* Gives the number of words. A text without any is taken as one. */
+static size_t add_words(struct pawl_str text, float *row)
+{
+    size_t n_words = 0;
+    uint64_t last = 0;
+    for (size_t i = 0; i < text.len;) {
+        if (!is_word_byte((unsigned char)text.ptr[i])) {
+            i++;
+            continue;
+        }
+        uint64_t word = hash_start, pair = hash_on(last, ' ');
+        for (; i < text.len && is_word_byte((unsigned char)text.ptr[i]); i++) {
+            word = hash_on(word, (unsigned char)text.ptr[i]);
+            pair = hash_on(pair, (unsigned char)text.ptr[i]);
+        }
+        add_gram(row, word);
+        if (n_words++ > 0) add_gram(row, pair);
+        last = word;
+    }
+    if (n_words == 0) {
+        uint64_t all = hash_start;
+        for (size_t i = 0; i < text.len; i++) all = hash_on(all, (unsigned char)text.ptr[i]);
+        add_gram(row, all);
+    }
+    return n_words;
+}
+
+static size_t script_dimension(void *state)
+{
+    (void)state;
+    return SCRIPT_DIMENSION;
+}
+
+static enum pawl_status script_embed(void *state, const struct pawl_str *texts, size_t n,
+                                     float *rows, struct pawl_error *err)
+{
+    const struct script_model *model = state;
+    if (atomic_load(&model->canceled))
+        return pawl_fail(err, PAWL_EPAUSED, "The scripted model was stopped on request.");
+    for (size_t i = 0; i < n; i++) {
+        float *row = rows + i * SCRIPT_DIMENSION;
+        size_t n_words = add_words(texts[i], row);
+        if (n_words > EMBED_WORDS_MAX)
+            return pawl_lm_fail_long_text(texts[i], n_words, EMBED_WORDS_MAX, "words", err);
+        /* Signs that met can cancel out; a text is never without a direction. */
+        bool any = false;
+        for (size_t k = 0; k < SCRIPT_DIMENSION; k++) any = any || row[k] != 0;
+        if (!any) row[0] = 1;
+    }
+    return PAWL_OK;
+}
+
 static void script_cancel(void *state)
 {
     atomic_store(&((struct script_model *)state)->canceled, true);
@@ -368,6 +452,8 @@ const struct pawl_lm_backend pawl_backend_script = {
     .close = script_close,
     .identity = script_identity,
     .ask = script_ask,
+    .dimension = script_dimension,
+    .embed = script_embed,
     .cancel = script_cancel,
     .worst_cost = script_worst_cost,
 };

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "lm/llama_cells.h"
+#include "lm/llama_embed.h"
 #include "lm/llama_queue.h"
 #include "lm/llama_weights.h"
 #include "lm/lm.h"
@@ -49,6 +50,7 @@ struct pawl_llama_engine {
     int n_vocab;
     struct llama_context *context;
     struct pawl_llama_cells *cells;
+    struct pawl_llama_embedder *embedder;
     struct pawl_llama_urn *urn;
     struct llama_batch batch;
     size_t batch_tokens; /* of one decode */
@@ -397,6 +399,7 @@ static void step(struct pawl_llama_engine *engine)
         fail_all(engine, "libllama could not decode a prompt.");
     else if (!decode_next(engine))
         fail_all(engine, "libllama could not decode a batch.");
+    pawl_llama_embedder_step(engine->embedder, &engine->queue);
 }
 
 /* ---- The thread ------------------------------------------------------------------------------- */
@@ -405,7 +408,7 @@ static bool is_busy(const struct pawl_llama_engine *engine)
 {
     for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
         if (engine->slots[i].job) return true;
-    return false;
+    return pawl_llama_embedder_is_busy(engine->embedder);
 }
 
 static void *drive(void *argument)
@@ -418,6 +421,7 @@ static void *drive(void *argument)
             break;
         case PAWL_LLAMA_SEND_HOME:
             fail_all(engine, "cancelled"); /* run says so */
+            pawl_llama_embedder_fail(engine->embedder, &engine->queue, "cancelled");
             pawl_llama_queue_send_home(&engine->queue);
             break;
         case PAWL_LLAMA_CLOSE:
@@ -442,6 +446,7 @@ static void release(struct pawl_llama_engine *engine)
 {
     for (size_t i = 0; i < RECENT; i++) free(engine->recents[i].tokens);
     pawl_llama_cells_free(engine->cells);
+    pawl_llama_embedder_free(engine->embedder);
     pawl_llama_urn_free(engine->urn);
     llama_batch_free(engine->batch);
     llama_free(engine->context);
@@ -466,6 +471,8 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->n_vocab = llama_vocab_n_tokens(engine->vocab);
     engine->batch_tokens = settings->pace.batch_tokens;
     engine->cells = pawl_llama_cells_new(context, settings->context_tokens, engine->batch_tokens);
+    engine->embedder =
+        pawl_llama_embedder_new(settings->model, settings->text_tokens, settings->pace.n_threads);
     engine->urn = pawl_llama_urn_new(engine->n_vocab);
     engine->batch = llama_batch_init((int32_t)engine->batch_tokens, 0, PAWL_LLAMA_SEQUENCES);
     pawl_llama_queue_init(&engine->queue);

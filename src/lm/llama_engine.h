@@ -6,6 +6,8 @@
  * as soon as it is answered. What waiting or recent prompts have in common becomes a stem
  * (llama_cells.h) and is computed once.
  *
+ * Vectors of texts come from a second, smaller context (llama_embed.h) that the same thread drives.
+ *
  * The two kinds of decode are kept apart because of what attention costs. ggml computes it in tiles of
  * 64 rows by 64 cells: right for prompts, whose rows see the same cells, and twice as slow as row by
  * row for answers, each of which sees its own (measured: 15.7 against 8.7 ms of CPU a token). Below 64
@@ -15,7 +17,8 @@
  *   1. No request starves: within a role it is first come, first served, the roles take turns, and one
  *      that does not fit yet holds up all behind it. Each role that ever asked keeps a few slots
  *      free of the others, and where one role's answers and another's prompts compete, each kind of
- *      decode gets half of the time.
+ *      decode gets half of the time. Where vectors are wanted too, one batch of them is computed
+ *      with every turn.
  *   2. A job belongs to the engine from run until run returns.
  */
 #ifndef PAWL_LM_LLAMA_ENGINE_H
@@ -40,6 +43,8 @@ struct pawl_llama_job {
     size_t n_shared;                    /* hint: that many first tokens will come again */
     struct pawl_llama_choices *choices; /* scored; NULL: free text, by the fields below */
     struct pawl_llama_sampling sampling;
+    float
+        *vector; /* room for the prompt's vector, which is all that is wanted; NULL: an answer is */
     struct pawl_llama_hold *hold; /* free text held to a grammar; NULL: any */
     const struct pawl_str *stops;
     size_t n_stops, max_tokens; /* max_tokens >= 1 */
@@ -57,6 +62,7 @@ struct pawl_llama_job {
 struct pawl_llama_engine_settings {
     struct llama_model *model; /* outlives the engine */
     size_t context_tokens;     /* cells for all requests together */
+    size_t text_tokens;        /* the longest text to make a vector of */
     struct pawl_llama_pace pace;
 };
 struct pawl_llama_engine;
@@ -64,7 +70,8 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_llama_engine_open(const struct pawl_llama_engine_settings *settings,
                        struct pawl_llama_engine **engine, struct pawl_error *err);
 void pawl_llama_engine_close(struct pawl_llama_engine *engine);
-/* Answer all; blocks. Every job fits: n_prompt + its longest answer <= context_tokens. Any thread.
+/* Answer all; blocks. Every job fits: n_prompt + its longest answer <= context_tokens, or n_prompt
+ * <= text_tokens where a vector is wanted. Any thread.
  * Fails PAWL_EPAUSED once the engine is cancelled. */
 PAWL_MUST_CHECK enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine *engine,
                                                        struct pawl_llama_job *jobs, size_t n,

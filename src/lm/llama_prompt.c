@@ -3,9 +3,6 @@
 #include <limits.h>
 #include <stdint.h>
 
-/* No vocabulary that we know has tokens this long on average; checked before anything is spelled. */
-enum { TOKEN_BYTES_MAX = 32 };
-
 struct token_list {
     llama_token *tokens;
     size_t n;
@@ -128,7 +125,7 @@ static const char *unfit_messages(const struct pawl_llama_speller *speller,
             return "A message holds a NUL byte.";
         n_bytes += content.len;
     }
-    if (n_bytes / TOKEN_BYTES_MAX > speller->limit_tokens)
+    if (n_bytes / PAWL_LLAMA_TOKEN_BYTES_MAX > speller->limit_tokens)
         return pawl_arena_printf(arena, "The prompt has %zu bytes; the model reads %zu tokens.",
                                  n_bytes, speller->limit_tokens);
     return NULL;

@@ -16,6 +16,9 @@
 
 #include <llama.h>
 
+/* No vocabulary that we know has tokens this long on average; checked before anything is spelled. */
+enum { PAWL_LLAMA_TOKEN_BYTES_MAX = 32 };
+
 struct pawl_llama_speller {
     const struct llama_vocab *vocab;
     const char *template;

@@ -24,14 +24,15 @@ void pawl_llama_queue_release(struct pawl_llama_queue *queue)
 /* With the lock held. */
 static void put(struct pawl_llama_queue *queue, struct pawl_llama_job *job, size_t *n_open)
 {
+    struct pawl_llama_line *line = job->vector ? &queue->vectors : &queue->roles[job->role];
     job->n_open = n_open;
     job->next = NULL;
-    if (queue->roles[job->role].last)
-        queue->roles[job->role].last->next = job;
+    if (line->last)
+        line->last->next = job;
     else
-        queue->roles[job->role].first = job;
-    queue->roles[job->role].last = job;
-    queue->roles[job->role].ever_used = true;
+        line->first = job;
+    line->last = job;
+    line->ever_used = true;
     queue->n_waiting++;
 }
 
@@ -103,12 +104,33 @@ struct pawl_llama_job *pawl_llama_queue_peek(struct pawl_llama_queue *queue,
     return job;
 }
 
+/* With the lock held. */
+static void pop_first(struct pawl_llama_queue *queue, struct pawl_llama_line *line)
+{
+    line->first = line->first->next;
+    if (!line->first) line->last = NULL;
+    queue->n_waiting--;
+}
+
+struct pawl_llama_job *pawl_llama_queue_peek_vector(struct pawl_llama_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    struct pawl_llama_job *job = queue->cancelled ? NULL : queue->vectors.first;
+    pthread_mutex_unlock(&queue->lock);
+    return job;
+}
+
+void pawl_llama_queue_pop_vector(struct pawl_llama_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    pop_first(queue, &queue->vectors);
+    pthread_mutex_unlock(&queue->lock);
+}
+
 void pawl_llama_queue_pop(struct pawl_llama_queue *queue, const struct pawl_llama_job *job)
 {
     pthread_mutex_lock(&queue->lock);
-    queue->roles[job->role].first = job->next;
-    if (!job->next) queue->roles[job->role].last = NULL;
-    queue->n_waiting--;
+    pop_first(queue, &queue->roles[job->role]);
     queue->next_role = (job->role + 1) % PAWL_N_ROLES;
     pthread_mutex_unlock(&queue->lock);
 }
@@ -132,14 +154,18 @@ void pawl_llama_queue_announce(struct pawl_llama_queue *queue, struct pawl_llama
     pthread_mutex_unlock(&queue->lock);
 }
 
+/* With the lock held. */
+static void empty(struct pawl_llama_line *line)
+{
+    for (struct pawl_llama_job *job = line->first; job; job = job->next) --*job->n_open;
+    line->first = line->last = NULL;
+}
+
 void pawl_llama_queue_send_home(struct pawl_llama_queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
-    for (size_t role = 0; role < PAWL_N_ROLES; role++) {
-        struct pawl_llama_job *job = queue->roles[role].first;
-        for (; job; job = job->next) --*job->n_open;
-        queue->roles[role].first = queue->roles[role].last = NULL;
-    }
+    for (size_t role = 0; role < PAWL_N_ROLES; role++) empty(&queue->roles[role]);
+    empty(&queue->vectors);
     queue->n_waiting = 0;
     pthread_cond_broadcast(&queue->answered);
     pthread_mutex_unlock(&queue->lock);

@@ -6,7 +6,8 @@
  * Invariants
  *   1. Within a role it is first come, first served; the roles take turns.
  *   2. Each role that ever asked has a few slots that the others leave free.
- *   3. A job that was put belongs to the engine until it is announced, or sent home.
+ *   3. Jobs that want a vector stand in a line of their own, whatever their role.
+ *   4. A job that was put belongs to the engine until it is announced, or sent home.
  */
 #ifndef PAWL_LM_LLAMA_QUEUE_H
 #define PAWL_LM_LLAMA_QUEUE_H
@@ -18,10 +19,10 @@
 struct pawl_llama_queue {
     pthread_mutex_t lock;
     pthread_cond_t work, answered;
-    struct {
+    struct pawl_llama_line {
         struct pawl_llama_job *first, *last;
         bool ever_used;
-    } roles[PAWL_N_ROLES];
+    } roles[PAWL_N_ROLES], vectors;
     size_t n_waiting;
     size_t next_role; /* whose turn it is */
     bool closing, cancelled;
@@ -47,6 +48,9 @@ void pawl_llama_queue_pop(struct pawl_llama_queue *queue, const struct pawl_llam
 /* The first requests of a role; they stay until this thread takes them out. Gives how many. */
 size_t pawl_llama_queue_look(struct pawl_llama_queue *queue, enum pawl_role role,
                              const struct pawl_llama_job **jobs, size_t room);
+/* The first job that wants a vector, or NULL; taken out by pop_vector. */
+struct pawl_llama_job *pawl_llama_queue_peek_vector(struct pawl_llama_queue *queue);
+void pawl_llama_queue_pop_vector(struct pawl_llama_queue *queue);
 /* A job is done. */
 void pawl_llama_queue_announce(struct pawl_llama_queue *queue, struct pawl_llama_job *job);
 /* After a cancel: nobody waits any more; ask says why. */

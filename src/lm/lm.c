@@ -348,6 +348,15 @@ enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
     return PAWL_OK;
 }
 
+enum pawl_status pawl_lm_embed(struct pawl_lm *lm, struct pawl_arena *arena, enum pawl_role role,
+                               const struct pawl_str *texts, size_t n,
+                               struct pawl_lm_vectors *vectors, struct pawl_error *err)
+{
+    struct pawl_lm_model *model;
+    PAWL_TRY(role_model(lm, role, &model, err));
+    return pawl_lm_model_embed(lm, model, arena, texts, n, vectors, err);
+}
+
 int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role)
 {
     struct pawl_lm_model *model;

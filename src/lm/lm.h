@@ -129,6 +129,26 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_providers(const struct pawl_lm_settings
 PAWL_MUST_CHECK enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                                              const struct pawl_lm_request *requests, size_t n,
                                              struct pawl_lm_reply *replies, struct pawl_error *err);
+/* Vectors of texts, for retrieval and novelty: what reads alike lies near, by the dot product. */
+struct pawl_lm_vectors {
+    size_t n, dimension;
+    const float *values; /* n rows of `dimension` floats, each of length 1 */
+};
+/*
+ * Takes   texts of any bytes; none is empty, over 16 MiB, or longer than the model reads.
+ * Gives   vectors in order, in `arena`; equal texts have equal vectors, but for the last digits that
+ *         an embedded model rounds otherwise in other company.
+ * Fails   PAWL_ECONFIG when the role's backend has no vectors (the hint says which have),
+ *         PAWL_EUSAGE for an empty text, PAWL_ETOOBIG for a long one (nothing is cut; both name it),
+ *         PAWL_EWORLD and PAWL_EPAUSED as pawl_lm_ask.
+ * Blocks  yes. Any thread, many at a time.
+ * Costs   no money and no tokens of the meter: the backends that have vectors are local. Kept in the
+ *         cache like answers where the backend's answers are.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_embed(struct pawl_lm *lm, struct pawl_arena *arena,
+                                               enum pawl_role role, const struct pawl_str *texts,
+                                               size_t n, struct pawl_lm_vectors *vectors,
+                                               struct pawl_error *err);
 /* Add to *usage what was asked of all models so far, answers from our cache aside. Any thread. */
 void pawl_lm_spent(struct pawl_lm *lm, struct pawl_usage *usage);
 void pawl_lm_cancel(struct pawl_lm *lm); /* async-signal-unsafe; from any thread */

@@ -56,6 +56,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_model_ask(struct pawl_lm *lm, struct pa
                                                    const struct pawl_lm_request *requests, size_t n,
                                                    struct pawl_lm_reply *replies,
                                                    struct pawl_error *err);
+/* Vectors of one model: texts made whole, the cache, rows of length 1. */
+PAWL_MUST_CHECK enum pawl_status
+pawl_lm_model_embed(struct pawl_lm *lm, struct pawl_lm_model *model, struct pawl_arena *arena,
+                    const struct pawl_str *texts, size_t n, struct pawl_lm_vectors *vectors,
+                    struct pawl_error *err);
 enum pawl_status pawl_lm_fail_canceled(struct pawl_error *err);
 
 #endif
