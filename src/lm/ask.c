@@ -262,11 +262,8 @@ static enum pawl_status ask_batch(struct pawl_lm *lm, struct pawl_lm_model *mode
                                   struct pawl_arena *arena, struct pawl_error *err)
 {
     const char *identity = NULL;
-    if (model->backend->flags & PAWL_BACKEND_CACHED) {
-        void *state;
-        PAWL_TRY(pawl_lm_load(lm, model, &state, err));
-        identity = model->backend->identity(state);
-    }
+    if (model->backend->flags & PAWL_BACKEND_CACHED)
+        PAWL_TRY(pawl_lm_name(lm, model, &identity, err));
     open_batch(b);
     for (size_t i = 0; i < b->n; i++) sort_request(lm, b, i, identity, arena);
     if (b->n_asked > 0) PAWL_TRY(ask_rest(lm, model, b, arena, err));

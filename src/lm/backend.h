@@ -46,6 +46,10 @@ struct pawl_lm_backend {
     void (*close)(void *model);
     /* A text that changes when answers may change. Lives as long as the model. */
     const char *(*identity)(void *model);
+    /* The same text, where it can be said without loading; in the arena; NULL: load to know. A model
+     * that turns out to be another when it is loaded answers nothing. (optional) */
+    const char *(*identify)(const struct pawl_lm_open *context, const void *options,
+                            struct pawl_arena *arena);
     /* Answer all; blocks; many threads at once. Reply text lies in `arena`, used by this thread
      * alone. Fails only as pawl_lm_ask does. */
     enum pawl_status (*ask)(void *model, struct pawl_arena *arena,
@@ -61,7 +65,7 @@ struct pawl_lm_backend {
     void (*cancel)(void *model);
     /* Useful number of asking threads. (optional; default: number of cores)
      * An option called `concurrency`, when not 0, bounds the requests that are here at a time. */
-    int (*parallel)(void *model);
+    int (*parallel)(const void *options);
     /* Who is sent the prompts, e.g. "api.openai.com", in the arena; NULL: they stay on this machine.
      * Nothing is loaded and no key is needed. (optional; default with PAWL_BACKEND_NETWORK: the
      * backend's name, otherwise NULL) */

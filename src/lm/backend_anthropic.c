@@ -52,6 +52,12 @@ static const char *anthropic_provider(const void *given, struct pawl_arena *aren
     return pawl_provider_of_url(pawl_chat_server_given(&wire, &options->chat), arena);
 }
 
+static int anthropic_parallel(const void *given)
+{
+    const struct anthropic_options *options = given;
+    return pawl_chat_parallel(&options->chat);
+}
+
 const struct pawl_lm_backend pawl_backend_anthropic = {
     .api = PAWL_LM_BACKEND_API,
     .name = "anthropic",
@@ -65,7 +71,7 @@ const struct pawl_lm_backend pawl_backend_anthropic = {
     .identity = pawl_chat_identity,
     .ask = pawl_chat_ask,
     .cancel = pawl_chat_cancel,
-    .parallel = pawl_chat_parallel,
+    .parallel = anthropic_parallel,
     .provider = anthropic_provider,
     .worst_cost = pawl_chat_worst_cost,
 };

@@ -43,7 +43,8 @@ static const struct pawl_option options[] = {
     {0}};
 
 struct llama {
-    char identity[96];
+    struct pawl_arena arena; /* of the texts */
+    const char *identity;
     struct pawl_llama_weights weights;
     struct pawl_llama_pace pace;
     struct llama_model *model;
@@ -92,30 +93,48 @@ static void close_model(void *state)
     pawl_llama_engine_close(llama->engine);
     llama_model_free(llama->model);
     pawl_llama_weights_release(&llama->weights);
+    pawl_arena_release(&llama->arena);
     free(llama);
+}
+
+static enum pawl_status specify(const struct pawl_lm_open *context, const struct options *o,
+                                struct pawl_arena *arena, struct pawl_llama_weights_spec *spec,
+                                struct pawl_error *err)
+{
+    *spec = (struct pawl_llama_weights_spec){
+        .form = o->weights, .context_tokens = (size_t)o->context, .sealed = context->sealed};
+    PAWL_TRY(pawl_model_find(arena, o->model, context->project_dir, &spec->path, err));
+    PAWL_TRY(pawl_model_hash(spec->path, !context->sealed, &spec->hash, err));
+    spec->pace = pace_of(o, &spec->hash);
+    return PAWL_OK;
+}
+
+static const char *identity_of(const struct pawl_llama_weights_spec *spec, const char *form,
+                               struct pawl_arena *arena)
+{
+    char hex[PAWL_HASH_HEX];
+    pawl_hash_hex(&spec->hash, hex);
+    bool packaged = strcmp(form, "packaged") == 0;
+    return pawl_arena_printf(arena, "file:%s%s%s", hex, packaged ? "" : ":", packaged ? "" : form);
+}
+
+static const char *identify(const struct pawl_lm_open *context, const void *values,
+                            struct pawl_arena *arena)
+{
+    struct pawl_llama_weights_spec spec;
+    if (specify(context, values, arena, &spec, NULL) != PAWL_OK) return NULL;
+    const char *form = pawl_llama_weights_form(&spec);
+    return form ? identity_of(&spec, form, arena) : NULL;
 }
 
 static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_open *context,
                                      const struct options *o, struct pawl_error *err)
 {
-    struct pawl_arena arena = {0};
-    struct pawl_llama_weights_spec spec = {
-        .form = o->weights, .context_tokens = (size_t)o->context, .sealed = context->sealed};
-    enum pawl_status status =
-        pawl_model_find(&arena, o->model, context->project_dir, &spec.path, err);
-    if (status == PAWL_OK) status = pawl_model_hash(spec.path, !context->sealed, &spec.hash, err);
-    if (status == PAWL_OK) {
-        spec.pace = llama->pace = pace_of(o, &spec.hash);
-        status = pawl_llama_weights_open(&spec, &llama->weights, err);
-    }
-    pawl_arena_release(&arena);
-    if (status != PAWL_OK) return status;
-
-    char hex[PAWL_HASH_HEX];
-    pawl_hash_hex(&spec.hash, hex);
-    bool packaged = strcmp(llama->weights.form, "packaged") == 0;
-    snprintf(llama->identity, sizeof llama->identity, "file:%s%s%s", hex, packaged ? "" : ":",
-             packaged ? "" : llama->weights.form);
+    struct pawl_llama_weights_spec spec;
+    PAWL_TRY(specify(context, o, &llama->arena, &spec, err));
+    PAWL_TRY(pawl_llama_weights_open(&spec, &llama->weights, err));
+    llama->pace = spec.pace;
+    llama->identity = identity_of(&spec, llama->weights.form, &llama->arena);
     return PAWL_OK;
 }
 
@@ -370,9 +389,9 @@ static void cancel(void *state)
     pawl_llama_engine_cancel(((struct llama *)state)->engine);
 }
 
-static int parallel(void *state)
+static int parallel(const void *values)
 {
-    (void)state;
+    (void)values;
     return PAWL_LLAMA_SLOTS;
 }
 
@@ -388,6 +407,7 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .open = open_model,
     .close = close_model,
     .identity = identity,
+    .identify = identify,
     .ask = ask,
     .dimension = dimension,
     .embed = embed,

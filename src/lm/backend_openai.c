@@ -66,6 +66,12 @@ static const char *openai_provider(const void *given, struct pawl_arena *arena)
     return pawl_provider_of_url(pawl_chat_server_given(&wire, &options->chat), arena);
 }
 
+static int openai_parallel(const void *given)
+{
+    const struct openai_options *options = given;
+    return pawl_chat_parallel(&options->chat);
+}
+
 const struct pawl_lm_backend pawl_backend_openai = {
     .api = PAWL_LM_BACKEND_API,
     .name = "openai",
@@ -79,7 +85,7 @@ const struct pawl_lm_backend pawl_backend_openai = {
     .identity = pawl_chat_identity,
     .ask = pawl_chat_ask,
     .cancel = pawl_chat_cancel,
-    .parallel = pawl_chat_parallel,
+    .parallel = openai_parallel,
     .provider = openai_provider,
     .worst_cost = pawl_chat_worst_cost,
 };

@@ -365,9 +365,9 @@ void pawl_chat_cancel(void *state)
     pawl_http_cancel(chat->http);
 }
 
-int pawl_chat_parallel(void *state)
+int pawl_chat_parallel(const struct pawl_chat_options *options)
 {
-    return (int)((struct pawl_chat *)state)->options.concurrency;
+    return (int)options->concurrency;
 }
 
 int64_t pawl_chat_worst_cost(void *state, const struct pawl_lm_request *request)

@@ -101,7 +101,7 @@ enum pawl_status pawl_chat_ask(void *state, struct pawl_arena *arena,
                                const struct pawl_lm_request *requests, size_t n,
                                struct pawl_lm_reply *replies, struct pawl_error *err);
 void pawl_chat_cancel(void *state);
-int pawl_chat_parallel(void *state);
+int pawl_chat_parallel(const struct pawl_chat_options *options);
 int64_t pawl_chat_worst_cost(void *state, const struct pawl_lm_request *request);
 
 #endif

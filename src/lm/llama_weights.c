@@ -498,6 +498,28 @@ static enum pawl_status choose(struct pawl_arena *arena, const struct pawl_llama
     return status;
 }
 
+const char *pawl_llama_weights_form(const struct pawl_llama_weights_spec *spec)
+{
+    const struct form *form = form_named(spec->form);
+    if (form) return form->name;
+    struct pawl_arena arena = {0};
+    json_t *entry = pawl_llama_kept_get(&spec->hash);
+    form = kept_form(entry, threads_text(&arena, spec), spec->form);
+    json_decref(entry);
+    pawl_arena_release(&arena);
+    return form ? form->name : NULL;
+}
+
+/* The form is part of the model's name: another one in its place would be another model. */
+static enum pawl_status fail_form(const struct pawl_llama_weights_spec *spec,
+                                  const struct form *form, struct pawl_error *err)
+{
+    pawl_fail(err, PAWL_EWORLD, "There is no room to write the weights of %s out as %s.",
+              spec->path, form->name);
+    pawl_hint(err, "Make room in $XDG_CACHE_HOME, or set `weights: packaged` for the model.");
+    return PAWL_EWORLD;
+}
+
 enum pawl_status pawl_llama_weights_open(const struct pawl_llama_weights_spec *spec,
                                          struct pawl_llama_weights *weights, struct pawl_error *err)
 {
@@ -507,6 +529,8 @@ enum pawl_status pawl_llama_weights_open(const struct pawl_llama_weights_spec *s
     const struct form *form = form_named(spec->form);
     enum pawl_status status = form ? PAWL_OK : choose(&arena, spec, &form, err);
     if (status == PAWL_OK) status = open_form(spec, form, weights, err);
+    if (status == PAWL_OK && form && strcmp(weights->form, form->name) != 0)
+        status = fail_form(spec, form, err);
     pawl_arena_release(&arena);
     return status;
 }

@@ -47,6 +47,8 @@ struct pawl_llama_weights {
     int memory_fd;    /* keeps a file in memory alive, or -1 */
 };
 
+/* The form that opening gives, if that is known beforehand, else NULL. Costs the reading of a note. */
+const char *pawl_llama_weights_form(const struct pawl_llama_weights_spec *spec);
 /* Fails PAWL_ECONFIG with the reason when the model cannot run here. Blocks for seconds, once. */
 PAWL_MUST_CHECK enum pawl_status pawl_llama_weights_open(const struct pawl_llama_weights_spec *spec,
                                                          struct pawl_llama_weights *weights,

@@ -239,6 +239,7 @@ void pawl_lm_close(struct pawl_lm *lm)
         struct pawl_lm_model *model = &lm->models[i];
         void *state = atomic_load(&model->state);
         if (state) model->backend->close(state);
+        free(atomic_load(&model->identity));
         json_decref(model->given);
         pthread_cond_destroy(&model->slot_free);
         pthread_mutex_destroy(&model->slot_lock);
@@ -257,6 +258,28 @@ enum pawl_status pawl_lm_fail_canceled(struct pawl_error *err)
     return pawl_fail(err, PAWL_EPAUSED, "Asking models was stopped on request.");
 }
 
+/* Under load_lock: open, and be what was named. */
+static enum pawl_status open_state(struct pawl_lm *lm, struct pawl_lm_model *model, void **state,
+                                   struct pawl_error *err)
+{
+    struct pawl_lm_open context = context_of(lm, model);
+    PAWL_TRY(model->backend->open(&context, model->options, state, err));
+    PAWL_ASSERT(*state);
+    const char *named = atomic_load(&model->identity);
+    const char *identity = model->backend->identity(*state);
+    if (!named) {
+        atomic_store(&model->identity, pawl_xstrdup(identity));
+    } else if (strcmp(named, identity) != 0) {
+        pawl_fail(err, PAWL_EWORLD, "The model %s was named %.110s and loads as %.110s.",
+                  model->name, named, identity);
+        pawl_hint(err, "Its file or what was written out of it changed meanwhile: run again.");
+        model->backend->close(*state);
+        *state = NULL;
+        return PAWL_EWORLD;
+    }
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model, void **state,
                               struct pawl_error *err)
 {
@@ -266,10 +289,8 @@ enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model, v
     enum pawl_status status = PAWL_OK;
     *state = atomic_load(&model->state);
     if (!*state) {
-        struct pawl_lm_open context = context_of(lm, model);
-        status = model->backend->open(&context, model->options, state, err);
+        status = open_state(lm, model, state, err);
         if (status == PAWL_OK) {
-            PAWL_ASSERT(*state);
             atomic_store(&model->state, *state);
             /* pawl_lm_cancel either saw the state or set the flag before. */
             if (atomic_load(&lm->canceled) && model->backend->cancel)
@@ -278,6 +299,30 @@ enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model, v
     }
     pthread_mutex_unlock(&model->load_lock);
     return status;
+}
+
+static void name_unloaded(struct pawl_lm *lm, struct pawl_lm_model *model)
+{
+    struct pawl_arena arena = {0};
+    pthread_mutex_lock(&model->load_lock);
+    if (!atomic_load(&model->identity)) {
+        struct pawl_lm_open context = context_of(lm, model);
+        const char *identity = model->backend->identify(&context, model->options, &arena);
+        if (identity) atomic_store(&model->identity, pawl_xstrdup(identity));
+    }
+    pthread_mutex_unlock(&model->load_lock);
+    pawl_arena_release(&arena);
+}
+
+enum pawl_status pawl_lm_name(struct pawl_lm *lm, struct pawl_lm_model *model,
+                              const char **identity, struct pawl_error *err)
+{
+    void *state;
+    *identity = atomic_load(&model->identity);
+    if (!*identity && lm->cache && model->backend->identify) name_unloaded(lm, model);
+    if (!atomic_load(&model->identity)) PAWL_TRY(pawl_lm_load(lm, model, &state, err));
+    *identity = atomic_load(&model->identity);
+    return PAWL_OK;
 }
 
 void pawl_lm_cancel(struct pawl_lm *lm)
@@ -360,11 +405,9 @@ enum pawl_status pawl_lm_embed(struct pawl_lm *lm, struct pawl_arena *arena, enu
 int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role)
 {
     struct pawl_lm_model *model;
-    void *state;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (role_model(lm, role, &model, NULL) == PAWL_OK && model->backend->parallel &&
-        pawl_lm_load(lm, model, &state, NULL) == PAWL_OK)
-        return model->backend->parallel(state);
+    if (role_model(lm, role, &model, NULL) == PAWL_OK && model->backend->parallel)
+        return model->backend->parallel(model->options);
     return cores > 0 ? (int)cores : 1;
 }
 
@@ -388,11 +431,8 @@ enum pawl_status pawl_lm_identity(struct pawl_lm *lm, enum pawl_role role, const
                                   struct pawl_error *err)
 {
     struct pawl_lm_model *model;
-    void *state;
     PAWL_TRY(role_model(lm, role, &model, err));
-    PAWL_TRY(pawl_lm_load(lm, model, &state, err));
-    *identity = model->backend->identity(state);
-    return PAWL_OK;
+    return pawl_lm_name(lm, model, identity, err);
 }
 
 int64_t pawl_lm_worst_cost(struct pawl_lm *lm, const struct pawl_lm_request *request)
@@ -492,9 +532,6 @@ enum pawl_status pawl_lm_model_identity(struct pawl_lm *lm, const char *name, co
                                         struct pawl_error *err)
 {
     struct pawl_lm_model *model = find_model(lm, name);
-    void *state;
     PAWL_ASSERT(model);
-    PAWL_TRY(pawl_lm_load(lm, model, &state, err));
-    *identity = model->backend->identity(state);
-    return PAWL_OK;
+    return pawl_lm_name(lm, model, identity, err);
 }

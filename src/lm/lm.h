@@ -108,7 +108,7 @@ struct pawl_lm_settings {
 /* Check names, options and files of models and roles; nothing is loaded. err->field is a path. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_check(const struct pawl_lm_settings *settings,
                                                struct pawl_error *err);
-/* Open; a model is loaded when it is first asked. */
+/* Open; a model is loaded when it is first asked what the cache does not know. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_open(const struct pawl_lm_settings *settings,
                                               struct pawl_lm **lm, struct pawl_error *err);
 void pawl_lm_close(struct pawl_lm *lm);
@@ -159,7 +159,9 @@ int pawl_lm_parallel(struct pawl_lm *lm, enum pawl_role role);
 bool pawl_lm_scores_choices(struct pawl_lm *lm, enum pawl_role role);
 /* True if answers are held to a request's schema by the role's backend. */
 bool pawl_lm_holds_schemas(struct pawl_lm *lm, enum pawl_role role);
-/* "file:<sha256>" or "openai:<host>/<path>/<name>"; part of every cache key and certificate. Loads it. */
+/* "file:<sha256>" or "openai:<host>/<path>/<name>"; part of every cache key and certificate. Loads the
+ * model where there is no cache or no cheaper way to know; without a loaded one nothing is said of
+ * whether it runs, and the first request that the cache does not answer fails if it does not. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_identity(struct pawl_lm *lm, enum pawl_role role,
                                                   const char **identity, struct pawl_error *err);
 /* All models scripted: such a project may run on a virtual clock and fixed secrets. */

@@ -1,9 +1,12 @@
 /*
  * model.h - a configured model of an lm: its backend, loaded when first asked, and its slots.
  *
+ * Where a cache may know all answers, a model is named without being loaded, if its backend can.
+ *
  * Invariants
  *   1. One thread loads; the others wait for it. A failed load is tried again by the next ask.
  *   2. in_use <= concurrency whenever concurrency is not 0.
+ *   3. The identity never changes once it was said: a model that is loaded as another one fails.
  */
 #ifndef PAWL_LM_MODEL_H
 #define PAWL_LM_MODEL_H
@@ -20,7 +23,8 @@ struct pawl_lm_model {
     void *options;
 
     pthread_mutex_t load_lock;
-    _Atomic(void *) state; /* the backend's; NULL until loaded */
+    _Atomic(void *) state;    /* the backend's; NULL until loaded */
+    _Atomic(char *) identity; /* malloc'd; NULL until it was asked for */
 
     pthread_mutex_t slot_lock;
     pthread_cond_t slot_free;
@@ -50,6 +54,9 @@ struct pawl_lm {
 
 PAWL_MUST_CHECK enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model,
                                               void **state, struct pawl_error *err);
+/* *identity lives as long as the lm. Loads only to know it. */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_name(struct pawl_lm *lm, struct pawl_lm_model *model,
+                                              const char **identity, struct pawl_error *err);
 /* Ask one model: cache, purse and slots. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_model_ask(struct pawl_lm *lm, struct pawl_lm_model *model,
                                                    struct pawl_arena *arena,

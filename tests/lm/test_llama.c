@@ -7,6 +7,7 @@
 #ifdef PAWL_HAVE_LLAMA
 #include "base/random.h"
 #include "io/file.h"
+#include "lm/llama_kept.h"
 #include "lm/model_file.h"
 #include "store/store.h"
 
@@ -707,6 +708,123 @@ static void test_weights_are_written_out_once_or_kept_in_memory(void **unused)
     setenv("XDG_CACHE_HOME", cache_dir, 1);
 }
 
+/* --- named without being loaded ----------------------------------------------------------------- */
+
+static const char *hash_of(const char *path)
+{
+    struct pawl_hash hash;
+    char hex[PAWL_HASH_HEX];
+    assert_int_equal(pawl_model_hash(path, true, &hash, NULL), PAWL_OK);
+    pawl_hash_hex(&hash, hex);
+    return pawl_arena_strdup(&arena, hex);
+}
+
+static struct pawl_lm *open_cached(struct pawl_store *store, const char *path)
+{
+    return must_open(
+        (struct pawl_lm_settings){.cache = store},
+        pawl_arena_printf(&arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"threads\":1}}",
+                          path));
+}
+
+/* As if `auto` had been measured with one thread. */
+static void keep_choice(const char *path, const char *form)
+{
+    struct pawl_hash hash;
+    assert_int_equal(pawl_model_hash(path, true, &hash, NULL), PAWL_OK);
+    int lock = pawl_llama_kept_lock();
+    assert_true(lock >= 0);
+    json_t *entry = pawl_llama_kept_get(&hash);
+    pawl_json_set(entry, "weights",
+                  json_pack("{s:{s:s, s:i}}", "1", "auto", form, "parameters", 1));
+    assert_true(pawl_llama_kept_put(entry));
+    json_decref(entry);
+    pawl_llama_kept_unlock(lock);
+}
+
+static void expect_identity(struct pawl_lm *lm, const char *expected)
+{
+    const char *identity;
+    struct pawl_error err = {0};
+    if (pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, &err) != PAWL_OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(identity, expected);
+}
+
+/* Naming, and answers that the cache has, load nothing; the first other question does. */
+static void test_a_model_is_loaded_when_the_cache_has_no_answer(void **unused)
+{
+    (void)unused;
+    struct pawl_store *store;
+    assert_int_equal(pawl_store_open(path_of("store"), true, &store, NULL), PAWL_OK);
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+    const char *weights =
+        path_of(pawl_arena_printf(&arena, "cache/pawl/weights/%s-f32.gguf", hash_of(model_path)));
+    const char *name = pawl_arena_printf(&arena, "file:%s:f32", hash_of(model_path));
+    struct pawl_lm_request known = choose("What a good day!", labels, 2);
+
+    keep_choice(model_path, "f32");
+    struct pawl_lm *lm = open_cached(store, model_path);
+    assert_true(pawl_lm_parallel(lm, PAWL_ROLE_TASK) > 1);
+    expect_identity(lm, name);
+    assert_false(is_mapped(weights));
+    struct pawl_lm_reply first = must_ask(lm, known);
+    pawl_lm_close(lm);
+    assert_int_equal(pawl_store_flush(store, NULL), PAWL_OK);
+
+    lm = open_cached(store, model_path);
+    expect_identity(lm, name);
+    struct pawl_lm_reply again = must_ask(lm, known);
+    assert_int_equal(again.usage.n_cached, 1);
+    assert_text(&again, first.text.ptr);
+    assert_false(is_mapped(weights));
+    struct pawl_lm_reply other = must_ask(lm, choose("What a bad day!", labels, 2));
+    assert_int_equal(other.status, PAWL_REPLY_OK);
+    assert_int_equal(other.usage.n_cached, 0);
+    assert_true(is_mapped(weights));
+    expect_identity(lm, name);
+    pawl_lm_close(lm);
+    pawl_store_close(store);
+    setenv("XDG_CACHE_HOME", cache_dir, 1);
+}
+
+/* What is named and does not run fails at the first question, with the reason; a form once chosen
+ * stays, and a note that says nothing is made anew. */
+static void test_what_was_named_is_what_is_loaded(void **unused)
+{
+    (void)unused;
+    struct pawl_store *store;
+    struct pawl_lm_reply reply;
+    struct pawl_error err = {0};
+    assert_int_equal(pawl_store_open(path_of("store"), true, &store, NULL), PAWL_OK);
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+    write_text("garbage.gguf", "This is no model at all, only some text that is long enough.");
+    keep_choice(path_of("garbage.gguf"), "f32");
+    struct pawl_lm *lm = open_cached(store, path_of("garbage.gguf"));
+    expect_identity(lm, pawl_arena_printf(&arena, "file:%s:f32", hash_of(path_of("garbage.gguf"))));
+    struct pawl_lm_request request = request_of("hello");
+    assert_int_equal(pawl_lm_ask(lm, &arena, &request, 1, &reply, &err), PAWL_ECONFIG);
+    assert_non_null(strstr(err.message, "cannot be used: libllama cannot load it"));
+    pawl_lm_close(lm);
+
+    const char *packaged = pawl_arena_printf(&arena, "file:%s", hash_of(model_path));
+    keep_choice(model_path, "packaged");
+    assert_string_equal(identity_with("auto", false), packaged);
+    assert_string_equal(identity_with("auto", true), packaged);
+    lm = open_cached(store, model_path);
+    expect_identity(lm, packaged);
+    /* Meanwhile somebody changes the choice. */
+    keep_choice(model_path, "f32");
+    assert_int_equal(pawl_lm_ask(lm, &arena, &request, 1, &reply, &err), PAWL_EWORLD);
+    assert_non_null(strstr(err.message, "was named"));
+    expect_identity(lm, packaged);
+    pawl_lm_close(lm);
+    keep_choice(model_path, "f64"); /* is none: measured anew */
+    assert_null(strstr(identity_with("auto", false), "f64"));
+    pawl_store_close(store);
+    setenv("XDG_CACHE_HOME", cache_dir, 1);
+}
+
 /* ----------------------------------------------------------------------------------------------- */
 
 static bool find_default_model(void)
@@ -754,6 +872,9 @@ int main(void)
         cmocka_unit_test_teardown(test_the_sealed_side_maps_what_was_written_out, forget),
         cmocka_unit_test_setup_teardown(test_weights_are_written_out_once_or_kept_in_memory, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_model_is_loaded_when_the_cache_has_no_answer, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_named_is_what_is_loaded, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
