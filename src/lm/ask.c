@@ -276,6 +276,22 @@ static enum pawl_status ask_batch(struct pawl_lm *lm, struct pawl_lm_model *mode
     return PAWL_OK;
 }
 
+/* An adapter that is left out would be another model. */
+static enum pawl_status check_adapters(const struct pawl_lm_model *model,
+                                       const struct pawl_lm_request *requests, size_t n,
+                                       struct pawl_error *err)
+{
+    if (model->backend->flags & PAWL_BACKEND_ADAPTERS) return PAWL_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (requests[i].n_adapters == 0) continue;
+        pawl_fail(err, PAWL_ECONFIG, "The model %s takes no adapters: its backend is %s.",
+                  model->name, model->backend->name);
+        pawl_hint(err, "Adapters work on models of the backend llama.");
+        return PAWL_ECONFIG;
+    }
+    return PAWL_OK;
+}
+
 static bool all_fit(const struct pawl_lm_request *requests, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -302,6 +318,7 @@ enum pawl_status pawl_lm_model_ask(struct pawl_lm *lm, struct pawl_lm_model *mod
                                    size_t n, struct pawl_lm_reply *replies, struct pawl_error *err)
 {
     if (atomic_load(&lm->canceled)) return pawl_lm_fail_canceled(err);
+    PAWL_TRY(check_adapters(model, requests, n, err));
     requests = as_seen(model, arena, requests, n);
     if (!(model->backend->flags & PAWL_BACKEND_CACHED) && all_fit(requests, n))
         return ask_paid(lm, model, arena, requests, n, replies, err);

@@ -20,6 +20,7 @@ enum pawl_lm_backend_flags {
     /* Saves work when best_only is set; all others never see it set, so that it parts neither their
      * cached answers nor a recording's. */
     PAWL_BACKEND_BEST_ONLY = 1u << 5,
+    PAWL_BACKEND_ADAPTERS = 1u << 6, /* takes requests with adapters */
 };
 
 struct pawl_lm_open {

@@ -5,6 +5,7 @@
 #include "lm/backend.h"
 
 #include "base/clock.h"
+#include "io/file.h"
 #include "lm/llama_engine.h"
 #include "lm/llama_kept.h"
 #include "lm/llama_prompt.h"
@@ -18,7 +19,8 @@
 enum { CHOICES_MAX = 1024 };
 
 struct options {
-    const char *model, *weights, *scoring;
+    const char *model, *weights, *scoring, *adapter;
+    double adapter_scale;
     int64_t context, threads, batch, ubatch;
 };
 static const struct pawl_option options[] = {
@@ -31,6 +33,9 @@ static const struct pawl_option options[] = {
         struct options, scoring, "sum", "sum|mean|first",
         "log-probability of a choice: of all its tokens, their mean, or up to the token "
         "that tells it from the others"),
+    PAWL_OPT_TEXT(struct options, adapter, NULL,
+                  "a LoRA adapter (.gguf) for the model, put on whenever it is asked"),
+    PAWL_OPT_REAL(struct options, adapter_scale, "1", -100, 100, "how strongly it works; 0: not"),
     PAWL_OPT_INT(struct options, context, "8192", 512, 1048576,
                  "tokens of all requests at work together"),
     PAWL_OPT_INT(struct options, threads, "0", 0, 1024,
@@ -45,6 +50,8 @@ static const struct pawl_option options[] = {
 struct llama {
     struct pawl_arena arena; /* of the texts */
     const char *identity;
+    struct pawl_lm_adapter own; /* of pawl.yaml; path NULL: none */
+    const struct pawl_llama_set *own_set;
     struct pawl_llama_weights weights;
     struct pawl_llama_pace pace;
     struct llama_model *model;
@@ -61,6 +68,10 @@ static enum pawl_status check(const struct pawl_lm_open *context, const void *va
     struct pawl_arena arena = {0};
     const char *path;
     enum pawl_status status = pawl_model_find(&arena, o->model, context->project_dir, &path, err);
+    if (status == PAWL_OK && o->adapter &&
+        !pawl_path_exists(pawl_path_join(&arena, context->project_dir, o->adapter)))
+        status = pawl_fail_at(err, PAWL_ENOTFOUND, NULL, 0, "adapter",
+                              "There is no adapter file %s.", o->adapter);
     pawl_arena_release(&arena);
     return status;
 }
@@ -109,22 +120,39 @@ static enum pawl_status specify(const struct pawl_lm_open *context, const struct
     return PAWL_OK;
 }
 
+/* own->path stays NULL without one. */
+static enum pawl_status name_adapter(const struct pawl_lm_open *context, const struct options *o,
+                                     struct pawl_arena *arena, struct pawl_lm_adapter *own,
+                                     struct pawl_error *err)
+{
+    *own = (struct pawl_lm_adapter){.path = NULL};
+    if (!o->adapter) return PAWL_OK;
+    return pawl_lm_adapter_at(context->lm, arena, o->adapter, o->adapter_scale, own, err);
+}
+
 static const char *identity_of(const struct pawl_llama_weights_spec *spec, const char *form,
-                               struct pawl_arena *arena)
+                               const struct pawl_lm_adapter *own, struct pawl_arena *arena)
 {
     char hex[PAWL_HASH_HEX];
     pawl_hash_hex(&spec->hash, hex);
     bool packaged = strcmp(form, "packaged") == 0;
-    return pawl_arena_printf(arena, "file:%s%s%s", hex, packaged ? "" : ":", packaged ? "" : form);
+    const char *base =
+        pawl_arena_printf(arena, "file:%s%s%s", hex, packaged ? "" : ":", packaged ? "" : form);
+    if (!own->path || own->scale == 0) return base;
+    pawl_hash_hex(&own->hash, hex);
+    return pawl_arena_printf(arena, "%s+lora:%s*%.9g", base, hex, own->scale);
 }
 
 static const char *identify(const struct pawl_lm_open *context, const void *values,
                             struct pawl_arena *arena)
 {
     struct pawl_llama_weights_spec spec;
-    if (specify(context, values, arena, &spec, NULL) != PAWL_OK) return NULL;
+    struct pawl_lm_adapter own;
+    if (specify(context, values, arena, &spec, NULL) != PAWL_OK ||
+        name_adapter(context, values, arena, &own, NULL) != PAWL_OK)
+        return NULL;
     const char *form = pawl_llama_weights_form(&spec);
-    return form ? identity_of(&spec, form, arena) : NULL;
+    return form ? identity_of(&spec, form, &own, arena) : NULL;
 }
 
 static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_open *context,
@@ -132,9 +160,12 @@ static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_o
 {
     struct pawl_llama_weights_spec spec;
     PAWL_TRY(specify(context, o, &llama->arena, &spec, err));
+    PAWL_TRY(name_adapter(context, o, &llama->arena, &llama->own, err));
     PAWL_TRY(pawl_llama_weights_open(&spec, &llama->weights, err));
     llama->pace = spec.pace;
-    llama->identity = identity_of(&spec, llama->weights.form, &llama->arena);
+    llama->identity = identity_of(&spec, llama->weights.form, &llama->own, &llama->arena);
+    llama->own_set =
+        pawl_llama_set_of(&llama->arena, &llama->own, llama->own.path != NULL, NULL, 0);
     return PAWL_OK;
 }
 
@@ -163,6 +194,7 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
     struct pawl_llama_engine_settings settings = {
         .model = llama->model,
         .context_tokens = wanted,
+        .own = llama->own_set,
         .text_tokens = llama->speller.limit_tokens,
         .pace = llama->pace,
     };
@@ -249,10 +281,15 @@ static const char *make_job(const struct llama *llama, struct pawl_arena *arena,
     struct pawl_llama_prompt prompt;
     pawl_llama_prompt_make(&llama->speller, arena, request, shared, &prompt);
     if (prompt.refusal) return prompt.refusal;
+    if (request->n_adapters >= PAWL_LLAMA_ADAPTERS_MAX)
+        return pawl_arena_printf(arena, "The request names %zu adapters; %d work together.",
+                                 request->n_adapters, PAWL_LLAMA_ADAPTERS_MAX - 1);
     *job = (struct pawl_llama_job){
         .role = request->role,
         .prompt = prompt.tokens,
         .n_prompt = prompt.n_tokens,
+        .set = pawl_llama_set_of(arena, &llama->own, llama->own.path != NULL, request->adapters,
+                                 request->n_adapters),
         .n_shared = prompt.n_shared,
         .sampling = {.temperature = request->temperature, .top_p = request->top_p},
         .stops = request->stops,
@@ -306,7 +343,10 @@ static void take_reply(struct pawl_arena *arena, const struct pawl_lm_request *r
         .latency_us = job->done_us - asked_us,
         .n_requests = 1,
     };
-    if (job->failure) {
+    if (job->refused != PAWL_REPLY_OK) {
+        reply->status = job->refused;
+        reply->reason = pawl_arena_copy(arena, pawl_buf_str(&job->text)).ptr;
+    } else if (job->failure) {
         reply->status = PAWL_REPLY_MISSING;
         reply->reason = job->failure;
     } else {
@@ -399,8 +439,8 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .api = PAWL_LM_BACKEND_API,
     .name = "llama",
     .summary = "a model file on this machine, run by libllama in this process",
-    .flags =
-        PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES | PAWL_BACKEND_SCHEMAS | PAWL_BACKEND_BEST_ONLY,
+    .flags = PAWL_BACKEND_CACHED | PAWL_BACKEND_CHOICES | PAWL_BACKEND_SCHEMAS |
+             PAWL_BACKEND_BEST_ONLY | PAWL_BACKEND_ADAPTERS,
     .options = options,
     .options_bytes = sizeof(struct options),
     .check = check,

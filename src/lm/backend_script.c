@@ -114,6 +114,22 @@ static void set_integer(lua_State *L, const char *field, int64_t value)
     lua_setfield(L, -2, field);
 }
 
+static void push_adapters(lua_State *L, const struct pawl_lm_request *request)
+{
+    lua_createtable(L, (int)request->n_adapters, 0);
+    for (size_t i = 0; i < request->n_adapters; i++) {
+        char hex[PAWL_HASH_HEX];
+        pawl_hash_hex(&request->adapters[i].hash, hex);
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, hex);
+        lua_setfield(L, -2, "sha256");
+        lua_pushnumber(L, request->adapters[i].scale);
+        lua_setfield(L, -2, "scale");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "adapters");
+}
+
 static int push_request(lua_State *L, void *context)
 {
     const struct script_ask *ask = context;
@@ -133,6 +149,7 @@ static int push_request(lua_State *L, void *context)
         lua_pushnumber(L, request->top_p);
         lua_setfield(L, -2, "top_p");
     }
+    if (request->n_adapters > 0) push_adapters(L, request);
     if (request->n_choices > 0) push_list(L, "choices", request->choices, request->n_choices);
     if (request->n_stops > 0) push_list(L, "stops", request->stops, request->n_stops);
     return 1;
@@ -444,7 +461,7 @@ const struct pawl_lm_backend pawl_backend_script = {
     .api = PAWL_LM_BACKEND_API,
     .name = "script",
     .summary = "a Lua file that answers: for tests, simulations and demos without weights",
-    .flags = PAWL_BACKEND_SCRIPTED,
+    .flags = PAWL_BACKEND_SCRIPTED | PAWL_BACKEND_ADAPTERS,
     .options = script_options,
     .options_bytes = sizeof(struct script_options),
     .check = script_check,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 struct pawl_llama_stem {
+    struct pawl_hash set; /* of adapters, that it was computed with */
     llama_token *tokens;
     size_t n_tokens, own;
     struct pawl_llama_stem *parent;
@@ -23,6 +24,7 @@ struct pawl_llama_cells {
     struct pawl_llama_stem stems[PAWL_LLAMA_STEMS]; /* tokens NULL: free */
     llama_seq_id free_seqs[PAWL_LLAMA_SEQUENCES];
     size_t n_free_seqs;
+    struct pawl_hash set; /* of adapters, in use */
 };
 
 size_t pawl_llama_common(const llama_token *a, size_t n_a, const llama_token *b, size_t n_b)
@@ -103,6 +105,16 @@ static void give_sequence(struct pawl_llama_cells *cells, llama_seq_id seq)
 
 /* ---- Stems ------------------------------------------------------------------------------------ */
 
+void pawl_llama_cells_use(struct pawl_llama_cells *cells, const struct pawl_hash *set)
+{
+    cells->set = *set;
+}
+
+static bool is_of_use(const struct pawl_llama_cells *cells, const struct pawl_llama_stem *stem)
+{
+    return stem->tokens && pawl_hash_eq(&stem->set, &cells->set);
+}
+
 static struct pawl_llama_stem *longest_stem(struct pawl_llama_cells *cells,
                                             const llama_token *tokens, size_t n, size_t *known)
 {
@@ -110,7 +122,7 @@ static struct pawl_llama_stem *longest_stem(struct pawl_llama_cells *cells,
     *known = 0;
     for (size_t i = 0; i < PAWL_LLAMA_STEMS; i++) {
         struct pawl_llama_stem *stem = &cells->stems[i];
-        if (!stem->tokens) continue;
+        if (!is_of_use(cells, stem)) continue;
         size_t common = pawl_llama_common(stem->tokens, stem->n_tokens, tokens, n);
         if (common <= *known) continue;
         longest = stem;
@@ -125,6 +137,7 @@ size_t pawl_llama_cells_known(const struct pawl_llama_cells *cells, const llama_
     size_t known = 0;
     for (size_t i = 0; i < PAWL_LLAMA_STEMS; i++) {
         const struct pawl_llama_stem *stem = &cells->stems[i];
+        if (!is_of_use(cells, stem)) continue;
         size_t common = pawl_llama_common(stem->tokens, stem->n_tokens, tokens, n - 1);
         if (common > known) known = common;
     }
@@ -241,7 +254,8 @@ bool pawl_llama_cells_grow(struct pawl_llama_cells *cells, const llama_token *to
     llama_seq_id seq = stem ? take_sequence(cells) : -1;
     if (seq < 0) return false;
 
-    *stem = (struct pawl_llama_stem){.tokens = pawl_xmalloc(n * sizeof *tokens),
+    *stem = (struct pawl_llama_stem){.set = cells->set,
+                                     .tokens = pawl_xmalloc(n * sizeof *tokens),
                                      .n_tokens = n,
                                      .own = n - known,
                                      .parent = parent,

@@ -12,10 +12,13 @@
  *      its cells are needed, least recently used first.
  *   3. Attention pays for every cell in use, so an idle stem goes once its stay has cost as much as
  *      its making, and idle stems hold at most a quarter of the capacity (the one used last aside).
- *   4. Used by the engine's thread alone.
+ *   4. A stem serves prompts of the set of adapters that it was computed with, and no others.
+ *   5. Used by the engine's thread alone.
  */
 #ifndef PAWL_LM_LLAMA_CELLS_H
 #define PAWL_LM_LLAMA_CELLS_H
+
+#include "base/hash.h"
 
 #include <llama.h>
 #include <stdbool.h>
@@ -36,6 +39,8 @@ struct pawl_llama_cells *pawl_llama_cells_new(struct llama_context *context, siz
                                               size_t batch_tokens);
 void pawl_llama_cells_free(struct pawl_llama_cells *cells);
 
+/* From now on the context works with this set of adapters; zero: with none. No lease is out. */
+void pawl_llama_cells_use(struct pawl_llama_cells *cells, const struct pawl_hash *set);
 /* How many of the first tokens are in a stem; at most n - 1, as the last one is to be answered. */
 size_t pawl_llama_cells_known(const struct pawl_llama_cells *cells, const llama_token *tokens,
                               size_t n);

@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "lm/llama_cells.h"
-#include "lm/llama_weights.h"
 
 #include <stdlib.h>
 
@@ -21,6 +20,8 @@ struct text {
 
 struct pawl_llama_embedder {
     struct llama_model *model;
+    struct pawl_llama_adapters *adapters;
+    const struct pawl_llama_set *set;
     size_t text_tokens, dimension;
     int n_threads;
     struct llama_context *context; /* NULL until a text comes */
@@ -40,6 +41,14 @@ struct pawl_llama_embedder *pawl_llama_embedder_new(struct llama_model *model, s
     embedder->n_threads = n_threads;
     embedder->batch = llama_batch_init(BATCH, 0, 1);
     return embedder;
+}
+
+void pawl_llama_embedder_wear(struct pawl_llama_embedder *embedder,
+                              struct pawl_llama_adapters *adapters,
+                              const struct pawl_llama_set *set)
+{
+    embedder->adapters = adapters;
+    embedder->set = set;
 }
 
 void pawl_llama_embedder_free(struct pawl_llama_embedder *embedder)
@@ -71,14 +80,21 @@ static bool open_context(struct pawl_llama_embedder *embedder, size_t n_tokens)
 {
     llama_free(embedder->context);
     embedder->n_cells = cells_for(embedder, n_tokens);
-    struct llama_context_params params =
-        pawl_llama_context_params(embedder->n_cells, embedder->n_threads);
+    struct llama_context_params params = llama_context_default_params();
     params.n_ctx = (uint32_t)embedder->n_cells;
+    params.n_threads = params.n_threads_batch = embedder->n_threads;
+    params.kv_unified = true; /* else every text gets an equal share of the cells */
+    params.swa_full = true;
     params.n_batch = params.n_ubatch = params.n_outputs_max = BATCH;
     params.n_seq_max = TEXTS;
     params.embeddings = true;
     params.pooling_type = LLAMA_POOLING_TYPE_NONE; /* its mean would be of a batch, not of a text */
     embedder->context = llama_init_from_model(embedder->model, params);
+    if (embedder->context && pawl_llama_adapters_use(embedder->adapters, embedder->context,
+                                                     embedder->set, NULL) != PAWL_OK) {
+        llama_free(embedder->context);
+        embedder->context = NULL;
+    }
     if (!embedder->context) embedder->n_cells = 0;
     return embedder->context != NULL;
 }

@@ -19,6 +19,10 @@ struct pawl_llama_embedder;
 /* text_tokens: of the longest text. The model and the queue outlive it. */
 struct pawl_llama_embedder *pawl_llama_embedder_new(struct llama_model *model, size_t text_tokens,
                                                     int n_threads);
+/* All texts are read with this set of adapters, which is loaded already. */
+void pawl_llama_embedder_wear(struct pawl_llama_embedder *embedder,
+                              struct pawl_llama_adapters *adapters,
+                              const struct pawl_llama_set *set);
 void pawl_llama_embedder_free(struct pawl_llama_embedder *embedder);
 
 /* Take in texts that wait and compute one batch; those that are done are announced, with a failure

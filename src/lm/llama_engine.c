@@ -51,6 +51,9 @@ struct pawl_llama_engine {
     struct llama_context *context;
     struct pawl_llama_cells *cells;
     struct pawl_llama_embedder *embedder;
+    struct pawl_llama_adapters *adapters;
+    enum pawl_reply_status refused; /* not OK: the set whose turn it is; */
+    struct pawl_error refusal;      /* this is why */
     struct pawl_llama_urn *urn;
     struct llama_batch batch;
     size_t batch_tokens; /* of one decode */
@@ -223,20 +226,49 @@ static bool grow_stems(struct pawl_llama_engine *engine, const struct pawl_llama
     }
 }
 
+/* Another set of adapters has its turn: put it on. */
+static void change_set(struct pawl_llama_engine *engine)
+{
+    const struct pawl_llama_job *first = pawl_llama_queue_next_turn(&engine->queue);
+    if (!first) return;
+    enum pawl_status status =
+        pawl_llama_adapters_use(engine->adapters, engine->context, first->set, &engine->refusal);
+    engine->refused = status == PAWL_OK        ? PAWL_REPLY_OK
+                      : status == PAWL_ECONFIG ? PAWL_REPLY_FAILED
+                                               : PAWL_REPLY_MISSING;
+    pawl_llama_cells_use(engine->cells, first->set ? &first->set->key : &(struct pawl_hash){{0}});
+}
+
+/* Its adapters cannot be put on. */
+static void refuse(struct pawl_llama_engine *engine, struct pawl_llama_job *job)
+{
+    pawl_buf_reset(&job->text);
+    pawl_buf_add(&job->text, engine->refusal.message);
+    job->refused = engine->refused;
+    pawl_llama_queue_announce(&engine->queue, job);
+}
+
 /* Take in waiting requests while their prompts have room in the next batch; false: libllama failed. */
 static bool admit(struct pawl_llama_engine *engine)
 {
-    size_t planned = 0, held[PAWL_N_ROLES] = {0};
+    size_t planned = 0, n_at_work = 0, held[PAWL_N_ROLES] = {0};
     for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
         const struct slot *slot = &engine->slots[i];
         if (!slot->job) continue;
         planned += slot->phase == READING ? slot->job->n_prompt - slot->n_past : 1;
         held[slot->job->role]++;
+        n_at_work++;
     }
+    if (n_at_work == 0) change_set(engine);
     while (planned < engine->batch_tokens) {
         struct slot *slot = free_slot(engine);
         struct pawl_llama_job *job = slot ? pawl_llama_queue_peek(&engine->queue, held) : NULL;
         if (!job) return true;
+        if (engine->refused != PAWL_REPLY_OK) {
+            pawl_llama_queue_pop(&engine->queue, job);
+            refuse(engine, job);
+            continue;
+        }
         if (!grow_stems(engine, job)) return false;
         struct pawl_llama_lease lease;
         size_t n_more = job->choices ? 0 : job->max_tokens;
@@ -450,6 +482,7 @@ static void release(struct pawl_llama_engine *engine)
     pawl_llama_urn_free(engine->urn);
     llama_batch_free(engine->batch);
     llama_free(engine->context);
+    pawl_llama_adapters_free(engine->adapters);
     pawl_llama_queue_release(&engine->queue);
     free(engine);
 }
@@ -473,9 +506,20 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->cells = pawl_llama_cells_new(context, settings->context_tokens, engine->batch_tokens);
     engine->embedder =
         pawl_llama_embedder_new(settings->model, settings->text_tokens, settings->pace.n_threads);
+    engine->adapters = pawl_llama_adapters_new(settings->model, settings->own);
+    pawl_llama_embedder_wear(engine->embedder, engine->adapters, settings->own);
     engine->urn = pawl_llama_urn_new(engine->n_vocab);
     engine->batch = llama_batch_init((int32_t)engine->batch_tokens, 0, PAWL_LLAMA_SEQUENCES);
     pawl_llama_queue_init(&engine->queue);
+    /* Once here, so that a model is refused for its own adapter when it is opened. */
+    enum pawl_status status =
+        pawl_llama_adapters_use(engine->adapters, engine->context, settings->own, err);
+    if (status == PAWL_OK)
+        status = pawl_llama_adapters_use(engine->adapters, engine->context, NULL, err);
+    if (status != PAWL_OK) {
+        release(engine);
+        return status;
+    }
     int errnum = pthread_create(&engine->thread, NULL, drive, engine);
     if (errnum == 0) {
         *out = engine;

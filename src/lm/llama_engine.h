@@ -19,12 +19,14 @@
  *      free of the others, and where one role's answers and another's prompts compete, each kind of
  *      decode gets half of the time. Where vectors are wanted too, one batch of them is computed
  *      with every turn.
- *   2. A job belongs to the engine from run until run returns.
+ *   2. A decode is of one set of adapters; sets take turns (llama_queue.h).
+ *   3. A job belongs to the engine from run until run returns.
  */
 #ifndef PAWL_LM_LLAMA_ENGINE_H
 #define PAWL_LM_LLAMA_ENGINE_H
 
 #include "base/error.h"
+#include "lm/llama_adapters.h"
 #include "lm/llama_hold.h"
 #include "lm/llama_measure.h"
 #include "lm/llama_sample.h"
@@ -40,6 +42,7 @@ struct pawl_llama_job {
     /* The question. Pointers stay valid until run returns. */
     const llama_token *prompt;
     size_t n_prompt;
+    const struct pawl_llama_set *set;   /* of adapters, the model's own included; NULL: the base */
     size_t n_shared;                    /* hint: that many first tokens will come again */
     struct pawl_llama_choices *choices; /* scored; NULL: free text, by the fields below */
     struct pawl_llama_sampling sampling;
@@ -53,16 +56,20 @@ struct pawl_llama_job {
     size_t n_completion, n_cached;
     bool truncated;
     const char *failure; /* libllama failed: why; else NULL */
-    int64_t done_us;     /* pawl_clock_monotonic_us */
+    /* Not OK: its adapters cannot be put on; text says why, in place of an answer. */
+    enum pawl_reply_status refused;
+    int64_t done_us; /* pawl_clock_monotonic_us */
     /* The engine's. */
     struct pawl_llama_job *next;
-    size_t *n_open; /* jobs of the same run that are not done */
+    uint64_t number; /* of all that were put */
+    size_t *n_open;  /* jobs of the same run that are not done */
 };
 
 struct pawl_llama_engine_settings {
-    struct llama_model *model; /* outlives the engine */
-    size_t context_tokens;     /* cells for all requests together */
-    size_t text_tokens;        /* the longest text to make a vector of */
+    struct llama_model *model;        /* outlives the engine */
+    size_t context_tokens;            /* cells for all requests together */
+    const struct pawl_llama_set *own; /* on the model always; outlives the engine; NULL: none */
+    size_t text_tokens;               /* the longest text to make a vector of */
     struct pawl_llama_pace pace;
 };
 struct pawl_llama_engine;

@@ -2,8 +2,10 @@
 #include "lm/lm.h"
 
 #include "base/hash.h"
+#include "io/file.h"
 #include "io/http.h"
 #include "lm/model.h"
+#include "lm/model_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,6 +393,15 @@ enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
         for (size_t k = i; k < end; k++) meter(&lm->meter, &replies[k].usage);
     }
     return PAWL_OK;
+}
+
+enum pawl_status pawl_lm_adapter_at(const struct pawl_lm *lm, struct pawl_arena *arena,
+                                    const char *path, double scale, struct pawl_lm_adapter *adapter,
+                                    struct pawl_error *err)
+{
+    *adapter = (struct pawl_lm_adapter){.scale = scale};
+    adapter->path = pawl_arena_strdup(arena, pawl_path_join(arena, lm->project_dir, path));
+    return pawl_model_hash(adapter->path, !lm->sealed, &adapter->hash, err);
 }
 
 enum pawl_status pawl_lm_embed(struct pawl_lm *lm, struct pawl_arena *arena, enum pawl_role role,

@@ -9,8 +9,9 @@
  *      the world's fault after all retries (429, 5xx, timeout, dropped) is MISSING. Neither is a
  *      C error; MISSING is never cached.
  *   2. The cache key is the SHA-256 of the whole request: model identity (file hash, or provider
- *      and name), messages, choices, best_only, schema, stops, sampling settings, seed and sample
- *      index. best_only counts only where it saves work (PAWL_BACKEND_BEST_ONLY).
+ *      and name), messages, choices, best_only, schema, adapters (hashes and scales), stops, sampling
+ *      settings, seed and sample index. best_only counts only where it saves work
+ *      (PAWL_BACKEND_BEST_ONLY).
  *   3. Money is reserved before a request is sent and settled after: spending never exceeds what
  *      was reserved. Keys come from the environment and reach no log, key, trace or error.
  *   4. Equal request, equal reply from the cache, replay and script backends.
@@ -24,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/json.h"
 
 #include <stdint.h>
@@ -35,6 +37,13 @@ bool pawl_role_from_name(struct pawl_str name, enum pawl_role *role);
 struct pawl_message {
     const char *role; /* "system", "user", "assistant" */
     struct pawl_str content;
+};
+
+/* A LoRA adapter to answer with. It is its hash; the path says where the bytes lie now. */
+struct pawl_lm_adapter {
+    const char *path;
+    struct pawl_hash hash;
+    double scale; /* 0: as if it were not there */
 };
 
 struct pawl_lm_request {
@@ -50,6 +59,10 @@ struct pawl_lm_request {
     /* Hold a free answer to JSON of this schema; NULL: any text. A backend that cannot ignores it (ask
      * pawl_lm_holds_schemas), and one that can fails a schema that it cannot express. */
     const json_t *schema;
+    /* On top of the model's own, in this order. Not every backend can: PAWL_ECONFIG then. A file that
+     * is damaged or does not fit the model fails the request with the reason. */
+    const struct pawl_lm_adapter *adapters;
+    size_t n_adapters;
     const struct pawl_str *stops;
     size_t n_stops;
     int max_tokens;     /* always sent */
@@ -129,6 +142,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_providers(const struct pawl_lm_settings
 PAWL_MUST_CHECK enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                                              const struct pawl_lm_request *requests, size_t n,
                                              struct pawl_lm_reply *replies, struct pawl_error *err);
+/* Name an adapter file: paths start at the project; `path` of what is given lies in the arena. Fails
+ * PAWL_ENOTFOUND or PAWL_EWORLD when it cannot be read. */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_adapter_at(const struct pawl_lm *lm,
+                                                    struct pawl_arena *arena, const char *path,
+                                                    double scale, struct pawl_lm_adapter *adapter,
+                                                    struct pawl_error *err);
+
 /* Vectors of texts, for retrieval and novelty: what reads alike lies near, by the dot product. */
 struct pawl_lm_vectors {
     size_t n, dimension;

@@ -23,6 +23,14 @@ static void write_list(const struct pawl_str *items, size_t n, struct pawl_buf *
 void pawl_lm_request_write(const struct pawl_lm_request *request, struct pawl_buf *out)
 {
     pawl_buf_add(out, "{");
+    for (size_t i = 0; i < request->n_adapters; i++) {
+        char hex[PAWL_HASH_HEX];
+        pawl_hash_hex(&request->adapters[i].hash, hex);
+        pawl_buf_printf(out, "%s{\"scale\":", i > 0 ? "," : "\"adapters\":[");
+        pawl_json_write_real(request->adapters[i].scale, out);
+        pawl_buf_printf(out, ",\"sha256\":\"%s\"}", hex);
+    }
+    if (request->n_adapters > 0) pawl_buf_add(out, "],");
     if (request->best_only && request->n_choices > 0) pawl_buf_add(out, "\"best_only\":true,");
     pawl_buf_add(out, "\"choices\":");
     write_list(request->choices, request->n_choices, out);

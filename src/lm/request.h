@@ -9,8 +9,9 @@
 
 #include <stdatomic.h>
 
-/* Append {"best_only"?,"choices","max_tokens","messages","role","sample","schema"?,"seed","stops","temperature",
- * "top_p"}. best_only is there when it is set and there are choices. The seed is a text of digits: not every reader of JSON has 64 bits. */
+/* Append {"adapters"?,"best_only"?,"choices","max_tokens","messages","role","sample","schema"?,"seed",
+ * "stops","temperature","top_p"}. best_only is there when it is set and there are choices. The seed is
+ * a text of digits: not every reader of JSON has 64 bits. */
 void pawl_lm_request_write(const struct pawl_lm_request *request, struct pawl_buf *out);
 /* SHA-256 of {"identity":...,"request":...}; of the request alone when identity is NULL. */
 struct pawl_hash pawl_lm_request_key(const char *identity, const struct pawl_lm_request *request);
