@@ -1,5 +1,9 @@
 #include "cli/cli.h"
 
+#include <time.h>
+
+#include <time.h>
+
 enum { LEFT = 16 /* columns of names */, LINE_MAX_BYTES = 80, TEXT_MAX = 1 << 16 };
 
 /* What is printed of a card, in the order in which a person asks. */
@@ -69,6 +73,71 @@ static void print_card(const json_t *card, FILE *out)
     }
 }
 
+/* Milliseconds since 1970 as a day, in UTC. */
+static void write_day(const json_t *record, const char *key, char out[16])
+{
+    time_t seconds = (time_t)(cli_int(record, key) / 1000);
+    struct tm day;
+    gmtime_r(&seconds, &day);
+    strftime(out, 16, "%Y-%m-%d", &day);
+}
+
+static void print_gain(const json_t *record, FILE *out)
+{
+    const json_t *gain = json_object_get(record, "certified_gain");
+    long long promotions = cli_int(record, "promotions"), known = cli_int(gain, "known_for");
+    if (promotions == 0) return;
+    fprintf(out, "  %-*s ", LEFT, "certified gain");
+    if (known > 0)
+        fprintf(out, "at least %.1f points, known for %lld of %lld promotions",
+                100 * cli_real(gain, "lower"), known, promotions);
+    if (known < promotions)
+        fprintf(out, "%smore than 0%s", known > 0 ? "; " : "",
+                known > 0 ? " in the others"
+                          : ": by how much is sealed until a certificate is opened");
+    fprintf(out, "\n  %-*s wrong with probability %.3g at most\n", LEFT, "",
+            cli_real(gain, "error_at_most"));
+}
+
+static void print_cost(const json_t *record, FILE *out)
+{
+    const json_t *cost = json_object_get(record, "cost");
+    const json_t *rate = json_object_get(cost, "evaluations_per_point");
+    fprintf(out, "  %-*s %lld evaluations, %.2f usd in %lld of %lld runs", LEFT, "cost",
+            cli_int(cost, "evaluations"), cli_real(cost, "usd"), cli_int(cost, "known_for"),
+            cli_int(record, "runs"));
+    if (json_is_number(rate))
+        fprintf(out, "; at most %.0f evaluations and %.2f usd a certified point",
+                json_number_value(rate), cli_real(cost, "usd_per_point"));
+    fputc('\n', out);
+}
+
+static void print_track_record(const json_t *record, FILE *out)
+{
+    char first[16], last[16], version[32] = "a version that was not recorded";
+    write_day(record, "first_ms", first);
+    write_day(record, "last_ms", last);
+    if (json_is_integer(json_object_get(record, "version")))
+        snprintf(version, sizeof version, "version %lld", cli_int(record, "version"));
+    fprintf(
+        out, "  %-*s %s, %s to %s: runs %lld, attempts %lld, promotions %lld, rolled back %lld\n",
+        LEFT, "track record", version, first, last, cli_int(record, "runs"),
+        cli_int(record, "attempts"), cli_int(record, "promotions"), cli_int(record, "rolled_back"));
+    print_gain(record, out);
+    print_cost(record, out);
+}
+
+static void print_history(const json_t *card, FILE *out)
+{
+    const json_t *history = json_object_get(card, "track_record");
+    size_t i;
+    json_t *record;
+    if (json_array_size(history) == 0)
+        fprintf(out, "  %-*s %s\n", LEFT, "track record",
+                json_is_array(history) ? "it never ran in this project" : "no project here");
+    json_array_foreach((json_t *)history, i, record) print_track_record(record, out);
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *checked = json_object_get(result, "checked");
@@ -79,7 +148,9 @@ static void render(const json_t *result, FILE *out)
         fprintf(out, "%-12s version %lld, risk %s  %s\n", cli_text(card, "operator"),
                 cli_int(card, "version"), cli_text(card, "risk"), cli_text(card, "summary"));
     card = json_object_get(result, "card");
-    if (card != NULL) print_card(card, out);
+    if (card == NULL) return;
+    print_card(card, out);
+    print_history(card, out);
 }
 
 const struct pawl_command pawl_cmd_card = {
@@ -88,7 +159,13 @@ const struct pawl_command pawl_cmd_card = {
         "A card joins an operator's own table (summary, paper, components, known ways to fail) "
         "with\n"
         "share/cards/NAME.yaml: surface, signals, budget, risk level, gate and fallback. lint "
-        "checks these\n"
-        "files, or one of yours. Options of an operator are in --json.",
+        "checks "
+        "these\n"
+        "files, or one of yours. In a project a track record follows, computed from its ledger: "
+        "how "
+        "much a\n"
+        "promotion gains is sealed, and known where its certificate was opened (--opened FILE). "
+        "Options are in\n"
+        "--json.",
     .render = render,
 };

@@ -8,8 +8,8 @@ static void render(const json_t *result, FILE *out)
     json_array_foreach(json_object_get(result, "candidates"), i, item)
     {
         char *parents = pawl_json_text(json_object_get(item, "parents"));
-        fprintf(out, "  candidate %lld of run %s, parents %s\n", cli_int(item, "candidate"),
-                cli_text(item, "run"), parents);
+        fprintf(out, "  candidate %lld of run %s by %s, parents %s\n", cli_int(item, "number"),
+                cli_text(item, "run"), cli_text(item, "operator"), parents);
         pawl_free(parents);
     }
     json_array_foreach(json_object_get(result, "verdicts"), i, item)

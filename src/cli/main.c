@@ -73,7 +73,7 @@ static void print_human(const struct cli_args *args, json_t *result, enum pawl_s
     json_decref(result);
 }
 
-/* init takes the folder itself; verbs without a project take none. */
+/* init takes the folder itself; verbs without a project take none, or the one that is here. */
 static enum pawl_status open_project(struct cli_args *args, struct pawl_project **project,
                                      struct pawl_error *err)
 {
@@ -81,8 +81,13 @@ static enum pawl_status open_project(struct cli_args *args, struct pawl_project 
         pawl_json_set(args->values, "dir", json_string(args->dir));
         if (args->config != NULL) pawl_json_set(args->values, "config", json_string(args->config));
     }
-    if (!pawl_json_get_bool(args->table, "needs_project", false)) return PAWL_OK;
-    return pawl_project_open(args->dir, args->config, project, err);
+    bool takes = pawl_json_get_bool(args->table, "takes_project", false);
+    if (!takes && !pawl_json_get_bool(args->table, "needs_project", false)) return PAWL_OK;
+    enum pawl_status status = pawl_project_open(args->dir, args->config, project, err);
+    bool was_named = strcmp(args->dir, ".") != 0 || args->config != NULL;
+    if (!takes || was_named || status != PAWL_ENOTFOUND) return status;
+    *err = (struct pawl_error){0};
+    return PAWL_OK;
 }
 
 static int run(struct cli_args *args)

@@ -200,7 +200,8 @@ static enum pawl_status begin(struct improve *improve, struct pawl_error *err)
     struct pawl_run_settings settings = run_settings(improve);
     if (settings.budget.usd >= 0) PAWL_TRY(check_prices(improve, err));
     PAWL_TRY(pawl_run_check(&settings, err));
-    PAWL_TRY(pawl_engine_send(improve->engine, "begin", json_true(), err));
+    json_t *said = json_pack("{s:i}", "version", improve->operator->version);
+    PAWL_TRY(pawl_engine_send(improve->engine, "begin", said, err));
     PAWL_TRY(pawl_engine_wait(improve->engine, &answer, err));
     json_decref(answer);
     return PAWL_OK;

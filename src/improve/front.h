@@ -50,6 +50,7 @@ struct pawl_verb {
     const char *positional; /* names of positional arguments: "a b", "artifact", "" */
     const char *example;
     bool needs_project, needs_store;
+    bool takes_project; /* one that is there is opened, but it does without */
     const struct pawl_option *options;
     size_t options_bytes;
     enum pawl_status (*run)(struct pawl_call *call, const void *options, struct pawl_error *err);

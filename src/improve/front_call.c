@@ -52,11 +52,11 @@ static json_t *describe_verbs(void)
     json_t *verbs = json_array();
     for (size_t i = 0; pawl_verbs[i] != NULL; i++) {
         const struct pawl_verb *verb = pawl_verbs[i];
-        json_array_append_new(verbs, json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", verb->name,
-                                               "summary", verb->summary, "positional",
-                                               verb->positional, "example", verb->example,
-                                               "needs_project", verb->needs_project, "options",
-                                               pawl_options_describe(verb->options)));
+        json_array_append_new(
+            verbs, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o}", "name", verb->name, "summary",
+                             verb->summary, "positional", verb->positional, "example",
+                             verb->example, "needs_project", verb->needs_project, "takes_project",
+                             verb->takes_project, "options", pawl_options_describe(verb->options)));
     }
     return verbs;
 }

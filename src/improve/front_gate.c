@@ -15,7 +15,7 @@
 
 struct asked {
     const char *candidate, *incumbent, *run;
-    json_t *around; /* what the front saw before it asked: {"providers","case_copies"} */
+    json_t *around; /* what the front saw before it asked: {"providers","case_copies","made_by"} */
 };
 
 /* Keeps the highest number of an attempt; wants every record. */
@@ -128,6 +128,24 @@ static enum pawl_status record_verdict(struct pawl_project *project, const json_
     return status;
 }
 
+/* An attempt that no run makes is put down to the run that made the candidate first. */
+static enum pawl_status find_maker(struct pawl_project *project, const struct asked *asked,
+                                   struct pawl_error *err)
+{
+    json_t *candidates, *candidate;
+    size_t i;
+    if (asked->run != NULL) return PAWL_OK;
+    PAWL_TRY(pawl_store_candidates_of(project->store, asked->candidate, &candidates, err));
+    json_array_foreach(candidates, i, candidate) /* newest first; number 0 was given to its run */
+    {
+        json_t *run = json_object_get(candidate, "run");
+        if (pawl_json_get_int(candidate, "number", 0) > 0 && json_is_string(run))
+            pawl_json_set(asked->around, "made_by", json_incref(run));
+    }
+    json_decref(candidates);
+    return PAWL_OK;
+}
+
 /* Who is sent sealed prompts (a stranger is refused here, before the attempt is counted), and
  * whether an operator could have read a copy of the cases. Certificates show both. */
 static enum pawl_status look_around(struct pawl_call *call, json_t **around, struct pawl_error *err)
@@ -161,8 +179,10 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
     PAWL_TRY(pawl_ledger_find_verdict(project->store, count_attempts, &recorded, &none, err));
     PAWL_TRY(look_around(call, &asked->around, err));
-    enum pawl_status status =
-        ask_vault(call, attempt_request(offer, candidate, incumbent, recorded), &done, err);
+    enum pawl_status status = find_maker(project, asked, err);
+    if (status == PAWL_OK)
+        status =
+            ask_vault(call, attempt_request(offer, candidate, incumbent, recorded), &done, err);
     if (status == PAWL_OK) status = check_answer(project, done, asked, err);
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));

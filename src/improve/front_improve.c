@@ -99,15 +99,15 @@ static enum pawl_status describe_run(struct pawl_call *call,
     return PAWL_OK;
 }
 
-static enum pawl_status record_start(struct pawl_project *project, json_t *row,
+static enum pawl_status record_start(struct pawl_project *project, json_t *row, int64_t version,
                                      struct pawl_error *err)
 {
     const json_t *run = json_object_get(row, "run");
     const char *id = pawl_json_get_text(row, "id", "");
-    json_t *body = json_pack("{s:s, s:O, s:O, s:O, s:O}", "run", id, "operator",
+    json_t *body = json_pack("{s:s, s:O, s:O, s:O, s:O, s:I}", "run", id, "operator",
                              json_object_get(run, "operator"), "seed", json_object_get(run, "seed"),
                              "budget", json_object_get(run, "budget"), "started_from",
-                             json_object_get(run, "started_from"));
+                             json_object_get(run, "started_from"), "version", (json_int_t)version);
     struct pawl_ledger_entry entry = {.kind = "run", .body = body};
     enum pawl_status status = pawl_store_run_put(project->store, id, row, err);
     if (status == PAWL_OK) status = pawl_ledger_append(project, &entry, err);
@@ -168,9 +168,11 @@ static void name_run(struct offers *offers)
 
 /* A run that could not even begin leaves no trace. */
 static enum pawl_status answer_begin(struct offers *offers, struct pawl_front_worker *worker,
-                                     struct pawl_error *err)
+                                     const json_t *begun, struct pawl_error *err)
 {
-    if (!offers->is_recorded) PAWL_TRY(record_start(offers->call->project, offers->row, err));
+    int64_t version = pawl_json_get_int(begun, "version", 0);
+    if (!offers->is_recorded)
+        PAWL_TRY(record_start(offers->call->project, offers->row, version, err));
     offers->is_recorded = true;
     name_run(offers);
     return send_answer(worker, json_object(), err);
@@ -209,7 +211,8 @@ static enum pawl_status answer_engine(void *context, struct pawl_front_worker *w
                                       const json_t *message, struct pawl_error *err)
 {
     const json_t *offered = json_object_get(message, "offer");
-    if (json_object_get(message, "begin") != NULL) return answer_begin(context, worker, err);
+    const json_t *begun = json_object_get(message, "begin");
+    if (begun != NULL) return answer_begin(context, worker, begun, err);
     if (offered != NULL) return answer_offer(context, worker, offered, err);
     return pawl_fail(err, PAWL_EWORLD, "The engine said something unexpected.");
 }
@@ -259,10 +262,38 @@ static void fill_result(const struct offers *offers, const json_t *done)
                   promoted ? json_incref(json_object_get(statement, "candidate")) : json_null());
 }
 
+/* What the run had spent when it ended so. Said once: a finished run that is resumed ends as before. */
+static enum pawl_status record_cost(struct pawl_call *call, const json_t *row, const json_t *done,
+                                    struct pawl_error *err)
+{
+    json_t *records, *record, *known = NULL;
+    size_t i;
+    json_t *body =
+        json_pack("{s:O, s:O, s:O, s:O}", "run", json_object_get(row, "id"), "state",
+                  json_object_get(done, "state"), "evaluations",
+                  json_object_get(done, "evaluations"), "usd", json_object_get(done, "usd"));
+    enum pawl_status status = pawl_ledger_records(call->project->store, &records, err);
+    json_array_foreach(records, i, record)
+    {
+        json_t *other = json_object_get(record, "body");
+        bool is_end = strcmp(pawl_json_get_text(record, "kind", ""), "end") == 0;
+        if (is_end && json_equal(json_object_get(other, "run"), json_object_get(row, "id")))
+            known = other;
+    }
+    struct pawl_ledger_entry entry = {.kind = "end", .body = body};
+    if (status == PAWL_OK && !(known != NULL && json_equal(known, body)))
+        status = pawl_ledger_append(call->project, &entry, err);
+    json_decref(records);
+    json_decref(body);
+    return status;
+}
+
+/* The ledger first: a run that was killed in between is resumed, and ends as it did. */
 static enum pawl_status record_end(struct pawl_call *call, json_t *row, const json_t *done,
                                    struct pawl_error *err)
 {
     bool paused = strcmp(pawl_json_get_text(done, "state", ""), "paused") == 0;
+    PAWL_TRY(record_cost(call, row, done, err));
     pawl_json_set(row, "state", json_string(paused ? "paused" : "finished"));
     pawl_json_set(row, "result", json_deep_copy(call->result));
     return pawl_store_run_put(call->project->store, pawl_json_get_text(row, "id", ""), row, err);

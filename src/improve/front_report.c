@@ -195,6 +195,22 @@ static enum pawl_status verdicts_on(struct pawl_project *project, const char *he
     return PAWL_OK;
 }
 
+/* Whose candidate each is; null where its run is not known here. */
+static void name_operators(struct pawl_project *project, json_t *candidates)
+{
+    size_t i;
+    json_t *candidate;
+    json_array_foreach(candidates, i, candidate)
+    {
+        json_t *row = NULL;
+        const char *run = pawl_json_get_text(candidate, "run", "");
+        if (pawl_store_run_get(project->store, run, &row, NULL) != PAWL_OK) row = NULL;
+        json_t *name = json_object_get(json_object_get(row, "run"), "operator");
+        pawl_json_set(candidate, "operator", name != NULL ? json_incref(name) : json_null());
+        json_decref(row);
+    }
+}
+
 static enum pawl_status run_lineage(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
@@ -203,6 +219,7 @@ static enum pawl_status run_lineage(struct pawl_call *call, const void *values,
     json_t *candidates;
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
     PAWL_TRY(pawl_store_candidates_of(call->project->store, hex, &candidates, err));
+    name_operators(call->project, candidates);
     pawl_json_set(call->result, "artifact", json_string(hex));
     pawl_json_set(call->result, "candidates", candidates);
     json_t *verdicts = json_array();

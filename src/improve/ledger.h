@@ -4,7 +4,9 @@
  *     record_i = {"actor","body","kind","prev","seq","ts","v":1}   canonical JSON
  *     hash_i   = SHA-256( hash_{i-1} as 64 hex digits || 0x0A || record_i )      hash_-1 = 64 zeros
  *
- * kinds: seal, data, run, verdict (a gate attempt, with the vault's signed statement), promotion
+ * kinds: seal, data, run (with its operator and that one's version), end (what a run had spent when it
+ * was paused or finished; the newest counts), verdict (a gate attempt, with the vault's signed statement
+ * and, when no run asked, `made_by`: the run that made the candidate), promotion
  * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
  * (whether a case file holds sealed cases), burn (it was scored all the same). The root of the ledger
  * is the hash of its last record. A new kind is also made known to tools/pawl-verify.

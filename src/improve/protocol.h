@@ -31,7 +31,7 @@
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
  *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
- *     dev_check,started_from,forked_from}} {"begin":true} when all is checked and nothing is written
+ *     dev_check,started_from,forked_from}} {"begin":{"version":N}} (the operator's) when all is checked and nothing is written
  *                                          yet, answered by {"answer":{}} once the run is recorded;
  *                                          {"progress":{...}}*, {"offer":{"candidate":hex,
  *                                          "behaviour":hex,"pace_us":N}} answered by

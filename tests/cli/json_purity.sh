@@ -58,6 +58,7 @@ one_object 2 gate --json -C p no-such-id
 one_object 0 compare --json --scores scores.jsonl scores.jsonl
 one_object 0 status --json -C p
 one_object 0 log --json -C p
+one_object 0 card --json -C p
 one_object 0 show --json -C p
 one_object 2 show --json -C p ffffff
 one_object 0 diff --json -C p

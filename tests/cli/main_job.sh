@@ -33,7 +33,7 @@ best=$(field 'r["best"]') run=$(field 'r["run"]')
 
 expect 0 pawl status --json -C p
 check "r['incumbent'] == '$best' and r['attempts'] == 1 and r['runs'] == 1"
-check 'r["ledger"]["records"] == 3 and r["pending_approvals"] == []'
+check 'r["ledger"]["records"] == 4 and r["pending_approvals"] == []'
 expect 0 pawl log --json -C p
 check "r['runs'][0]['run'] == '$run' and r['runs'][0]['verdict'] == 'promote'"
 expect 0 pawl show --json -C p "$run/best"
@@ -58,7 +58,7 @@ expect 0 pawl promote --json -C p "$best" --reason 'a test'
 check "r['incumbent'] == '$best' and r['gated'] is False"
 verified p
 expect 0 pawl ledger --json -C p verify
-check 'r["ok"] and r["records"] == 5 and r["first_bad"] is None'
+check 'r["ok"] and r["records"] == 6 and r["first_bad"] is None'
 expect 0 pawl ledger --json -C p export ledger.jsonl
 [ "$(wc -l <ledger.jsonl)" = 5 ] || fail "the exported ledger has another length"
 # Anybody can recompute the chain with a hash function.

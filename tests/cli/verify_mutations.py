@@ -34,7 +34,7 @@ CERTIFICATE = json.load(open(sys.argv[3], encoding="utf-8"))
 ROOT, KEY = RECORDS[-1]["hash"], RECORDS[0]["body"]["public_key"]
 KINDS = [record["kind"] for record in RECORDS]
 PROMOTED, REFUSED = [i for i, kind in enumerate(KINDS) if kind == "verdict"][:2]
-ROLLBACK, PROMOTION, AUDIT, DATA, RUN = map(KINDS.index, ("rollback", "promotion", "audit", "data", "run"))
+ROLLBACK, PROMOTION, AUDIT, DATA, RUN, END = map(KINDS.index, ("rollback", "promotion", "audit", "data", "run", "end"))
 SEED = hashlib.sha256(b"a forger").digest()
 
 
@@ -199,6 +199,9 @@ chained("an audit left out, the root being known", lambda records: records.pop(A
 chained("a second seal", lambda records: records.append(copy.deepcopy(records[0])))
 chained("a kind that nobody knows", put(RUN, "kind", "rumour"))
 chained("a run that was never begun", put(RUN, "body.run", "another"))
+chained("an end of a run that was never begun", put(END, "body.run", "another"))
+chained("evaluations that a run got back", put(END, "body.evaluations", -1))
+chained("a maker that never ran", put(REFUSED, "body.made_by", "another"))
 chained("sealed cases that went away", put(DATA, "body.tiers.gate", lambda n: n - 1))
 chained("an audit of an attempt that never was", put(AUDIT, "body.attempt", 9))
 
