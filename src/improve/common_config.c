@@ -70,6 +70,8 @@ static const struct pawl_option gate_options[] = {
     PAWL_OPT_INT(struct pawl_config_gate, samples, "1", 1, 100, "answers per case and arm"),
     PAWL_OPT_INT(struct pawl_config_gate, max_attempts, "50", 1, 10000,
                  "attempts over the life of the sealed set"),
+    PAWL_OPT_INT(struct pawl_config_gate, max_promotions, "10", 1, 10000,
+                 "promotions over the life of the sealed set"),
     {0}};
 
 /* A section that may be absent must be a map when it is there. */

@@ -42,7 +42,7 @@ struct pawl_config_gate {
     const char *policy; /* e-lond | strict | per-decision */
     const char *look;   /* auto | sequential | fixed */
     int64_t samples;    /* K answers per case and arm */
-    int64_t max_attempts;
+    int64_t max_attempts, max_promotions;
 };
 struct pawl_config {
     const char *name;

@@ -55,12 +55,18 @@
  *                                          nothing is sealed yet; writes nothing
  *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",
  *                                          "commitment"}
+ *   {"op":"rotate","file":path|absent,"reason":text}
+ *                                          a fresh gate; the old one's cases go to dev
+ *                                          -> {"statement","signature","added","refused"} (vault.h)
+ *   {"op":"rotation","epoch":E,"known":K}  -> {"epoch":now} and what began E, if it has begun
+ *   {"op":"opening","attempt":K}           -> as "audit"; of an attempt whose set is rotated
  *   {"op":"sizes"}                         -> {"sizes":[...]} of the gate's clusters, largest first
  *   {"op":"status"}                        -> {"attempts","promotions","next_threshold","level",
  *                                          "gate_cases","gate_clusters","largest_cluster","planned",
  *                                          "attempts_left","epoch_open",...}
  *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null,
- *    "recorded":K}                         K: the ledger's last attempt; more than ours: put back
+ *    "recorded":K,"epoch":E}               K: the ledger's last attempt; more than ours: put back;
+ *                                          E: the ledger's epoch; another than ours: refused
  *                                          {"progress":{"phase":"gate","release_points_passed":1..4,
  *                                           "release_points":4,"eta_s":X}}* from what was
  *                                          registered before the first case, and nothing else

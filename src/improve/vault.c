@@ -12,6 +12,9 @@ static enum pawl_status serve(struct pawl_worker *worker, const json_t *request,
     if (strcmp(op, "seal") == 0) return pawl_vault_seal(worker, done, err);
     if (strcmp(op, "check") == 0) return pawl_vault_check(worker, done, err);
     if (strcmp(op, "add") == 0) return pawl_vault_add(worker, file, done, err);
+    if (strcmp(op, "rotate") == 0) return pawl_vault_rotate(worker, request, done, err);
+    if (strcmp(op, "rotation") == 0) return pawl_vault_rotation(worker, request, done, err);
+    if (strcmp(op, "opening") == 0) return pawl_vault_opening(worker, request, done, err);
     if (strcmp(op, "sizes") == 0) return pawl_vault_sizes(worker, done, err);
     if (strcmp(op, "overlap") == 0) return pawl_vault_overlap(worker, file, done, err);
     if (strcmp(op, "checkpoint") == 0) return pawl_vault_checkpoint(worker, request, done, err);

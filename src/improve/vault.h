@@ -19,8 +19,8 @@
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
- * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_plan.c, vault_measure.c,
- * vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
+ * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
+ * vault_measure.c, vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -43,6 +43,7 @@ enum {
     PAWL_VAULT_SEQUENTIAL_FROM = 500,   /* cases in all tiers */
     PAWL_VAULT_PIECE_BYTES = 256 << 10, /* of the case list, per row */
     PAWL_VAULT_OVERLAPS_MAX = 16, /* case files with sealed cases, before it stops saying so */
+    PAWL_VAULT_REASON_MAX = 1000, /* bytes of a rotation's reason */
 };
 
 /* --- keys and counter (vault_keys.c) ------------------------------------------------------------ */
@@ -88,6 +89,7 @@ enum pawl_vault_row {
     PAWL_VAULT_ROW_CASES,    /* the case list, in pieces */
     PAWL_VAULT_ROW_ATTEMPT,  /* k = 1, 2, ... */
     PAWL_VAULT_ROW_EVIDENCE, /* k = 1, 2, ... */
+    PAWL_VAULT_ROW_ROTATION, /* k = 2, 3, ...: the signed statement that began epoch k */
 };
 struct pawl_vault_rows;
 PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_open(const char *path, bool create,
@@ -130,10 +132,16 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     max_per_cluster (0: no limit), set_aside (cases that it left out)
  *     max_attempts, evidence_bytes, case_bytes, chunks, cases_version    sizes of rows
  *     commitment {root, size}, epoch_open
+ *     ended ("audit" or "burn": what ended the epoch; absent after an audit of an older pawl, which
+ *       showed the vault tier, too)
+ *     epoch (1 at seal), before (attempts of earlier epochs), retired (cases of earlier gates)
+ *     epochs [{last, largest_cluster, version}]: the earlier ones, each with its last attempt; the
+ *       version is that of the rotation which ended it
  *     checkpoint {size, root} (the head of the ledger that was signed last)
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
  *     rule {alpha, policy, look}: fixed by the first attempt; before, null
- *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"
+ *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"; of all
+ *       epochs, numbered through
  */
 struct pawl_vault {
     struct pawl_worker *worker;
@@ -176,7 +184,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_create(struct pawl_vault *vault,
 PAWL_MUST_CHECK enum pawl_status pawl_vault_read(struct pawl_vault *vault, enum pawl_vault_row kind,
                                                  uint64_t k, struct pawl_str *content,
                                                  struct pawl_error *err);
-int64_t pawl_vault_attempts(const struct pawl_vault *vault);
+int64_t pawl_vault_attempts(const struct pawl_vault *vault); /* ever registered, in all epochs */
+int64_t pawl_vault_before(const struct pawl_vault *vault);   /* of them, in earlier epochs */
+int64_t pawl_vault_epoch(const struct pawl_vault *vault);    /* from 1 */
+int64_t pawl_vault_epoch_of(const struct pawl_vault *vault, int64_t attempt);
+/* Whether nobody has seen the gate's cases, and whether nobody has seen those of the vault tier. */
+bool pawl_vault_gate_is_sealed(const struct pawl_vault *vault);
+bool pawl_vault_reserve_is_sealed(const struct pawl_vault *vault);
 const char *pawl_vault_verdict(const struct pawl_vault *vault, int64_t attempt);
 
 /* --- sealed cases (vault_cases.c) ----------------------------------------------------------------- */
@@ -184,19 +198,25 @@ const char *pawl_vault_verdict(const struct pawl_vault *vault, int64_t attempt);
 /* All cases of the project in the order in which they came; only ever appended to. */
 struct pawl_vault_set {
     json_t *list; /* each is the JSON of cases.h with its tier */
+    json_t
+        *past; /* by earlier epoch, what was sealed then: {"gate":[i...],"vault":[i...]}; or NULL */
     struct pawl_cases cases;
     enum pawl_tier *tiers; /* [cases.n] */
-    bool must_fit;         /* what is read is held against program and metric (cases_fit.h) */
+    enum pawl_tier *then; /* [cases.n] in the epoch that is looked back at; NULL: as they are now */
+    bool must_fit;        /* what is read is held against program and metric (cases_fit.h) */
 };
 PAWL_MUST_CHECK enum pawl_status
 pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault_set *set, struct pawl_error *err);
 void pawl_vault_set_release(struct pawl_vault_set *set);
+/* From now on log, opening and order are those of this epoch. */
+void pawl_vault_set_look_at(struct pawl_vault *vault, struct pawl_vault_set *set, int64_t epoch);
 /* The rows that hold the list, in the vault's arena; sets case_bytes and chunks of the state. */
 size_t pawl_vault_set_writes(struct pawl_vault *vault, const struct pawl_vault_set *set,
                              struct pawl_vault_write **writes);
 /* {root, size} of the append-only log of sealed cases: RFC 6962 over salted hashes. New reference. */
 json_t *pawl_vault_set_commitment(struct pawl_vault *vault, const struct pawl_vault_set *set);
-/* What the commitment commits to, in its order: [{case, salt}]. For the audit view. New reference. */
+/* What the commitment commits to, in its order: [{case, salt}], and [{leaf}] for the vault tier, which
+ * stays sealed. For the audit view. New reference. */
 json_t *pawl_vault_set_opening(struct pawl_vault *vault, const struct pawl_vault_set *set);
 /* The cases of one visible tier, as the engine gets them. New reference. */
 json_t *pawl_vault_set_tier(const struct pawl_vault_set *set, enum pawl_tier tier, size_t from);
@@ -242,6 +262,17 @@ json_t *pawl_vault_fixed(const struct pawl_vault *vault);
 
 /* --- sealing (vault_seal.c) ------------------------------------------------------------------------ */
 
+struct pawl_vault_figures {
+    int64_t cases[PAWL_N_TIERS], clusters[PAWL_N_TIERS];
+    int64_t largest_gate;
+};
+void pawl_vault_set_count(const struct pawl_vault_set *set, struct pawl_vault_figures *figures);
+/* Put into the state what changes when cases come or move. */
+void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                            const struct pawl_vault_figures *figures);
+/* The list's JSON of the cases from the given one on. */
+void pawl_vault_set_list(struct pawl_vault_set *set, size_t from);
+
 PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done,
                                                  struct pawl_error *err);
 /* {"sealed":bool,"fixed":[...]}: whether sealing the configured files would do; writes nothing. What is sealed
@@ -259,6 +290,32 @@ size_t pawl_vault_set_aside(struct pawl_vault *vault, struct pawl_vault_set *set
 /* {"sizes":[...]}: cases of each gate cluster, the largest first. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_sizes(struct pawl_worker *worker, json_t **done,
                                                   struct pawl_error *err);
+
+/* Cases of each gate cluster, the largest first; in the vault's arena. */
+size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                              size_t *n);
+
+/* --- rotation (vault_rotate.c) ------------------------------------------------------------------------- */
+
+/*
+ * {"file":path or absent,"reason":text}: a fresh gate of the file's new clusters, or of the vault tier
+ * where there is no file; the gate's cases retire to dev. Gives {"statement","signature","added",
+ * "refused"}; the statement, signed like an attempt's, is what began the epoch:
+ *
+ *     schema, kind "rotation", vault, public_key, reason
+ *     epoch (the new one), attempts (ever registered before it), retired, added
+ *     previous, commitment {root, size}, tiers, gate_clusters, largest_cluster
+ *
+ * Fails PAWL_EUSAGE without fresh cases, PAWL_ECONFIG when they are too few to certify anything.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rotate(struct pawl_worker *worker,
+                                                   const json_t *request, json_t **done,
+                                                   struct pawl_error *err);
+/* {"epoch":E}: gives {"epoch"}, the one now, and if E was begun by a rotation its statement and
+ * signature. PAWL_EINTEGRITY when "known", the ledger's epoch, is later than ours. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_rotation(struct pawl_worker *worker,
+                                                     const json_t *request, json_t **done,
+                                                     struct pawl_error *err);
 
 /* --- the rule of the next attempt (vault_plan.c) ----------------------------------------------------- */
 
@@ -281,7 +338,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_plan_next(struct pawl_vault *vault,
                                                       struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_vault_status(struct pawl_worker *worker, json_t **done,
                                                    struct pawl_error *err);
-int64_t pawl_vault_attempts_left(const struct pawl_vault *vault);
+int64_t pawl_vault_attempts_left(const struct pawl_vault *vault);   /* in this epoch */
+int64_t pawl_vault_promotions_left(const struct pawl_vault *vault); /* in this epoch */
 
 /* --- measuring (vault_measure.c) ----------------------------------------------------------------------- */
 
@@ -346,12 +404,25 @@ void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const j
 PAWL_MUST_CHECK enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *attempt,
                                                   json_t **done, struct pawl_error *err);
 
-/* The set takes no more attempts; one that was still open will not be answered. */
-PAWL_MUST_CHECK enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault,
+/* {"attempt":K} of an earlier epoch: as audit; nothing ends. PAWL_EUSAGE for one of this epoch. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_opening(struct pawl_worker *worker,
+                                                    const json_t *request, json_t **done,
+                                                    struct pawl_error *err);
+
+/* The set takes no more attempts, because of an "audit" or a "burn"; one that was still open will not be
+ * answered. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault, const char *why,
                                                       struct pawl_error *err);
+/* An attempt that is still open is not to be answered. */
+void pawl_vault_interrupt(struct pawl_vault *vault);
 
 /* --- somebody's own cases (vault_overlap.c) ------------------------------------------------------------- */
 
+/* HMAC of the words of a case's input. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_fingerprint(const struct pawl_vault *vault,
+                                                        const struct pawl_case *item,
+                                                        struct pawl_hash *out,
+                                                        struct pawl_error *err);
 /* {"overlap":bool,"file":sha256,"asked":N}: whether the file holds any sealed case. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_overlap(struct pawl_worker *worker, const char *file,
                                                     json_t **done, struct pawl_error *err);

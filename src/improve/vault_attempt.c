@@ -3,7 +3,8 @@
  * registration that makes it spent.
  *
  *   asked before       same candidate, or same dev outputs, against the same incumbent, under the
- *                      same metric, program and models: the stored statement, whatever came since
+ *                      same metric, program and models, of these sealed cases: the stored statement,
+ *                      whatever came since
  *   left unfinished    the same question with no release point passed: the same attempt, again
  *                      from the start; anything else closes it as interrupted
  *   new                attempt number k, durable before the sealed side sees a case
@@ -132,7 +133,7 @@ static enum pawl_status find_stored(struct pawl_vault *vault, const struct quest
                                     json_t **found, struct pawl_error *err)
 {
     *found = NULL;
-    for (int64_t k = pawl_vault_attempts(vault); k >= 1; k--) {
+    for (int64_t k = pawl_vault_attempts(vault); k > pawl_vault_before(vault); k--) {
         json_t *row;
         if (!is_decided(vault, k)) continue;
         PAWL_TRY(read_row(vault, k, &row, err));
@@ -154,7 +155,8 @@ static enum pawl_status find_open(struct pawl_vault *vault, const struct questio
 {
     int64_t k = pawl_vault_attempts(vault);
     *found = NULL;
-    if (k == 0 || strcmp(pawl_vault_verdict(vault, k), "open") != 0) return PAWL_OK;
+    if (k == pawl_vault_before(vault) || strcmp(pawl_vault_verdict(vault, k), "open") != 0)
+        return PAWL_OK;
     json_t *row;
     PAWL_TRY(read_row(vault, k, &row, err));
     if (pawl_json_get_int(row, "points", 1) == 0 && same_ground(row, question) &&
@@ -163,8 +165,7 @@ static enum pawl_status find_open(struct pawl_vault *vault, const struct questio
         return PAWL_OK;
     }
     json_decref(row);
-    pawl_json_set(json_array_get(json_object_get(vault->state, "attempts"), (size_t)k - 1),
-                  "verdict", json_string("interrupted"));
+    pawl_vault_interrupt(vault);
     return PAWL_OK;
 }
 
@@ -174,7 +175,7 @@ static enum pawl_status check_allowed(const struct pawl_vault *vault, struct paw
         pawl_fail(err, PAWL_EUSAGE,
                   "The audit view was opened, or sealed cases were scored with --burn: this sealed "
                   "set takes no more attempts.");
-        pawl_hint(err, "Who has seen sealed results cannot be tested on them; start a new set with "
+        pawl_hint(err, "Who has seen sealed results cannot be tested on them; `pawl rotate` draws "
                        "fresh cases.");
         return PAWL_EUSAGE;
     }
@@ -197,11 +198,29 @@ static enum pawl_status check_recorded(const struct pawl_vault *vault, int64_t r
 
 static enum pawl_status check_left(const struct pawl_vault *vault, struct pawl_error *err)
 {
-    if (pawl_vault_attempts_left(vault) > 0) return PAWL_OK;
-    pawl_fail(err, PAWL_EBUDGET, "All %lld attempts on this sealed set are spent.",
-              (long long)pawl_vault_attempts(vault));
-    pawl_hint(err, "Seal fresh cases; attempts count over the life of a sealed set.");
+    bool worn = pawl_vault_promotions_left(vault) == 0;
+    if (!worn && pawl_vault_attempts_left(vault) > 0) return PAWL_OK;
+    if (worn)
+        pawl_fail(
+            err, PAWL_EBUDGET,
+            "This sealed set has promoted %lld times, and tells no more (gate.max_promotions).",
+            (long long)vault->worker->config.gate.max_promotions);
+    else
+        pawl_fail(err, PAWL_EBUDGET, "All %lld attempts on this sealed set are spent.",
+                  (long long)(pawl_vault_attempts(vault) - pawl_vault_before(vault)));
+    pawl_hint(err,
+              "Attempts count over the life of a sealed set; `pawl rotate` draws fresh cases.");
     return PAWL_EBUDGET;
+}
+
+/* A rotation that came between the question and its arrival. */
+static enum pawl_status check_epoch(const struct pawl_vault *vault, int64_t epoch,
+                                    struct pawl_error *err)
+{
+    if (epoch == 0 || epoch == pawl_vault_epoch(vault)) return PAWL_OK;
+    pawl_fail(err, PAWL_EWORLD, "The sealed set was rotated while this was asked.");
+    pawl_hint(err, "Run the command again; no attempt was spent.");
+    return PAWL_EWORLD;
 }
 
 /* --- registration ------------------------------------------------------------------------------------------ */
@@ -358,6 +377,7 @@ static enum pawl_status answer(struct pawl_vault_asked *asked, const json_t *req
     PAWL_TRY(pawl_metric_open(vault->worker->config.metric, vault->worker->project_dir,
                               &asked->metric, err));
     set_context(vault->worker, asked->metric, &question);
+    PAWL_TRY(check_epoch(vault, pawl_json_get_int(request, "epoch", 0), err));
     PAWL_TRY(find_stored(vault, &question, &stored, err));
     if (stored == NULL) PAWL_TRY(ask_anew(asked, &question, request, err));
     *done = answer_of(stored != NULL ? stored : asked->row, stored != NULL);

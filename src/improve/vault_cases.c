@@ -28,6 +28,25 @@ static enum pawl_status read_list(struct pawl_vault *vault, struct pawl_buf *tex
     return PAWL_OK;
 }
 
+/* A list is all there is until the first rotation; then {"cases","past"}. */
+static void take_past(struct pawl_vault_set *set)
+{
+    json_t *whole = set->list;
+    if (!json_is_object(whole)) return;
+    set->list = json_incref(json_object_get(whole, "cases"));
+    set->past = json_incref(json_object_get(whole, "past"));
+    json_decref(whole);
+}
+
+static char *list_text(const struct pawl_vault_set *set)
+{
+    if (set->past == NULL) return pawl_json_text(set->list);
+    json_t *whole = json_pack("{s:O, s:O}", "cases", set->list, "past", set->past);
+    char *text = pawl_json_text(whole);
+    json_decref(whole);
+    return text;
+}
+
 enum pawl_status pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault_set *set,
                                      struct pawl_error *err)
 {
@@ -39,6 +58,7 @@ enum pawl_status pawl_vault_set_load(struct pawl_vault *vault, struct pawl_vault
         status = pawl_json_parse(pawl_buf_str(&text), n_bytes + 1, &set->list, err);
     pawl_buf_release(&text);
     PAWL_TRY(status);
+    take_past(set);
     PAWL_TRY(pawl_cases_from_json(set->list, &vault->arena, &set->cases, err));
     set->tiers = PAWL_NEW_N(&vault->arena, enum pawl_tier, set->cases.n);
     for (size_t i = 0; i < set->cases.n; i++)
@@ -51,13 +71,14 @@ void pawl_vault_set_release(struct pawl_vault_set *set)
 {
     pawl_cases_release(&set->cases);
     json_decref(set->list);
+    json_decref(set->past);
     *set = (struct pawl_vault_set){0};
 }
 
 size_t pawl_vault_set_writes(struct pawl_vault *vault, const struct pawl_vault_set *set,
                              struct pawl_vault_write **writes)
 {
-    char *text = pawl_json_text(set->list);
+    char *text = list_text(set);
     struct pawl_str rest = pawl_arena_copy(&vault->arena, pawl_str_of(text));
     free(text);
     size_t bucket = LIST_BYTES_MIN;
@@ -84,9 +105,46 @@ json_t *pawl_vault_set_tier(const struct pawl_vault_set *set, enum pawl_tier tie
 
 /* --- the log of sealed cases ---------------------------------------------------------------------- */
 
+static enum pawl_tier tier_then(const struct pawl_vault_set *set, size_t i)
+{
+    return set->then != NULL ? set->then[i] : set->tiers[i];
+}
+
 static bool in_log(const struct pawl_vault_set *set, size_t i)
 {
-    return set->tiers[i] == PAWL_TIER_GATE || set->tiers[i] == PAWL_TIER_VAULT;
+    return tier_then(set, i) == PAWL_TIER_GATE || tier_then(set, i) == PAWL_TIER_VAULT;
+}
+
+static void mark(struct pawl_vault_set *set, const json_t *sealed, enum pawl_tier tier)
+{
+    size_t i;
+    json_t *at;
+    json_array_foreach(json_object_get(sealed, pawl_tier_name(tier)), i, at)
+    {
+        if ((size_t)json_integer_value(at) < set->cases.n) set->then[json_integer_value(at)] = tier;
+    }
+}
+
+void pawl_vault_set_look_at(struct pawl_vault *vault, struct pawl_vault_set *set, int64_t epoch)
+{
+    set->then = NULL;
+    if (epoch == pawl_vault_epoch(vault)) return;
+    const json_t *sealed = json_array_get(set->past, (size_t)epoch - 1);
+    set->then = PAWL_NEW_N(&vault->arena, enum pawl_tier, set->cases.n + 1);
+    for (size_t i = 0; i < set->cases.n; i++) set->then[i] = PAWL_TIER_TRAIN;
+    mark(set, sealed, PAWL_TIER_GATE);
+    mark(set, sealed, PAWL_TIER_VAULT);
+}
+
+/* The case as it was sealed: what became of it since is not in its leaf. New reference. */
+static json_t *sealed_case(const struct pawl_vault_set *set, size_t i)
+{
+    json_t *item = json_array_get(set->list, i);
+    if (set->then == NULL) return json_incref(item);
+    item = json_copy(item);
+    json_object_del(item, "check");
+    pawl_json_set(item, "tier", json_string(pawl_tier_name(tier_then(set, i))));
+    return item;
 }
 
 static struct pawl_hash keyed_of(struct pawl_vault *vault, const unsigned char key[32],
@@ -108,7 +166,9 @@ static struct pawl_hash leaf_of(struct pawl_vault *vault, const struct pawl_vaul
 {
     struct pawl_hash salt = salt_of(vault, set, i);
     struct pawl_hasher hasher;
-    char *text = pawl_json_text(json_array_get(set->list, i));
+    json_t *item = sealed_case(set, i);
+    char *text = pawl_json_text(item);
+    json_decref(item);
     pawl_hasher_init(&hasher);
     pawl_hasher_add(&hasher, salt.bytes, sizeof salt.bytes);
     pawl_hasher_add(&hasher, text, strlen(text));
@@ -140,10 +200,12 @@ json_t *pawl_vault_set_opening(struct pawl_vault *vault, const struct pawl_vault
     for (size_t i = 0; i < set->cases.n; i++) {
         char hex[PAWL_HASH_HEX];
         if (!in_log(set, i)) continue;
-        struct pawl_hash salt = salt_of(vault, set, i);
-        pawl_hash_hex(&salt, hex);
+        bool opens = tier_then(set, i) == PAWL_TIER_GATE;
+        struct pawl_hash hash = opens ? salt_of(vault, set, i) : leaf_of(vault, set, i);
+        pawl_hash_hex(&hash, hex);
         json_array_append_new(
-            out, json_pack("{s:O, s:s}", "case", json_array_get(set->list, i), "salt", hex));
+            out, opens ? json_pack("{s:o, s:s}", "case", sealed_case(set, i), "salt", hex)
+                       : json_pack("{s:s}", "leaf", hex));
     }
     return out;
 }
@@ -171,7 +233,7 @@ static size_t gather(struct pawl_vault *vault, const struct pawl_vault_set *set,
     for (size_t i = 0; i < set->cases.n && entry < log_size; i++) {
         if (!in_log(set, i)) continue;
         entry++;
-        if (set->tiers[i] != PAWL_TIER_GATE) continue;
+        if (tier_then(set, i) != PAWL_TIER_GATE) continue;
         const struct pawl_case *item = &set->cases.items[i];
         out[n].cluster = keyed_of(vault, vault->keys.order, "cluster", item->cluster);
         out[n].item = keyed_of(vault, vault->keys.order, "case", item->id);

@@ -62,27 +62,35 @@ size_t pawl_vault_set_aside(struct pawl_vault *vault, struct pawl_vault_set *set
 
 static int descending(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
     return (x < y) - (x > y);
 }
 
-/* In order of size, so that nothing is said of the order in which they are asked. */
-static json_t *gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set)
+size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set, size_t *n)
 {
-    json_t *by_cluster = json_object(), *size, *out = json_array();
+    json_t *by_cluster = json_object(), *size;
     const char *cluster;
-    size_t n = 0;
     for (size_t i = 0; i < set->cases.n; i++) {
         cluster = set->cases.items[i].cluster;
         if (set->tiers[i] == PAWL_TIER_GATE)
             pawl_json_set(by_cluster, cluster,
                           json_integer(pawl_json_get_int(by_cluster, cluster, 0) + 1));
     }
-    int64_t *sizes = PAWL_NEW_N(&vault->arena, int64_t, json_object_size(by_cluster) + 1);
-    json_object_foreach(by_cluster, cluster, size) sizes[n++] = json_integer_value(size);
-    qsort(sizes, n, sizeof *sizes, descending);
-    for (size_t i = 0; i < n; i++) json_array_append_new(out, json_integer((json_int_t)sizes[i]));
+    size_t *sizes = PAWL_NEW_N(&vault->arena, size_t, json_object_size(by_cluster) + 1);
+    *n = 0;
+    json_object_foreach(by_cluster, cluster, size) sizes[(*n)++] = (size_t)json_integer_value(size);
+    qsort(sizes, *n, sizeof *sizes, descending);
     json_decref(by_cluster);
+    return sizes;
+}
+
+/* In order of size, so that nothing is said of the order in which they are asked. */
+static json_t *gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set)
+{
+    size_t n;
+    const size_t *sizes = pawl_vault_gate_sizes(vault, set, &n);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(out, json_integer((json_int_t)sizes[i]));
     return out;
 }
 

@@ -37,6 +37,14 @@ static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text,
 
 /* --- recomputing ------------------------------------------------------------------------------------ */
 
+/* The limit that was in force when it was asked. */
+static int64_t largest_cluster(const struct pawl_vault *vault, int64_t attempt)
+{
+    size_t ended = (size_t)pawl_vault_epoch_of(vault, attempt) - 1;
+    const json_t *epoch = json_array_get(json_object_get(vault->state, "epochs"), ended);
+    return pawl_json_get_int(epoch != NULL ? epoch : vault->state, "largest_cluster", 1);
+}
+
 struct pawl_gate_plan pawl_vault_gate_plan(const struct pawl_vault *vault, const json_t *row)
 {
     uint64_t seed = 0;
@@ -50,7 +58,7 @@ struct pawl_gate_plan pawl_vault_gate_plan(const struct pawl_vault *vault, const
         .level = pawl_json_get_real(row, "level", 0),
         .pass_fail = pawl_json_get_bool(row, "binary", false),
         .samples = (size_t)pawl_json_get_int(row, "samples", 1),
-        .largest_cluster = (size_t)pawl_json_get_int(vault->state, "largest_cluster", 1),
+        .largest_cluster = (size_t)largest_cluster(vault, pawl_json_get_int(row, "attempt", 0)),
         .n_planned = (size_t)pawl_json_get_int(row, "clusters", 0),
         .m0 = 0,
         .seed = seed};
@@ -183,6 +191,7 @@ static enum pawl_status audit_range(struct pawl_vault *vault, int64_t from, int6
 {
     struct pawl_vault_set set;
     enum pawl_status status = pawl_vault_set_load(vault, &set, err);
+    if (status == PAWL_OK) pawl_vault_set_look_at(vault, &set, pawl_vault_epoch_of(vault, from));
     if (status == PAWL_OK) *sealed = sealed_json(vault, &set);
     for (int64_t k = from; k <= to && status == PAWL_OK; k++)
         status = audit_one(vault, &set, k, out, err);
@@ -190,15 +199,58 @@ static enum pawl_status audit_range(struct pawl_vault *vault, int64_t from, int6
     return status;
 }
 
-enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault, struct pawl_error *err)
+void pawl_vault_interrupt(struct pawl_vault *vault)
 {
-    if (!pawl_json_get_bool(vault->state, "epoch_open", false)) return PAWL_OK;
     json_t *last = json_array_get(json_object_get(vault->state, "attempts"),
                                   (size_t)pawl_vault_attempts(vault) - 1);
     if (last != NULL && strcmp(pawl_json_get_text(last, "verdict", ""), "open") == 0)
         pawl_json_set(last, "verdict", json_string("interrupted"));
+}
+
+/* Burning goes further than an audit, which leaves the vault tier sealed. */
+enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault, const char *why,
+                                      struct pawl_error *err)
+{
+    bool open = pawl_vault_gate_is_sealed(vault);
+    bool burns = strcmp(why, "burn") == 0 && pawl_vault_reserve_is_sealed(vault);
+    if (!open && !burns) return PAWL_OK;
+    pawl_vault_interrupt(vault);
     pawl_json_set(vault->state, "epoch_open", json_false());
+    pawl_json_set(vault->state, "ended", json_string(why));
     return pawl_vault_commit(vault, NULL, 0, err);
+}
+
+/* {"evidence","sealed"} of the attempts of one epoch. */
+static enum pawl_status show(struct pawl_vault *vault, int64_t from, int64_t to, json_t **done,
+                             struct pawl_error *err)
+{
+    json_t *out = json_array(), *sealed = NULL;
+    enum pawl_status status = audit_range(vault, from, to, out, &sealed, err);
+    if (status == PAWL_OK) *done = json_pack("{s:O, s:O}", "evidence", out, "sealed", sealed);
+    json_decref(sealed);
+    json_decref(out);
+    return status;
+}
+
+static enum pawl_status check_opened(const struct pawl_vault *vault, int64_t k,
+                                     struct pawl_error *err)
+{
+    if (k >= 1 && k <= pawl_vault_before(vault)) return PAWL_OK;
+    pawl_fail(err, PAWL_EUSAGE, "The evidence of attempt %lld is sealed.", (long long)k);
+    pawl_hint(err, "It opens in the audit view, or when its sealed set is rotated.");
+    return PAWL_EUSAGE;
+}
+
+enum pawl_status pawl_vault_opening(struct pawl_worker *worker, const json_t *request,
+                                    json_t **done, struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    int64_t k = pawl_json_get_int(request, "attempt", 0);
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
+    if (status == PAWL_OK) status = check_opened(&vault, k, err);
+    if (status == PAWL_OK) status = show(&vault, k, k, done, err);
+    pawl_vault_release(&vault);
+    return status;
 }
 
 /* The epoch is over before anything is shown. */
@@ -206,21 +258,18 @@ enum pawl_status pawl_vault_audit(struct pawl_worker *worker, const json_t *atte
                                   struct pawl_error *err)
 {
     struct pawl_vault vault;
-    json_t *out = json_array(), *sealed = NULL;
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
     if (status == PAWL_OK) {
         int64_t n = pawl_vault_attempts(&vault), k = json_integer_value(attempt);
+        int64_t first = pawl_vault_before(&vault) + 1;
         bool one = json_is_integer(attempt);
-        if (one && (k < 1 || k > n))
-            status = pawl_fail(err, PAWL_ENOTFOUND, "There is no attempt %lld; there were %lld.",
-                               (long long)k, (long long)n);
-        if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, err);
-        if (status == PAWL_OK)
-            status = audit_range(&vault, one ? k : 1, one ? k : n, out, &sealed, err);
+        if (one && (k < first || k > n))
+            status = pawl_fail(err, PAWL_ENOTFOUND,
+                               "There is no attempt %lld of this sealed set; there were %lld.",
+                               (long long)k, (long long)(n + 1 - first));
+        if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, "audit", err);
+        if (status == PAWL_OK) status = show(&vault, one ? k : first, one ? k : n, done, err);
     }
-    if (status == PAWL_OK) *done = json_pack("{s:O, s:O}", "evidence", out, "sealed", sealed);
-    json_decref(sealed);
-    json_decref(out);
     pawl_vault_release(&vault);
     return status;
 }

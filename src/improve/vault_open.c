@@ -22,6 +22,8 @@ enum {
     ATTEMPT_BYTES = 8 << 10,
     STATE_BYTES = 4 << 10, /* without its attempts */
     STATE_PER_ATTEMPT = 64,
+    STATE_PER_EPOCH = 128,
+    ROTATION_BYTES = 8 << 10, /* a reason in JSON has up to six bytes for one */
 };
 
 static const char *db_path(const struct pawl_worker *worker, struct pawl_arena *arena)
@@ -157,9 +159,47 @@ static json_t *attempt_entry(const struct pawl_vault *vault, uint64_t k)
     return json_array_get(json_object_get(vault->state, "attempts"), (size_t)k - 1);
 }
 
+int64_t pawl_vault_before(const struct pawl_vault *vault)
+{
+    return pawl_json_get_int(vault->state, "before", 0);
+}
+
+int64_t pawl_vault_epoch(const struct pawl_vault *vault)
+{
+    return pawl_json_get_int(vault->state, "epoch", 1);
+}
+
+int64_t pawl_vault_epoch_of(const struct pawl_vault *vault, int64_t attempt)
+{
+    size_t i;
+    json_t *epoch;
+    json_array_foreach(json_object_get(vault->state, "epochs"), i, epoch)
+    {
+        if (attempt <= pawl_json_get_int(epoch, "last", 0)) return (int64_t)i + 1;
+    }
+    return pawl_vault_epoch(vault);
+}
+
+bool pawl_vault_gate_is_sealed(const struct pawl_vault *vault)
+{
+    return pawl_json_get_bool(vault->state, "epoch_open", false);
+}
+
+bool pawl_vault_reserve_is_sealed(const struct pawl_vault *vault)
+{
+    return pawl_vault_gate_is_sealed(vault) ||
+           strcmp(pawl_json_get_text(vault->state, "ended", ""), "audit") == 0;
+}
+
 const char *pawl_vault_verdict(const struct pawl_vault *vault, int64_t attempt)
 {
     return pawl_json_get_text(attempt_entry(vault, (uint64_t)attempt), "verdict", "");
+}
+
+/* What is remembered of the epoch that the rotation to epoch k ended. */
+static json_t *ended_epoch(const struct pawl_vault *vault, uint64_t k)
+{
+    return json_array_get(json_object_get(vault->state, "epochs"), (size_t)k - 2);
 }
 
 /* The version under which a row was last written. */
@@ -169,6 +209,8 @@ static uint64_t row_version(const struct pawl_vault *vault, enum pawl_vault_row 
         return (uint64_t)pawl_json_get_int(vault->state, "cases_version", 0);
     if (kind == PAWL_VAULT_ROW_ATTEMPT || kind == PAWL_VAULT_ROW_EVIDENCE)
         return (uint64_t)pawl_json_get_int(attempt_entry(vault, k), "version", 0);
+    if (kind == PAWL_VAULT_ROW_ROTATION)
+        return (uint64_t)pawl_json_get_int(ended_epoch(vault, k), "version", 0);
     return 0;
 }
 
@@ -186,13 +228,17 @@ static size_t capacity_of(const struct pawl_vault *vault, enum pawl_vault_row ki
     switch (kind) {
     case PAWL_VAULT_ROW_STATE:
         return STATE_BYTES +
-               STATE_PER_ATTEMPT * (size_t)pawl_json_get_int(vault->state, "max_attempts", 0);
+               STATE_PER_ATTEMPT * (size_t)(pawl_vault_before(vault) +
+                                            pawl_json_get_int(vault->state, "max_attempts", 0)) +
+               STATE_PER_EPOCH * json_array_size(json_object_get(vault->state, "epochs"));
     case PAWL_VAULT_ROW_CASES:
         return PAWL_VAULT_PIECE_BYTES;
     case PAWL_VAULT_ROW_ATTEMPT:
         return ATTEMPT_BYTES;
     case PAWL_VAULT_ROW_EVIDENCE:
         return (size_t)pawl_json_get_int(vault->state, "evidence_bytes", 0);
+    case PAWL_VAULT_ROW_ROTATION:
+        return ROTATION_BYTES;
     case PAWL_VAULT_ROW_ID:
         break;
     }
@@ -208,6 +254,8 @@ static void stamp(struct pawl_vault *vault, const struct pawl_vault_write *write
     for (size_t i = 0; i < n; i++) {
         if (writes[i].kind == PAWL_VAULT_ROW_CASES)
             pawl_json_set(vault->state, "cases_version", json_integer(value));
+        else if (writes[i].kind == PAWL_VAULT_ROW_ROTATION)
+            pawl_json_set(ended_epoch(vault, writes[i].k), "version", json_integer(value));
         else if (attempt_entry(vault, writes[i].k) != NULL)
             pawl_json_set(attempt_entry(vault, writes[i].k), "version", json_integer(value));
     }

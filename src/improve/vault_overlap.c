@@ -63,8 +63,9 @@ static void add_value(const json_t *value, struct pawl_buf *out)
 }
 
 /* Members in canonical order: read back from the canonical text, they come as they are sorted. */
-static enum pawl_status fingerprint(const struct pawl_vault *vault, const struct pawl_case *item,
-                                    struct pawl_hash *out, struct pawl_error *err)
+enum pawl_status pawl_vault_fingerprint(const struct pawl_vault *vault,
+                                        const struct pawl_case *item, struct pawl_hash *out,
+                                        struct pawl_error *err)
 {
     json_t *sorted;
     char *text = pawl_json_text(item->input);
@@ -85,6 +86,13 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct pawl_hash));
 }
 
+/* After an audit the gate's cases are no secret, and the vault tier's still are. */
+static bool is_sealed(const struct pawl_vault *vault, enum pawl_tier tier)
+{
+    return (tier == PAWL_TIER_GATE && pawl_vault_gate_is_sealed(vault)) ||
+           (tier == PAWL_TIER_VAULT && pawl_vault_reserve_is_sealed(vault));
+}
+
 /* Of every sealed case, sorted. */
 static enum pawl_status sealed_fingerprints(struct pawl_vault *vault,
                                             const struct pawl_vault_set *set,
@@ -94,8 +102,8 @@ static enum pawl_status sealed_fingerprints(struct pawl_vault *vault,
     *n = 0;
     *out = PAWL_NEW_N(&vault->arena, struct pawl_hash, set->cases.n + 1);
     for (size_t i = 0; i < set->cases.n; i++) {
-        if (set->tiers[i] != PAWL_TIER_GATE && set->tiers[i] != PAWL_TIER_VAULT) continue;
-        PAWL_TRY(fingerprint(vault, &set->cases.items[i], &(*out)[(*n)++], err));
+        if (!is_sealed(vault, set->tiers[i])) continue;
+        PAWL_TRY(pawl_vault_fingerprint(vault, &set->cases.items[i], &(*out)[(*n)++], err));
     }
     qsort(*out, *n, sizeof **out, compare_hashes);
     return PAWL_OK;
@@ -112,7 +120,7 @@ static enum pawl_status look_up(struct pawl_vault *vault, const struct pawl_case
     enum pawl_status status = pawl_vault_set_load(vault, &set, err);
     if (status == PAWL_OK) status = sealed_fingerprints(vault, &set, &sealed, &n, err);
     for (size_t i = 0; i < file->n && status == PAWL_OK; i++) {
-        status = fingerprint(vault, &file->items[i], &own, err);
+        status = pawl_vault_fingerprint(vault, &file->items[i], &own, err);
         if (status == PAWL_OK && bsearch(&own, sealed, n, sizeof own, compare_hashes) != NULL)
             *found = true;
     }
@@ -175,7 +183,7 @@ enum pawl_status pawl_vault_burn(struct pawl_worker *worker, json_t **done, stru
 {
     struct pawl_vault vault;
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
-    if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, err);
+    if (status == PAWL_OK) status = pawl_vault_end_epoch(&vault, "burn", err);
     if (status == PAWL_OK) *done = json_object();
     pawl_vault_release(&vault);
     return status;

@@ -1,7 +1,12 @@
 /* The rule of the next attempt, and what the vault tells anybody. */
 #include "improve/vault.h"
 
+#include "gate/plan.h"
+#include "gate/wear.h"
+
 #include <sodium.h>
+
+static const double WEAR_BETA = 0.05;
 
 /* --- look and policy ------------------------------------------------------------------------------ */
 
@@ -23,7 +28,8 @@ static bool policy_is_explicit(const struct pawl_config *config)
 static const char *automatic_look(const struct pawl_vault *vault)
 {
     const json_t *rule = json_object_get(vault->state, "rule");
-    int64_t n_cases = sum_of(json_object_get(vault->state, "tiers"));
+    int64_t n_cases = sum_of(json_object_get(vault->state, "tiers")) -
+                      pawl_json_get_int(vault->state, "retired", 0);
     return pawl_json_get_text(rule, "look",
                               n_cases < PAWL_VAULT_SEQUENTIAL_FROM ? "fixed" : "sequential");
 }
@@ -69,12 +75,19 @@ static enum pawl_status check_rule(const struct pawl_vault *vault, const char *l
 
 /* --- level ---------------------------------------------------------------------------------------- */
 
+static bool is_promotion(const struct pawl_vault *vault, int64_t attempt)
+{
+    return strcmp(pawl_vault_verdict(vault, attempt), "promote") == 0;
+}
+
+/* Of this epoch, with room for the attempts that are left. */
 static struct pawl_history history_of(struct pawl_vault *vault)
 {
-    size_t n = (size_t)pawl_vault_attempts(vault);
-    bool *promoted = PAWL_NEW_N(&vault->arena, bool, n + 1);
-    for (size_t i = 0; i < n; i++)
-        promoted[i] = strcmp(pawl_vault_verdict(vault, (int64_t)i + 1), "promote") == 0;
+    int64_t before = pawl_vault_before(vault);
+    size_t n = (size_t)(pawl_vault_attempts(vault) - before);
+    size_t room = n + (size_t)pawl_vault_attempts_left(vault) + 1;
+    bool *promoted = PAWL_NEW_N(&vault->arena, bool, room);
+    for (size_t i = 0; i < n; i++) promoted[i] = is_promotion(vault, before + (int64_t)i + 1);
     return (struct pawl_history){promoted, n};
 }
 
@@ -98,7 +111,16 @@ int64_t pawl_vault_attempts_left(const struct pawl_vault *vault)
 {
     int64_t sealed = pawl_json_get_int(vault->state, "max_attempts", 0);
     int64_t configured = vault->worker->config.gate.max_attempts;
-    int64_t left = (sealed < configured ? sealed : configured) - pawl_vault_attempts(vault);
+    int64_t used = pawl_vault_attempts(vault) - pawl_vault_before(vault);
+    int64_t left = (sealed < configured ? sealed : configured) - used;
+    return left > 0 ? left : 0;
+}
+
+int64_t pawl_vault_promotions_left(const struct pawl_vault *vault)
+{
+    int64_t left = vault->worker->config.gate.max_promotions;
+    for (int64_t k = pawl_vault_before(vault) + 1; k <= pawl_vault_attempts(vault); k++)
+        left -= is_promotion(vault, k);
     return left > 0 ? left : 0;
 }
 
@@ -116,19 +138,51 @@ static void put_plan(const struct pawl_vault_plan *plan, json_t *out)
     pawl_json_set(out, "log_histories", json_real(plan->log_histories));
 }
 
-static json_t *public_figures(struct pawl_vault *vault)
+/* How many of the attempts that are left could still promote, all answers until then being `no`: a
+ * level that every cluster's win does not reach is none. */
+static int64_t passable_left(struct pawl_vault *vault, const struct pawl_vault_plan *plan,
+                             int64_t left)
+{
+    struct pawl_history history = history_of(vault);
+    int64_t clusters = pawl_json_get_int(json_object_get(vault->state, "clusters"), "gate", 0);
+    for (int64_t k = 0; k < left; k++, history.n++) {
+        double level = pawl_policy_level(plan->policy, &pawl_series_front, plan->alpha, &history);
+        uint64_t wins = pawl_plan_smallest_wins(plan->look, level);
+        if (wins == 0 || wins > (uint64_t)clusters) return k;
+    }
+    return left;
+}
+
+/* {attempts_left, passable_left, promotions, promotions_left, next_threshold, eps}: no mean difference
+ * on the set is off by more than eps, whatever was asked, but for one time in twenty. */
+static json_t *wear_of(struct pawl_vault *vault, const struct pawl_vault_plan *plan, int64_t left)
+{
+    struct pawl_history history = history_of(vault);
+    uint64_t promotions = pawl_history_promotions(&history);
+    int64_t clusters = pawl_json_get_int(json_object_get(vault->state, "clusters"), "gate", 0);
+    struct pawl_wear wear =
+        pawl_wear_histories((size_t)clusters, history.n, promotions, PAWL_VAULT_POINTS, WEAR_BETA);
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "attempts_left", (json_int_t)left,
+                     "passable_left", (json_int_t)passable_left(vault, plan, left), "promotions",
+                     (json_int_t)promotions, "promotions_left",
+                     (json_int_t)pawl_vault_promotions_left(vault), "next_threshold",
+                     1 / plan->level, "eps", wear.eps);
+}
+
+static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_plan *plan)
 {
     const json_t *state = vault->state;
     struct pawl_signer signer;
     struct pawl_history history = history_of(vault);
     bool open = pawl_json_get_bool(state, "epoch_open", true);
-    int64_t left = open ? pawl_vault_attempts_left(vault) : 0;
+    bool worn = pawl_vault_promotions_left(vault) == 0;
+    int64_t left = open && !worn ? pawl_vault_attempts_left(vault) : 0;
     pawl_signer_init(&signer, vault->keys.sign);
     json_t *out = json_pack(
         "{s:I, s:I, s:I, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "attempts",
-        (json_int_t)pawl_vault_attempts(vault), "promotions",
-        (json_int_t)pawl_history_promotions(&history), "attempts_left", (json_int_t)left,
-        "largest_cluster", json_object_get(state, "largest_cluster"), "epoch_open",
+        (json_int_t)history.n, "promotions", (json_int_t)pawl_history_promotions(&history),
+        "attempts_left", (json_int_t)left, "largest_cluster",
+        json_object_get(state, "largest_cluster"), "epoch_open",
         json_object_get(state, "epoch_open"), "commitment", json_object_get(state, "commitment"),
         "tiers", json_object_get(state, "tiers"), "clusters", json_object_get(state, "clusters"),
         "vault", vault->id, "public_key", signer.public_hex, "custody",
@@ -140,7 +194,10 @@ static json_t *public_figures(struct pawl_vault *vault)
     pawl_json_set(out, "planned", json_integer(cases));
     pawl_json_set(out, "samples", json_integer(vault->worker->config.gate.samples));
     pawl_json_set(out, "max_attempts",
-                  json_integer(pawl_vault_attempts(vault) + pawl_vault_attempts_left(vault)));
+                  json_integer((json_int_t)history.n + pawl_vault_attempts_left(vault)));
+    pawl_json_set(out, "attempts_ever", json_integer(pawl_vault_attempts(vault)));
+    pawl_json_set(out, "epoch", json_integer(pawl_vault_epoch(vault)));
+    pawl_json_set(out, "wear", wear_of(vault, plan, left));
     pawl_json_set(out, "fixed", pawl_vault_fixed(vault));
     sodium_memzero(&signer, sizeof signer);
     return out;
@@ -154,7 +211,7 @@ enum pawl_status pawl_vault_status(struct pawl_worker *worker, json_t **done,
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
     if (status == PAWL_OK) status = pawl_vault_plan_next(&vault, &plan, err);
     if (status == PAWL_OK) {
-        *done = public_figures(&vault);
+        *done = public_figures(&vault, &plan);
         put_plan(&plan, *done);
     }
     pawl_vault_release(&vault);

@@ -15,15 +15,10 @@
 
 /* --- figures -------------------------------------------------------------------------------------- */
 
-struct figures {
-    int64_t cases[PAWL_N_TIERS], clusters[PAWL_N_TIERS];
-    int64_t largest_gate;
-};
-
-static void count(const struct pawl_vault_set *set, struct figures *figures)
+void pawl_vault_set_count(const struct pawl_vault_set *set, struct pawl_vault_figures *figures)
 {
     json_t *sizes = json_object();
-    *figures = (struct figures){0};
+    *figures = (struct pawl_vault_figures){0};
     for (size_t i = 0; i < set->cases.n; i++) {
         enum pawl_tier tier = set->tiers[i];
         const char *cluster = set->cases.items[i].cluster;
@@ -44,7 +39,8 @@ static json_t *by_tier(const int64_t values[PAWL_N_TIERS])
     return out;
 }
 
-static enum pawl_status check_figures(const struct figures *figures, struct pawl_error *err)
+static enum pawl_status check_figures(const struct pawl_vault_figures *figures,
+                                      struct pawl_error *err)
 {
     if (figures->cases[PAWL_TIER_TRAIN] == 0 || figures->cases[PAWL_TIER_DEV] == 0) {
         pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "data", "The %s tier would be empty.",
@@ -68,9 +64,8 @@ static size_t evidence_bytes(size_t n_cases)
     return bytes;
 }
 
-/* What changes when cases are added. */
-static void set_figures(struct pawl_vault *vault, const struct pawl_vault_set *set,
-                        const struct figures *figures)
+void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                            const struct pawl_vault_figures *figures)
 {
     pawl_json_set(vault->state, "tiers", by_tier(figures->cases));
     pawl_json_set(vault->state, "clusters", by_tier(figures->clusters));
@@ -80,8 +75,8 @@ static void set_figures(struct pawl_vault *vault, const struct pawl_vault_set *s
 }
 
 static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *set,
-                         const struct figures *figures, const double shares[PAWL_N_TIERS],
-                         size_t set_aside)
+                         const struct pawl_vault_figures *figures,
+                         const double shares[PAWL_N_TIERS], size_t set_aside)
 {
     vault->state = json_pack(
         "{s:i, s:I, s:i, s:[ffff], s:I, s:I, s:I, s:b, s:n, s:[]}", "version", 0, "created_ms",
@@ -92,7 +87,7 @@ static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *
     pawl_json_set(vault->state, "max_per_cluster",
                   json_integer(vault->worker->config.data.max_per_cluster));
     pawl_json_set(vault->state, "set_aside", json_integer((json_int_t)set_aside));
-    set_figures(vault, set, figures);
+    pawl_vault_set_figures(vault, set, figures);
     return vault->state;
 }
 
@@ -124,7 +119,7 @@ static json_t *case_at(const struct pawl_vault_set *set, size_t i)
     return pawl_case_json(&set->cases.items[i], pawl_tier_name(set->tiers[i]));
 }
 
-static void write_list(struct pawl_vault_set *set, size_t from)
+void pawl_vault_set_list(struct pawl_vault_set *set, size_t from)
 {
     if (set->list == NULL) set->list = json_array();
     for (size_t i = from; i < set->cases.n; i++) json_array_append_new(set->list, case_at(set, i));
@@ -135,15 +130,15 @@ static enum pawl_status prepare_new(struct pawl_vault *vault, struct pawl_vault_
                                     struct pawl_error *err)
 {
     double shares[PAWL_N_TIERS];
-    struct figures figures;
+    struct pawl_vault_figures figures;
     set->must_fit = true;
     PAWL_TRY(pawl_vault_set_read_configured(vault, set, err));
     PAWL_TRY(pawl_vault_set_place(vault, set, shares, err));
     size_t set_aside =
         pawl_vault_set_aside(vault, set, (size_t)vault->worker->config.data.max_per_cluster);
-    count(set, &figures);
+    pawl_vault_set_count(set, &figures);
     PAWL_TRY(check_figures(&figures, err));
-    write_list(set, 0);
+    pawl_vault_set_list(set, 0);
     new_state(vault, set, &figures, shares, set_aside);
     return PAWL_OK;
 }
@@ -182,6 +177,7 @@ static enum pawl_status seal_first(struct pawl_worker *worker, bool really, json
 /* What is sealed, for deciding about a case of a file. */
 struct known {
     json_t *ids, *clusters, *contents, *sizes; /* by id, cluster, content, gate cluster */
+    json_t *limited;                           /* clusters that are or were sealed */
     double shares[PAWL_N_TIERS];
     int64_t largest;
 };
@@ -201,6 +197,20 @@ static void know(struct known *known, const struct pawl_vault_set *set, size_t i
     pawl_json_set(known->contents, hex, json_string(item->cluster));
     pawl_json_set(known->sizes, item->cluster,
                   json_integer(pawl_json_get_int(known->sizes, item->cluster, 0) + 1));
+    if (set->tiers[i] == PAWL_TIER_GATE || set->tiers[i] == PAWL_TIER_VAULT)
+        pawl_json_set(known->limited, item->cluster, json_true());
+}
+
+/* A cluster that has retired to dev was limited while it was sealed. */
+static void know_past(struct known *known, const struct pawl_vault_set *set)
+{
+    size_t e, i;
+    json_t *sealed, *at;
+    const char *tier;
+    json_t *list;
+    json_array_foreach(set->past, e, sealed) json_object_foreach(sealed, tier, list)
+        json_array_foreach(list, i, at) pawl_json_set(
+            known->limited, set->cases.items[json_integer_value(at)].cluster, json_true());
 }
 
 static struct known known_of(const struct pawl_vault *vault, const struct pawl_vault_set *set)
@@ -209,11 +219,13 @@ static struct known known_of(const struct pawl_vault *vault, const struct pawl_v
                           .clusters = json_object(),
                           .contents = json_object(),
                           .sizes = json_object(),
+                          .limited = json_object(),
                           .largest = pawl_json_get_int(vault->state, "largest_cluster", 1)};
     const json_t *shares = json_object_get(vault->state, "shares");
     for (size_t tier = 0; tier < PAWL_N_TIERS; tier++)
         known.shares[tier] = json_number_value(json_array_get(shares, tier));
     for (size_t i = 0; i < set->cases.n; i++) know(&known, set, i);
+    know_past(&known, set);
     return known;
 }
 
@@ -223,6 +235,7 @@ static void known_release(struct known *known)
     json_decref(known->clusters);
     json_decref(known->contents);
     json_decref(known->sizes);
+    json_decref(known->limited);
 }
 
 static bool same_case(const struct pawl_case *a, const struct pawl_case *b)
@@ -235,8 +248,7 @@ static bool was_set_aside(const struct pawl_vault *vault, const struct known *kn
                           const struct pawl_case *item)
 {
     int64_t limit = pawl_json_get_int(vault->state, "max_per_cluster", 0);
-    int64_t tier = pawl_json_get_int(known->clusters, item->cluster, PAWL_TIER_TRAIN);
-    return limit > 0 && (tier == PAWL_TIER_GATE || tier == PAWL_TIER_VAULT) &&
+    return limit > 0 && json_object_get(known->limited, item->cluster) != NULL &&
            pawl_json_get_int(known->sizes, item->cluster, 0) >= limit;
 }
 
@@ -358,13 +370,13 @@ static enum pawl_status add_one(struct pawl_vault *vault, struct known *known,
 static enum pawl_status commit_added(struct pawl_vault *vault, const struct pawl_vault_set *set,
                                      struct pawl_error *err)
 {
-    struct figures figures;
+    struct pawl_vault_figures figures;
     struct pawl_vault_write *lists;
-    count(set, &figures);
-    set_figures(vault, set, &figures);
+    pawl_vault_set_count(set, &figures);
+    pawl_vault_set_figures(vault, set, &figures);
     size_t n = pawl_vault_set_writes(vault, set, &lists);
     int64_t used = pawl_vault_attempts(vault);
-    int64_t most = pawl_json_get_int(vault->state, "max_attempts", 0);
+    int64_t most = pawl_vault_before(vault) + pawl_json_get_int(vault->state, "max_attempts", 0);
     struct pawl_vault_write *writes =
         PAWL_NEW_N(&vault->arena, struct pawl_vault_write, n + (size_t)(most - used) + 1);
     memcpy(writes, lists, n * sizeof *writes);
@@ -390,7 +402,7 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
     known_release(&known);
     PAWL_TRY(status);
     pawl_vault_set_mark_check(vault, set, before);
-    write_list(set, before);
+    pawl_vault_set_list(set, before);
     size_t added = set->cases.n - before;
     if (added > 0) PAWL_TRY(commit_added(vault, set, err));
     *done = json_pack("{s:I, s:I, s:O, s:O}", "added", (json_int_t)added, "refused",
