@@ -73,6 +73,8 @@ long long cli_int(const json_t *object, const char *key);
 /* The first 12 digits of a hash, in a static ring of 8 texts. */
 const char *cli_id(const json_t *object, const char *key);
 void cli_print_money_and_time(const json_t *result, FILE *out);
+/* How worn the sealed set is. */
+void cli_print_wear(const json_t *result, FILE *out);
 /* What one large cluster costs; nothing where there are no clusters. */
 void cli_print_clusters(const json_t *result, FILE *out);
 /* What pawl.yaml says otherwise than when the cases were sealed, and that it changes nothing. */

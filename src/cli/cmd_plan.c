@@ -26,6 +26,7 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "The next attempt needs e.g. %s (threshold %.1f); %lld attempts are left.\n",
             cli_text(result, "next_attempt_needs"), cli_real(result, "next_threshold"),
             cli_int(result, "attempts_left"));
+    cli_print_wear(result, out);
     fprintf(out, "An attempt takes %lld evaluations", cli_int(result, "evaluations"));
     if (cli_real(result, "minutes") >= 0)
         fprintf(out, ", about %.1f minutes", cli_real(result, "minutes"));

@@ -9,6 +9,7 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "%lld runs, %lld attempts, %lld left; the next must reach %.1f\n",
             cli_int(result, "runs"), cli_int(result, "attempts"), cli_int(wear, "attempts_left"),
             cli_real(wear, "next_threshold"));
+    cli_print_wear(result, out);
     fprintf(out, "ledger: %lld records, root %s\n", cli_int(ledger, "records"),
             cli_id(ledger, "root"));
     cli_print_fixed(result, out);

@@ -13,7 +13,7 @@ static const struct {
     {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card"}},
-    {"Decide and prove", {"promote", "rollback", "certificate", "ledger"}},
+    {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 

@@ -38,6 +38,20 @@ void cli_print_money_and_time(const json_t *result, FILE *out)
     fprintf(out, ", %.1f s\n", cli_real(result, "wall_s"));
 }
 
+void cli_print_wear(const json_t *result, FILE *out)
+{
+    const json_t *wear = json_object_get(result, "wear");
+    double eps = cli_real(wear, "eps");
+    fprintf(out, "wear: %lld of the attempts left can still pass, and %lld promotions; ",
+            cli_int(wear, "passable_left"), cli_int(wear, "promotions_left"));
+    if (eps > 0)
+        fprintf(out, "no gain on this set is off by more than %.1f points\n", 100 * eps);
+    else
+        fputs("the set has told nothing yet\n", out);
+    if (cli_int(wear, "attempts_left") == 0)
+        fputs("The sealed set takes no more attempts: `pawl rotate` draws a fresh one.\n", out);
+}
+
 void cli_print_clusters(const json_t *result, FILE *out)
 {
     const json_t *clusters = json_object_get(result, "clusters");

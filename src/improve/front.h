@@ -111,6 +111,26 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_ask_about(struct pawl_call *call, co
                                                       const char *path, json_t **done,
                                                       struct pawl_error *err);
 
+/* Ask the vault; it may open nothing but the project and this file (NULL: none). Takes the request. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_ask_reading(struct pawl_call *call, const char *path,
+                                                        json_t *request, json_t **done,
+                                                        struct pawl_error *err);
+
+/* --- growing and rotating (front_data.c, front_rotate.c) -------------------------------------- */
+
+/* The real path of a case file that a person named; free() it. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_case_path(const char *file, char **path,
+                                                      struct pawl_error *err);
+/* Store, ledger and `meta seal` follow the vault, which has placed the cases of `done`. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_follow_data(struct pawl_call *call, const json_t *done,
+                                                        struct pawl_error *err);
+/* The same for a rotation that was cut short: *found. Under pawl_front_lock; the second one locks. Fails
+ * PAWL_EINTEGRITY when the ledger knows a later epoch than the vault. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_catch_up(struct pawl_call *call, bool *found,
+                                                     struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_front_catch_up_locked(struct pawl_call *call,
+                                                            struct pawl_error *err);
+
 /* --- power (front_power.c) ------------------------------------------------------------------------- */
 
 /* The next attempt, from the vault's status. */

@@ -188,17 +188,11 @@ static bool is_promotion_of(void *context, const json_t *body)
                   context) == 0;
 }
 
-/* The record is written before the evidence is shown, so that nobody looks unseen. */
-static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
+static enum pawl_status show_evidence(struct pawl_call *call, const char *op, int64_t attempt,
                                       struct pawl_error *err)
 {
     json_t *done;
-    json_t *body = json_pack("{s:I}", "attempt", (json_int_t)attempt);
-    struct pawl_ledger_entry entry = {.kind = "audit", .body = body};
-    enum pawl_status status = pawl_ledger_append(call->project, &entry, err);
-    json_decref(body);
-    PAWL_TRY(status);
-    json_t *request = json_pack("{s:s, s:I}", "op", "audit", "attempt", (json_int_t)attempt);
+    json_t *request = json_pack("{s:s, s:I}", "op", op, "attempt", (json_int_t)attempt);
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
     pawl_json_set(call->result, "evidence", json_incref(json_object_get(done, "evidence")));
     pawl_json_set(call->result, "sealed", json_incref(json_object_get(done, "sealed")));
@@ -207,13 +201,27 @@ static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
     return PAWL_OK;
 }
 
+/* The record is written before the evidence is shown, so that nobody looks unseen. */
+static enum pawl_status open_evidence(struct pawl_call *call, int64_t attempt,
+                                      struct pawl_error *err)
+{
+    json_t *body = json_pack("{s:I}", "attempt", (json_int_t)attempt);
+    struct pawl_ledger_entry entry = {.kind = "audit", .body = body};
+    enum pawl_status status = pawl_ledger_append(call->project, &entry, err);
+    json_decref(body);
+    PAWL_TRY(status);
+    return show_evidence(call, "audit", attempt, err);
+}
+
 static enum pawl_status run_certificate(struct pawl_call *call, const void *values,
                                         struct pawl_error *err)
 {
     const struct certificate_options *options = values;
     char hex[PAWL_HASH_HEX];
+    struct pawl_ledger_epoch epoch;
     json_t *body;
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
+    PAWL_TRY(pawl_ledger_epoch(call->project->store, &epoch, err));
     PAWL_TRY(pawl_ledger_find_verdict(call->project->store, is_promotion_of, hex, &body, err));
     if (body == NULL) {
         pawl_fail(err, PAWL_ENOTFOUND, "The gate has not promoted the artifact %.12s.", hex);
@@ -229,8 +237,11 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
     }
     pawl_json_set(call->result, "evidence_state", json_string("committed"));
     enum pawl_status status = PAWL_OK;
-    if (options->audit)
-        status = open_evidence(call, pawl_json_get_int(statement, "attempt", 0), err);
+    int64_t attempt = pawl_json_get_int(statement, "attempt", 0);
+    if (attempt <= epoch.before) /* its sealed set is retired: the evidence is open */
+        status = show_evidence(call, "opening", attempt, err);
+    else if (options->audit)
+        status = open_evidence(call, attempt, err);
     json_decref(body);
     return status;
 }

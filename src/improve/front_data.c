@@ -28,9 +28,13 @@ static enum pawl_status recorded_tiers(struct pawl_project *project, json_t **ti
     json_array_foreach(records, i, record)
     {
         const char *kind = pawl_json_get_text(record, "kind", "");
-        if (strcmp(kind, "seal") != 0 && strcmp(kind, "data") != 0) continue;
+        const json_t *says = json_object_get(record, "body");
+        if (strcmp(kind, "rotate") == 0)
+            says = json_object_get(says, "statement");
+        else if (strcmp(kind, "seal") != 0 && strcmp(kind, "data") != 0)
+            continue;
         json_decref(*tiers);
-        *tiers = json_incref(json_object_get(json_object_get(record, "body"), "tiers"));
+        *tiers = json_incref(json_object_get(says, "tiers"));
     }
     json_decref(records);
     return PAWL_OK;
@@ -68,8 +72,8 @@ static enum pawl_status store_all_cases(struct pawl_call *call, struct pawl_erro
  * that was killed on the way left the later ones behind: then more is missing than was added now,
  * and everything is taken from the vault again.
  */
-static enum pawl_status follow_vault(struct pawl_call *call, const json_t *done,
-                                     struct pawl_error *err)
+enum pawl_status pawl_front_follow_data(struct pawl_call *call, const json_t *done,
+                                        struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     json_t *seal;
@@ -92,8 +96,10 @@ static enum pawl_status follow_vault(struct pawl_call *call, const json_t *done,
 static enum pawl_status add_file(struct pawl_call *call, const char *path, struct pawl_error *err)
 {
     json_t *done;
+    bool found;
+    PAWL_TRY(pawl_front_catch_up(call, &found, err));
     PAWL_TRY(pawl_front_ask_about(call, "add", path, &done, err));
-    enum pawl_status status = follow_vault(call, done, err);
+    enum pawl_status status = pawl_front_follow_data(call, done, err);
     if (status == PAWL_OK) status = pawl_front_note_case_file(call, path, err);
     static const char *const shown[] = {"added", "refused", "tiers"};
     for (size_t i = 0; i < 3; i++)
@@ -111,19 +117,27 @@ static enum pawl_status check_name(const char *path, struct pawl_error *err)
     return PAWL_EUSAGE;
 }
 
-static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
+/* A path on the command line starts where the user is, one in pawl.yaml at the project. */
+enum pawl_status pawl_front_case_path(const char *file, char **path, struct pawl_error *err)
 {
-    const struct data_options *options = values;
-    int lock;
-    /* A path on the command line starts where the user is, one in pawl.yaml at the project. */
-    char *path = realpath(options->file, NULL);
-    if (path == NULL) {
-        pawl_fail(err, PAWL_EUSAGE, "The file \"%s\" is not there.", options->file);
+    *path = realpath(file, NULL);
+    if (*path == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "The file \"%s\" is not there.", file);
         pawl_hint(err, "Paths of a command start at the folder where it is called.");
         return PAWL_EUSAGE;
     }
-    enum pawl_status status = check_name(path, err);
-    if (status == PAWL_OK) status = pawl_front_lock(call, call->project->dir, &lock, err);
+    enum pawl_status status = check_name(*path, err);
+    if (status != PAWL_OK) free(*path);
+    return status;
+}
+
+static enum pawl_status run_data(struct pawl_call *call, const void *values, struct pawl_error *err)
+{
+    const struct data_options *options = values;
+    char *path;
+    int lock;
+    PAWL_TRY(pawl_front_case_path(options->file, &path, err));
+    enum pawl_status status = pawl_front_lock(call, call->project->dir, &lock, err);
     if (status == PAWL_OK) {
         status = add_file(call, path, err);
         close(lock);

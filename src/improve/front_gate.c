@@ -15,6 +15,7 @@
 
 struct asked {
     const char *candidate, *incumbent, *run;
+    struct pawl_ledger_epoch epoch;
     json_t *around; /* what the front saw before it asked: {"providers","case_copies","made_by"} */
 };
 
@@ -27,7 +28,7 @@ static bool count_attempts(void *context, const json_t *body)
     return false;
 }
 
-/* The same question was answered before, or this run's offer was recorded just before a crash. */
+/* The same question was answered before by this sealed set, or this run's offer was recorded just before a crash. */
 static bool answers(void *context, const json_t *body)
 {
     const struct asked *asked = context;
@@ -35,6 +36,7 @@ static bool answers(void *context, const json_t *body)
     if (strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) != 0) return false;
     const char *run = pawl_json_get_text(statement, "run", NULL);
     if (asked->run != NULL && run != NULL && strcmp(run, asked->run) == 0) return true;
+    if (pawl_json_get_int(statement, "attempt", 0) <= asked->epoch.before) return false;
     return strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) == 0;
 }
 
@@ -58,11 +60,12 @@ static enum pawl_status start_pair(struct pawl_project *project, struct pawl_fro
 
 static json_t *attempt_request(const struct pawl_offer *offer,
                                const struct pawl_artifact *candidate,
-                               const struct pawl_artifact *incumbent, int64_t recorded)
+                               const struct pawl_artifact *incumbent, int64_t recorded,
+                               int64_t epoch)
 {
-    json_t *request =
-        json_pack("{s:s, s:s, s:I, s:I}", "op", "attempt", "behaviour", offer->behaviour, "pace_us",
-                  (json_int_t)offer->pace_us, "recorded", (json_int_t)recorded);
+    json_t *request = json_pack("{s:s, s:s, s:I, s:I, s:I}", "op", "attempt", "behaviour",
+                                offer->behaviour, "pace_us", (json_int_t)offer->pace_us, "recorded",
+                                (json_int_t)recorded, "epoch", (json_int_t)epoch);
     pawl_json_set(request, "candidate", pawl_artifact_json(candidate));
     pawl_json_set(request, "incumbent", pawl_artifact_json(incumbent));
     pawl_json_set(request, "run", offer->run != NULL ? json_string(offer->run) : json_null());
@@ -181,8 +184,9 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     PAWL_TRY(look_around(call, &asked->around, err));
     enum pawl_status status = find_maker(project, asked, err);
     if (status == PAWL_OK)
-        status =
-            ask_vault(call, attempt_request(offer, candidate, incumbent, recorded), &done, err);
+        status = ask_vault(
+            call, attempt_request(offer, candidate, incumbent, recorded, asked->epoch.number),
+            &done, err);
     if (status == PAWL_OK) status = check_answer(project, done, asked, err);
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));
@@ -199,6 +203,8 @@ enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_of
     *statement = NULL;
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     struct asked asked = {.candidate = offer->candidate, .incumbent = incumbent, .run = offer->run};
+    PAWL_TRY(pawl_front_catch_up_locked(call, err));
+    PAWL_TRY(pawl_ledger_epoch(call->project->store, &asked.epoch, err));
     PAWL_TRY(pawl_ledger_find_verdict(call->project->store, answers, &asked, &body, err));
     if (body == NULL) return new_attempt(call, offer, &asked, statement, err);
     *statement = json_incref(json_object_get(body, "statement"));
@@ -280,7 +286,7 @@ static enum pawl_status refuse_closed(struct pawl_call *call, struct pawl_error 
     PAWL_TRY(pawl_front_vault_status(call, &vault, err));
     bool closed = !pawl_json_get_bool(vault, "epoch_open", true);
     bool worn = pawl_json_get_int(vault, "attempts_left", 1) <= 0 &&
-                pawl_json_get_int(vault, "attempts", 0) <= recorded;
+                pawl_json_get_int(vault, "attempts_ever", 0) <= recorded;
     json_decref(vault);
     if (!closed && !worn) return PAWL_OK;
     enum pawl_status status =
@@ -289,7 +295,7 @@ static enum pawl_status refuse_closed(struct pawl_call *call, struct pawl_error 
                         "The audit view was opened, or sealed cases were scored with --burn: the "
                         "gate takes no more attempts.")
             : pawl_fail(err, PAWL_EBUDGET, "All attempts of the sealed set are spent.");
-    pawl_hint(err, "Start a new set with fresh cases; nothing was scored.");
+    pawl_hint(err, "`pawl rotate` starts a new set with fresh cases; nothing was scored.");
     return status;
 }
 
@@ -339,6 +345,8 @@ static enum pawl_status run_gate(struct pawl_call *call, const void *values, str
     PAWL_TRY(pawl_front_find(call->project, options->artifact, candidate, err));
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     struct asked asked = {.candidate = candidate, .incumbent = incumbent};
+    PAWL_TRY(pawl_front_catch_up_locked(call, err));
+    PAWL_TRY(pawl_ledger_epoch(call->project->store, &asked.epoch, err));
     PAWL_TRY(measure(call, &asked, &measured, err));
     struct pawl_offer offer = {.candidate = candidate,
                                .behaviour = pawl_json_get_text(measured, "behaviour", ""),

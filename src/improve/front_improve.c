@@ -351,8 +351,8 @@ static enum pawl_status status_of_end(const json_t *done, const char *verdict, c
 static enum pawl_status hopeless(const char *what, struct pawl_error *err)
 {
     pawl_fail(err, PAWL_EUSAGE, "%s", what);
-    pawl_hint(err, "`pawl plan` says what the gate can do; add cases or start a new set, or search "
-                   "all the same with --force.");
+    pawl_hint(err, "`pawl plan` says what the gate can do; add cases, start a new set with `pawl "
+                   "rotate`, or search all the same with --force.");
     return PAWL_EUSAGE;
 }
 

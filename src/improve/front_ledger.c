@@ -116,11 +116,35 @@ enum pawl_status pawl_ledger_find_verdict(struct pawl_store *store,
     return status;
 }
 
+static enum pawl_status take_rotation(void *context, int64_t seq, const char *kind,
+                                      struct pawl_str text, const char *hash,
+                                      struct pawl_error *err)
+{
+    struct pawl_ledger_epoch *epoch = context;
+    json_t *record;
+    (void)seq, (void)hash;
+    if (strcmp(kind, "rotate") != 0) return PAWL_OK;
+    PAWL_TRY(pawl_json_parse(text, text.len, &record, err));
+    const json_t *said = json_object_get(json_object_get(record, "body"), "statement");
+    epoch->number = pawl_json_get_int(said, "epoch", 1);
+    epoch->before = pawl_json_get_int(said, "attempts", 0);
+    json_decref(record);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_ledger_epoch(struct pawl_store *store, struct pawl_ledger_epoch *epoch,
+                                   struct pawl_error *err)
+{
+    *epoch = (struct pawl_ledger_epoch){.number = 1};
+    return pawl_store_ledger_each(store, take_rotation, epoch, err);
+}
+
 /* --- verifying ------------------------------------------------------------------------------- */
 
 struct verify_context {
     struct pawl_ledger_report *report;
     char public_key[PAWL_HASH_HEX]; /* of the vault, from the seal record */
+    int64_t epoch;
 };
 
 static void mark_bad(struct pawl_ledger_report *report, int64_t seq, const char *reason)
@@ -128,6 +152,16 @@ static void mark_bad(struct pawl_ledger_report *report, int64_t seq, const char 
     if (report->first_bad >= 0) return;
     report->first_bad = seq;
     snprintf(report->reason, sizeof report->reason, "%s", reason);
+}
+
+/* Whether the vault of the seal signed this. */
+static bool is_signed(const struct verify_context *context, const json_t *body)
+{
+    const json_t *statement = json_object_get(body, "statement");
+    struct pawl_error error = {0};
+    return strcmp(pawl_json_get_text(statement, "public_key", ""), context->public_key) == 0 &&
+           pawl_statement_verify(statement, pawl_json_get_text(body, "signature", ""), &error) ==
+               PAWL_OK;
 }
 
 /* What a record does to the incumbent, or why it may not do it. */
@@ -149,14 +183,16 @@ static const char *fold(struct verify_context *context, const char *kind, const 
                  pawl_json_get_text(body, "incumbent", ""));
         return NULL;
     }
-    if (strcmp(kind, "verdict") != 0) return NULL;
     const json_t *statement = json_object_get(body, "statement");
-    struct pawl_error error = {0};
-    if (strcmp(pawl_json_get_text(statement, "public_key", ""), context->public_key) != 0)
-        return "the verdict is signed with another vault's key";
-    if (pawl_statement_verify(statement, pawl_json_get_text(body, "signature", ""), &error) !=
-        PAWL_OK)
-        return "the verdict's signature is wrong";
+    if (strcmp(kind, "rotate") == 0) {
+        if (!is_signed(context, body))
+            return "the rotation's signature is wrong, or another vault's";
+        if (pawl_json_get_int(statement, "epoch", 0) != ++context->epoch)
+            return "a rotation is absent, or recorded twice";
+        return NULL;
+    }
+    if (strcmp(kind, "verdict") != 0) return NULL;
+    if (!is_signed(context, body)) return "the verdict's signature is wrong, or another vault's";
     if (!pawl_json_get_bool(body, "promoted", false)) return NULL;
     if (strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") != 0)
         return "a promotion is recorded on a verdict that is not promote";
@@ -198,7 +234,7 @@ static enum pawl_status verify_one(void *context, int64_t seq, const char *kind,
 enum pawl_status pawl_ledger_verify(struct pawl_store *store, struct pawl_ledger_report *report,
                                     struct pawl_error *err)
 {
-    struct verify_context context = {.report = report};
+    struct verify_context context = {.report = report, .epoch = 1};
     char incumbent[PAWL_HASH_HEX];
     *report = (struct pawl_ledger_report){.first_bad = -1};
     memset(report->root, '0', PAWL_HASH_HEX - 1);

@@ -42,15 +42,18 @@ static enum pawl_status refuse_configured(struct pawl_project *project, const ch
 
 struct known {
     bool asked, overlap; /* this file, of the sealed set as it is now */
-    bool ended;          /* the set was to be opened or burned: there is nothing left to protect */
+    bool ended;          /* the set was to be burned: there is nothing left to protect */
 };
 
 static void note(struct known *known, const json_t *record, const char *hex)
 {
     const char *kind = pawl_json_get_text(record, "kind", "");
     const json_t *body = json_object_get(record, "body");
-    if (strcmp(kind, "seal") == 0 || strcmp(kind, "data") == 0) known->asked = false;
-    if (strcmp(kind, "audit") == 0 || strcmp(kind, "burn") == 0) known->ended = true;
+    static const char *const changes[] = {"seal", "data", "audit", "rotate"};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(kind, changes[i]) == 0) known->asked = false;
+    if (strcmp(kind, "burn") == 0) known->ended = true;
+    if (strcmp(kind, "rotate") == 0) known->ended = false;
     if (strcmp(kind, "overlap") != 0 || strcmp(pawl_json_get_text(body, "file", ""), hex) != 0)
         return;
     known->asked = true;

@@ -76,6 +76,7 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     pawl_json_set(result, "next_attempt_needs", json_sprintf("%llu:0", (unsigned long long)wins));
     pawl_json_set(result, "attempts", json_incref(json_object_get(vault, "attempts")));
     pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));
+    pawl_json_set(result, "wear", json_incref(json_object_get(vault, "wear")));
     int64_t evaluations = 2 * cases * call->project->config.gate.samples;
     json_decref(vault);
     return cost_of_attempt(call, evaluations, err);

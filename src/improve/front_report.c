@@ -261,11 +261,8 @@ static enum pawl_status run_status(struct pawl_call *call, const void *values,
     pawl_json_set(call->result, "anchor", json_string(anchor));
     pawl_json_set(call->result, "runs", json_integer((json_int_t)n_runs));
     pawl_json_set(call->result, "attempts", json_incref(json_object_get(vault, "attempts")));
-    pawl_json_set(call->result, "wear",
-                  json_pack("{s:O, s:O, s:O}", "attempts_left",
-                            json_object_get(vault, "attempts_left"), "next_threshold",
-                            json_object_get(vault, "next_threshold"), "promotions",
-                            json_object_get(vault, "promotions")));
+    pawl_json_set(call->result, "epoch", json_incref(json_object_get(vault, "epoch")));
+    pawl_json_set(call->result, "wear", json_incref(json_object_get(vault, "wear")));
     pawl_json_set(
         call->result, "ledger",
         json_pack("{s:I, s:s}", "records", (json_int_t)report.records, "root", report.root));

@@ -232,12 +232,18 @@ enum pawl_status pawl_front_ask(struct pawl_call *call, const char *role, json_t
     return ask_once(call, role, NULL, request, done, err);
 }
 
+enum pawl_status pawl_front_ask_reading(struct pawl_call *call, const char *path, json_t *request,
+                                        json_t **done, struct pawl_error *err)
+{
+    json_t *read = path != NULL ? json_pack("[s]", path) : NULL;
+    enum pawl_status status = ask_once(call, PAWL_ROLE_VAULT_NAME, read, request, done, err);
+    json_decref(read);
+    return status;
+}
+
 enum pawl_status pawl_front_ask_about(struct pawl_call *call, const char *op, const char *path,
                                       json_t **done, struct pawl_error *err)
 {
-    json_t *read = json_pack("[s]", path);
-    enum pawl_status status = ask_once(call, PAWL_ROLE_VAULT_NAME, read,
-                                       json_pack("{s:s, s:s}", "op", op, "file", path), done, err);
-    json_decref(read);
-    return status;
+    return pawl_front_ask_reading(call, path, json_pack("{s:s, s:s}", "op", op, "file", path), done,
+                                  err);
 }

@@ -8,8 +8,9 @@
  * was paused or finished; the newest counts), verdict (a gate attempt, with the vault's signed statement
  * and, when no run asked, `made_by`: the run that made the candidate), promotion
  * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
- * (whether a case file holds sealed cases), burn (it was scored all the same). The root of the ledger
- * is the hash of its last record. A new kind is also made known to tools/pawl-verify.
+ * (whether a case file holds sealed cases), burn (it was scored all the same), rotate (a fresh sealed
+ * set, with the vault's signed statement, vault.h). The root of the ledger is the hash of its last
+ * record. A new kind is also made known to tools/pawl-verify.
  *
  * Invariants
  *   1. Only the front appends. A record and the pointer it flips are one transaction.
@@ -66,6 +67,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_ledger_checkpoint(struct pawl_call *call, 
 PAWL_MUST_CHECK enum pawl_status
 pawl_ledger_find_verdict(struct pawl_store *store, bool (*fits)(void *context, const json_t *body),
                          void *context, json_t **body, struct pawl_error *err);
+struct pawl_ledger_epoch {
+    int64_t number; /* of the sealed set, from 1 */
+    int64_t before; /* attempts that were registered in earlier ones */
+};
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_epoch(struct pawl_store *store,
+                                                   struct pawl_ledger_epoch *epoch,
+                                                   struct pawl_error *err);
 /* All records, parsed: [{seq,kind,ts,body,hash}]. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_records(struct pawl_store *store, json_t **records,
                                                      struct pawl_error *err);

@@ -51,6 +51,7 @@
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,
  *                                          "custody":"..."}
+ *   {"op":"visible"}                       -> as "seal" again, without a look at the files
  *   {"op":"check"}                         -> {"sealed":bool,"fixed":[...]}: the files as "seal" would read them, when
  *                                          nothing is sealed yet; writes nothing
  *   {"op":"add","file":...}                -> {"train":[...],"dev":[...],"added","refused","tiers",

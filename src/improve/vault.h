@@ -262,6 +262,10 @@ json_t *pawl_vault_fixed(const struct pawl_vault *vault);
 
 /* --- sealing (vault_seal.c) ------------------------------------------------------------------------ */
 
+/* What sealing gave, as it is now, whatever became of the files. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_visible(struct pawl_worker *worker, json_t **done,
+                                                    struct pawl_error *err);
+
 struct pawl_vault_figures {
     int64_t cases[PAWL_N_TIERS], clusters[PAWL_N_TIERS];
     int64_t largest_gate;

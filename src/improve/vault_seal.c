@@ -310,6 +310,19 @@ static enum pawl_status seal_again(struct pawl_worker *worker, json_t **done,
     return status;
 }
 
+enum pawl_status pawl_vault_visible(struct pawl_worker *worker, json_t **done,
+                                    struct pawl_error *err)
+{
+    struct pawl_vault vault;
+    struct pawl_vault_set set = {0};
+    enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_READ, &vault, err);
+    if (status == PAWL_OK) status = pawl_vault_set_load(&vault, &set, err);
+    if (status == PAWL_OK) *done = seal_answer(&vault, &set);
+    pawl_vault_set_release(&set);
+    pawl_vault_release(&vault);
+    return status;
+}
+
 enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
 {
     return pawl_vault_is_sealed(worker) ? seal_again(worker, done, err)
