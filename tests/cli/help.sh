@@ -49,5 +49,9 @@ example 0 gate # the stored answer for the same text is free
 example 0 promote
 sed -i 's/jsonl/csv/' ../example.data # as this project's cases are
 example 0 data
+for i in $(seq 60000 60060); do
+    echo "{\"id\": \"f$i\", \"input\": {\"question\": \"Is $i even?\"}, \"target\": {\"answer\": \"yes\"}}"
+done >fresh-cases.jsonl
+example 0 rotate
 # What the example of model fetches is fetched in model.sh.
 grep -q 'pawl model pull smollm2-135m' ../example.model || fail "the example of model"

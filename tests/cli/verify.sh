@@ -22,6 +22,7 @@ expect 0 pawl init --json -C p
 accepts p -
 expect 0 pawl improve --json -C p --seed 1
 best=$(field 'r["best"]')
+first=$best
 expect 1 pawl gate --json -C p seed
 expect 0 pawl rollback --json -C p --reason 'a test'
 expect 0 pawl promote --json -C p "$best" --reason 'a test'
@@ -120,6 +121,22 @@ expect 0 pawl rollback --json -C p --reason 'after the checkpoint'
 accepts p recomputed open.json
 expect 0 $tool p.jsonl --checkpoint note.txt
 says "the first $n records"
+
+# A rotation opens the audited set for good; the fresh one is asked from the first level on.
+$python - <<'P'
+import json
+with open("fresh.jsonl", "w") as f:
+    for i in range(95000, 95120):
+        f.write(json.dumps({"id": f"q{i}", "input": {"question": f"Is {i} even?"}, "target": {"answer": "no" if i % 2 else "yes"}}) + "\n")
+P
+expect 0 pawl rotate --json -C p --data fresh.jsonl --reason 'a test of what comes after'
+accepts p recomputed open.json
+says 'epoch 2'
+expect 0 pawl gate --json -C p "$first"
+accepts p recomputed open.json
+expect 0 pawl certificate --json -C p "$first"
+cp "$work/out" anew.json
+accepts p committed anew.json
 
 # What a damaged store exports is rejected as well.
 sed '3s/"verdict":"promote"/"verdict":"no"/' p.jsonl >damaged.jsonl

@@ -2,8 +2,9 @@
 
     verify_mutations.py VERIFIER LEDGER CERTIFICATE
 
-The ledger holds: two attempts (1 promoted, 2 not), a rollback and a promotion by hand after them, and
-the audit of attempt 1, whose open certificate is the other file. Four kinds of liar:
+The ledger holds: two attempts (1 promoted, 2 not), a rollback and a promotion by hand after them, the audit
+of attempt 1, whose open certificate is the other file, a rotation, and attempt 3 on the fresh set. Four
+kinds of liar:
 
     raw      changes bytes and leaves the hashes as they are
     chained  makes the chain good again after the change; sees his signature fail, or is caught by --root
@@ -33,8 +34,9 @@ RECORDS = [json.loads(line) for line in LINES]
 CERTIFICATE = json.load(open(sys.argv[3], encoding="utf-8"))
 ROOT, KEY = RECORDS[-1]["hash"], RECORDS[0]["body"]["public_key"]
 KINDS = [record["kind"] for record in RECORDS]
-PROMOTED, REFUSED = [i for i, kind in enumerate(KINDS) if kind == "verdict"][:2]
-ROLLBACK, PROMOTION, AUDIT, DATA, RUN, END = map(KINDS.index, ("rollback", "promotion", "audit", "data", "run", "end"))
+PROMOTED, REFUSED, FRESH = [i for i, kind in enumerate(KINDS) if kind == "verdict"]
+ROLLBACK, PROMOTION, AUDIT, DATA, RUN, END, ROTATE = map(
+    KINDS.index, ("rollback", "promotion", "audit", "data", "run", "end", "rotate"))
 SEED = hashlib.sha256(b"a forger").digest()
 
 
@@ -87,7 +89,7 @@ def forge(records):
         body = record["body"]
         if record["kind"] == "seal":
             body["public_key"] = PUBLIC
-        if record["kind"] == "verdict":
+        if record["kind"] in ("verdict", "rotate"):
             body["statement"]["public_key"] = PUBLIC
             body["signature"] = sign(V.canonical_bytes(body["statement"]))
     return chain(records)
@@ -205,6 +207,17 @@ chained("a maker that never ran", put(REFUSED, "body.made_by", "another"))
 chained("sealed cases that went away", put(DATA, "body.tiers.gate", lambda n: n - 1))
 chained("an audit of an attempt that never was", put(AUDIT, "body.attempt", 9))
 
+for field, value in (("epoch", bump), ("attempts", bump), ("reason", "another"), ("retired", bump), ("added", bump),
+                     ("previous", {}), ("tiers", {}), ("largest_cluster", bump), ("gate_clusters", bump)):
+    chained(f"the {field} of a rotation", put(ROTATE, "body.statement." + field, value))
+chained("a rotation's signature", put(ROTATE, "body.signature", other_digit))
+chained("a verdict's signature under a rotation", put(ROTATE, "body.signature", RECORDS[PROMOTED]["body"]["signature"]))
+chained("a rotation left out", lambda records: records.pop(ROTATE))
+chained("a rotation twice", lambda records: records.insert(ROTATE, copy.deepcopy(records[ROTATE])))
+chained("a rotation after what rests on it", lambda records: records.insert(FRESH, records.pop(ROTATE)))
+chained("a rotation before the cases were added", lambda records: records.insert(DATA, records.pop(ROTATE)))
+chained("an audit of what a rotation has opened", lambda records: records.append(copy.deepcopy(records[AUDIT])))
+
 # --- forger ---------------------------------------------------------------------------------------------------
 
 STATEMENT = "body.statement."
@@ -233,6 +246,32 @@ forger("a field more", put(PROMOTED, "body.statement", lambda s: dict(s, note="t
 forger("a field less", put(PROMOTED, "body.statement", lambda s: {k: v for k, v in s.items() if k != "custody"}))
 forger("an answer after the audit", lambda records: records.insert(PROMOTED + 1, records.pop(AUDIT)))
 forger("a kinder level and its threshold", put(REFUSED, "body.statement", lambda s: dict(s, level=0.04, threshold=25)))
+
+OLD_SET = RECORDS[DATA]["body"]["commitment"]
+for name, field, value in (
+        ("that skips an epoch", "epoch", bump), ("that begins no epoch", "epoch", lambda n: n - 1),
+        ("that gives an attempt back", "attempts", lambda n: n - 1), ("that gives all attempts back", "attempts", 0),
+        ("that counts attempts which come after it", "attempts", bump), ("without a reason", "reason", ""),
+        ("that retires fewer", "retired", lambda n: n - 1), ("that adds more than the gate has", "added", bump),
+        ("that retires another set", "previous", dict(OLD_SET, root="ab" * 32)),
+        ("onto the same cases", "commitment", OLD_SET), ("of more cases than it says", "commitment.size", bump),
+        ("to another gate than was asked", "commitment.root", other_digit),
+        ("that leaves retired cases out of dev", "tiers.dev", lambda n: n - 1),
+        ("that takes cases from train", "tiers.train", lambda n: n - 1), ("with a gate of another size", "tiers.gate", bump),
+        ("with a reserve from nowhere", "tiers.vault", bump), ("with larger clusters", "largest_cluster", bump),
+        ("with no clusters", "gate_clusters", 0), ("with more clusters than cases", "gate_clusters", 10**6),
+        ("of another vault", "vault", other_digit), ("of another kind", "kind", "verdict"),
+        ("of another schema", "schema", 2), ("with a count that is none", "retired", True)):
+    forger("a rotation " + name, put(ROTATE, STATEMENT + field, value))
+forger("a rotation with a field more", put(ROTATE, "body.statement", lambda s: dict(s, note="trust me")))
+forger("a rotation with a field less", put(ROTATE, "body.statement", lambda s: {k: v for k, v in s.items() if k != "reason"}))
+forger("a rotation that tells more than it signed", put(ROTATE, "body", lambda b: dict(b, note="trust me")))
+WORN = RECORDS[REFUSED]["body"]["statement"]
+forger("a fresh answer at a kinder level", put(FRESH, "body.statement", lambda s: dict(s, level=0.05, threshold=20)))
+forger("a fresh answer at the worn set's level",
+       put(FRESH, "body.statement", lambda s: dict(s, level=WORN["level"], threshold=WORN["threshold"])))
+forger("a fresh answer about the old cases", put(FRESH, STATEMENT + "commitment", OLD_SET))
+forger("a fresh answer under an old number", put(FRESH, STATEMENT + "attempt", 2))
 
 # --- paper ----------------------------------------------------------------------------------------------------
 
