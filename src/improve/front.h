@@ -60,11 +60,15 @@ extern const struct pawl_verb *const pawl_verbs[]; /* NULL-terminated; front_cal
 PAWL_MUST_CHECK enum pawl_status pawl_front_store(struct pawl_project *project, bool create,
                                                   struct pawl_error *err);
 /*
- * Be the only one that makes or grows the project in `dir`; waits for another, and says so. The lock is on
- * the folder itself, so that a call which is refused has written nothing. Gives *fd, to be closed.
+ * Be the only one at work in the folder `dir`; wait for another, who is called `who`, and say so after a
+ * second. The lock is on the folder itself, so that a call which is refused has written nothing. Gives
+ * *fd, to be closed. Fails PAWL_EPAUSED when canceled, PAWL_EWORLD after `limit_ms` (-1: none).
  */
-PAWL_MUST_CHECK enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir, int *fd,
+PAWL_MUST_CHECK enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir,
+                                                 const char *who, int64_t limit_ms, int *fd,
                                                  struct pawl_error *err);
+#define PAWL_FRONT_MAKERS "init, data add or rotate is at work in this project"
+#define PAWL_FRONT_ASKERS "pawl is asking the gate"
 void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 /* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
@@ -193,12 +197,22 @@ struct pawl_offer {
     const char *behaviour; /* hex of the dev outputs' hash */
     int64_t pace_us;       /* wall time of one visible evaluation, for the deadline */
     const char *run;       /* or NULL */
+    int64_t wait_ms;       /* for its turn, at most */
 };
+/* The option of a verb that may have to wait for its turn at the gate. */
+#define PAWL_FRONT_WAIT_OPTION(type)                                                               \
+    PAWL_OPT_INT(type, wait, "120", 0, 1000000,                                                    \
+                 "minutes to wait while another pawl asks this project's gate")
+
 /*
  * Put a candidate before the gate and record the verdict; flips the incumbent on a promotion.
  *
+ * Invariant: one call at a time is between reading the incumbent and recording the verdict on who shall
+ * replace it. Whoever waits for that has written nothing down, and its attempt's clock stands still.
+ *
  * Gives   *statement: the vault's signed statement (new reference).
  * Fails   PAWL_EUNDECIDED when the world failed, PAWL_EINTEGRITY on a wrong signature or counter,
+ *         PAWL_EWORLD when its turn does not come in time,
  *         PAWL_EPAUSED when canceled (the attempt is spent or resumes, never refunded).
  */
 PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,

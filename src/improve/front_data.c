@@ -137,7 +137,8 @@ static enum pawl_status run_data(struct pawl_call *call, const void *values, str
     char *path;
     int lock;
     PAWL_TRY(pawl_front_case_path(options->file, &path, err));
-    enum pawl_status status = pawl_front_lock(call, call->project->dir, &lock, err);
+    enum pawl_status status =
+        pawl_front_lock(call, call->project->dir, PAWL_FRONT_MAKERS, -1, &lock, err);
     if (status == PAWL_OK) {
         status = add_file(call, path, err);
         close(lock);

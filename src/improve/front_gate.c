@@ -2,7 +2,10 @@
  * One attempt at the gate: vault and sealed side are started, the vault decides, the front checks
  * the signature and records the verdict together with the change of the incumbent.
  *
- * Invariant: a verdict is in the ledger before anybody hears of it.
+ * Invariants
+ *   1. A verdict is in the ledger before anybody hears of it.
+ *   2. One attempt at a time: from reading the incumbent to the record of the verdict, this project's
+ *      sealed folder is locked. Nothing is written down, and no clock of an attempt runs, before.
  */
 #include "improve/front.h"
 
@@ -38,6 +41,15 @@ static bool answers(void *context, const json_t *body)
     if (asked->run != NULL && run != NULL && strcmp(run, asked->run) == 0) return true;
     if (pawl_json_get_int(statement, "attempt", 0) <= asked->epoch.before) return false;
     return strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) == 0;
+}
+
+/* What was asked about is in force since this call looked: the gate let it, or a person did. */
+static bool promoted(void *context, const json_t *body)
+{
+    const struct asked *asked = context;
+    const json_t *statement = json_object_get(body, "statement");
+    return strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) == 0 &&
+           strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
 }
 
 static enum pawl_status start_pair(struct pawl_project *project, struct pawl_front_worker *vault,
@@ -195,21 +207,35 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     return status;
 }
 
-enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_offer *offer,
+/* Our turn: whoever was before us may have changed the incumbent, or answered this very question. */
+static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_offer *offer,
                                     json_t **statement, struct pawl_error *err)
 {
     char incumbent[PAWL_HASH_HEX];
     json_t *body;
-    *statement = NULL;
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     struct asked asked = {.candidate = offer->candidate, .incumbent = incumbent, .run = offer->run};
     PAWL_TRY(pawl_front_catch_up_locked(call, err));
     PAWL_TRY(pawl_ledger_epoch(call->project->store, &asked.epoch, err));
-    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, answers, &asked, &body, err));
+    bool in_force = strcmp(asked.candidate, incumbent) == 0;
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, in_force ? promoted : answers, &asked,
+                                      &body, err));
     if (body == NULL) return new_attempt(call, offer, &asked, statement, err);
     *statement = json_incref(json_object_get(body, "statement"));
     json_decref(body);
     return PAWL_OK;
+}
+
+enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_offer *offer,
+                                    json_t **statement, struct pawl_error *err)
+{
+    int lock;
+    *statement = NULL;
+    const char *sealed = pawl_front_sealed_dir(call->project, &call->arena);
+    PAWL_TRY(pawl_front_lock(call, sealed, PAWL_FRONT_ASKERS, offer->wait_ms, &lock, err));
+    enum pawl_status status = attempt_now(call, offer, statement, err);
+    close(lock);
+    return status;
 }
 
 static const char *note_on_another(struct pawl_arena *arena, const json_t *statement)
@@ -259,10 +285,12 @@ enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status
 
 struct gate_options {
     const char *artifact;
+    int64_t wait; /* minutes */
 };
 static const struct pawl_option gate_options[] = {
     {"artifact", PAWL_OPTION_TEXT, offsetof(struct gate_options, artifact), NULL, 0, 0, NULL,
      "the candidate: an id, or RUN/best (last/best: of the newest run)", true},
+    PAWL_FRONT_WAIT_OPTION(struct gate_options),
     {0}};
 
 /* The dev outputs name the candidate's behaviour; their pace sets the attempt's deadline. */
@@ -350,11 +378,13 @@ static enum pawl_status run_gate(struct pawl_call *call, const void *values, str
     PAWL_TRY(measure(call, &asked, &measured, err));
     struct pawl_offer offer = {.candidate = candidate,
                                .behaviour = pawl_json_get_text(measured, "behaviour", ""),
-                               .pace_us = pawl_json_get_int(measured, "pace_us", 1000)};
+                               .pace_us = pawl_json_get_int(measured, "pace_us", 1000),
+                               .wait_ms = options->wait * 60000};
     enum pawl_status status = pawl_front_attempt(call, &offer, &statement, err);
     json_decref(measured);
     PAWL_TRY(status);
-    status = fill_gate_result(call, statement, candidate, incumbent, err);
+    status = fill_gate_result(call, statement, candidate,
+                              pawl_json_get_text(statement, "incumbent", incumbent), err);
     json_decref(statement);
     return status;
 }

@@ -26,6 +26,7 @@ static const struct pawl_option improve_options[] = {
         struct pawl_improve_options, force, "false",
         "search although there is little to hope for: the gate has too few cases, or what "
         "the run starts from fails on every case"),
+    PAWL_FRONT_WAIT_OPTION(struct pawl_improve_options),
     {0}};
 
 /* --- the run's row ------------------------------------------------------------------------------ */
@@ -146,6 +147,7 @@ struct offers {
     struct pawl_call *call;
     json_t *row;
     const char *run;
+    int64_t wait_ms;
     bool is_recorded;  /* the run, in store and ledger */
     const char *note;  /* on the verdict, when that is stored; or NULL */
     json_t *statement; /* of the last attempt; NULL: none was made */
@@ -201,7 +203,8 @@ static enum pawl_status answer_offer(struct offers *offers, struct pawl_front_wo
     struct pawl_offer offer = {.candidate = pawl_json_get_text(offered, "candidate", ""),
                                .behaviour = pawl_json_get_text(offered, "behaviour", ""),
                                .pace_us = pawl_json_get_int(offered, "pace_us", 1000),
-                               .run = offers->run};
+                               .run = offers->run,
+                               .wait_ms = offers->wait_ms};
     bool certified;
     PAWL_TRY(ask_gate(offers, &offer, &certified, err));
     return send_answer(worker, json_pack("{s:b}", "promoted", certified), err);
@@ -392,13 +395,16 @@ static enum pawl_status run_in_engine(struct pawl_call *call, json_t *row, struc
     return status;
 }
 
-static enum pawl_status improve_row(struct pawl_call *call, json_t *row, bool is_recorded,
+static enum pawl_status improve_row(struct pawl_call *call, json_t *row,
+                                    const struct pawl_improve_options *options,
                                     struct pawl_error *err)
 {
     json_t *done = NULL;
+    bool is_recorded = options->resume != NULL;
     struct offers offers = {.call = call,
                             .row = row,
                             .run = pawl_json_get_text(row, "id", ""),
+                            .wait_ms = options->wait * 60000,
                             .is_recorded = is_recorded};
     if (is_recorded) name_run(&offers);
     enum pawl_status status = run_in_engine(call, row, &offers, &done, err);
@@ -441,7 +447,7 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
     /* Not part of what a run is: it may be given when it is gone on with. */
     if (status == PAWL_OK)
         pawl_json_set(json_object_get(row, "run"), "force", json_boolean(options.force));
-    if (status == PAWL_OK) status = improve_row(call, row, options.resume != NULL, err);
+    if (status == PAWL_OK) status = improve_row(call, row, &options, err);
     json_decref(row);
     return status;
 }

@@ -14,6 +14,7 @@ struct pawl_improve_options {
     const char *operator, * budget, *resume, *fork;
     json_t *set;
     int64_t seed; /* -1: not given */
+    int64_t wait; /* minutes; how long, not what: no part of the run */
     bool force;
 };
 

@@ -291,7 +291,7 @@ static enum pawl_status run_init(struct pawl_call *call, const void *values, str
         PAWL_TRY(find_template(options->template, &template, err));
         PAWL_TRY(pawl_dir_make(options->dir, 0777, err));
     }
-    PAWL_TRY(pawl_front_lock(call, options->dir, &lock, err));
+    PAWL_TRY(pawl_front_lock(call, options->dir, PAWL_FRONT_MAKERS, -1, &lock, err));
     enum pawl_status status = open_and_init(call, options, template, err);
     close(lock);
     return status;

@@ -133,11 +133,12 @@ enum pawl_status pawl_front_store(struct pawl_project *project, bool create, str
 
 /* --- one at a time --------------------------------------------------------------------------- */
 
-enum { LOCK_LOOK_MS = 50 };
+enum { LOCK_LOOK_MS = 50, LOCK_SAY_MS = 1000 };
 
-static void say(const struct pawl_call *call, const char *sentence)
+static void say_waiting(struct pawl_call *call, const char *who)
 {
-    json_t *message = json_pack("{s:s, s:s}", "phase", "waiting", "say", sentence);
+    json_t *message = json_pack("{s:s, s:s}", "phase", "waiting", "say",
+                                pawl_arena_printf(&call->arena, "Another %s; waiting ...", who));
     pawl_front_progress(call, message);
     json_decref(message);
 }
@@ -148,22 +149,36 @@ static bool is_canceled(const struct pawl_call *call)
     return call->project != NULL && call->project->canceled;
 }
 
-enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir, int *fd,
-                                 struct pawl_error *err)
+static enum pawl_status fail_waiting(const char *who, int64_t limit_ms, struct pawl_error *err)
+{
+    pawl_fail(err, PAWL_EWORLD, "Another %s, for longer than the %lld minutes to wait.", who,
+              (long long)(limit_ms / 60000));
+    pawl_hint(err, "Run the command again when the other one has ended, or give more --wait.");
+    return PAWL_EWORLD;
+}
+
+enum pawl_status pawl_front_lock(struct pawl_call *call, const char *dir, const char *who,
+                                 int64_t limit_ms, int *fd, struct pawl_error *err)
 {
     bool said = false;
+    int64_t started_ms = pawl_clock_real_ms();
     *fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0) return fail_folder(dir, errno, err);
     while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
         int errnum = errno;
-        if (errnum == EWOULDBLOCK && !is_canceled(call)) {
-            if (!said) say(call, "Another init or data add is at work in this project; waiting.");
-            said = true;
+        int64_t waited_ms = pawl_clock_real_ms() - started_ms;
+        bool late = limit_ms >= 0 && waited_ms >= limit_ms;
+        if (errnum == EWOULDBLOCK && !is_canceled(call) && !late) {
+            if (!said && waited_ms >= LOCK_SAY_MS) {
+                say_waiting(call, who);
+                said = true;
+            }
             pawl_clock_sleep_ms(LOCK_LOOK_MS);
             continue;
         }
         close(*fd);
         if (is_canceled(call)) return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
+        if (errnum == EWOULDBLOCK) return fail_waiting(who, limit_ms, err);
         return pawl_fail_errno(err, PAWL_EWORLD, errnum, "%s cannot be locked", dir);
     }
     return PAWL_OK;

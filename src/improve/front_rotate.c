@@ -135,7 +135,7 @@ enum pawl_status pawl_front_catch_up_locked(struct pawl_call *call, struct pawl_
     bool behind = pawl_json_get_int(done, "epoch", 1) > epoch;
     json_decref(done);
     if (!behind) return PAWL_OK;
-    PAWL_TRY(pawl_front_lock(call, call->project->dir, &lock, err));
+    PAWL_TRY(pawl_front_lock(call, call->project->dir, PAWL_FRONT_MAKERS, -1, &lock, err));
     enum pawl_status status = pawl_front_catch_up(call, &found, err);
     close(lock);
     return status;
@@ -223,7 +223,8 @@ static enum pawl_status run_rotate(struct pawl_call *call, const void *values,
     char *path = NULL;
     int lock;
     if (options->data != NULL) PAWL_TRY(pawl_front_case_path(options->data, &path, err));
-    enum pawl_status status = pawl_front_lock(call, call->project->dir, &lock, err);
+    enum pawl_status status =
+        pawl_front_lock(call, call->project->dir, PAWL_FRONT_MAKERS, -1, &lock, err);
     if (status == PAWL_OK) {
         status = rotate_locked(call, path, options->reason, err);
         close(lock);

@@ -17,9 +17,9 @@ cmp -s out.1 "$work/out" || fail "asked again, init says something else"
 expect 0 pawl ledger export --json -C p after.jsonl
 cmp -s before.jsonl after.jsonl || fail "asked again, init wrote something"
 
-# Another that is at work is waited for, and that is said.
+# Another that is at work is waited for, and after a second that is said.
 flock p true 2>/dev/null || skip "no flock here"
-flock p sleep 1 &
+flock p sleep 2 &
 sleep 0.2
 expect 0 pawl init --json -C p
 says 'waiting'
