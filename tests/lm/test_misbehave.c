@@ -6,12 +6,16 @@
 #include "lm_fixture.h"
 #include "support/lm_server.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 static struct lm_server *server;
-#define IMPATIENT ",\"timeout_ms\":400,\"retries\":2"
+#define IMPATIENT ",\"timeout_ms\":1300,\"retries\":2"
 
 static const struct {
     const char *prompt;
@@ -31,8 +35,8 @@ static const struct {
     {"half", PAWL_REPLY_MISSING, ""},
     {"short", PAWL_REPLY_MISSING, ""},
     {"chunks", PAWL_REPLY_MISSING, ""},
-    {"drip", PAWL_REPLY_MISSING, "no whole answer in 0.4 seconds"},
-    {"slow", PAWL_REPLY_MISSING, "no whole answer in 0.4 seconds"},
+    {"drip", PAWL_REPLY_MISSING, "no whole answer in 1.3 seconds"},
+    {"slow", PAWL_REPLY_MISSING, "no whole answer in 1.3 seconds"},
     {"json", PAWL_REPLY_MISSING, "not a completion"},
     {"shape", PAWL_REPLY_MISSING, "not a completion"},
     {"none", PAWL_REPLY_MISSING, "not a completion"},
@@ -87,10 +91,14 @@ static struct pawl_lm *open_at(const char *scheme, int port, const char *backend
                           backend, scheme, port, options));
 }
 
+/* Where the server is asked: itself, or over TLS a proxy in front of it that speaks HTTP/2. */
+static int proxy_port; /* 0: none */
+
 static struct pawl_lm *open_model(const char *backend, const char *options,
                                   const struct pawl_lm_purse *purse)
 {
-    return open_at("http", server->port, backend, options, purse);
+    return open_at(proxy_port ? "https" : "http", proxy_port ? proxy_port : server->port, backend,
+                   options, purse);
 }
 
 static void check_reply(size_t i, const struct pawl_lm_reply *reply)
@@ -256,25 +264,34 @@ static void test_plain_text_where_tls_should_be(void **unused)
     pawl_lm_close(lm);
 }
 
-/* A server with a certificate of its own making; -1 where there is no openssl. */
-static pid_t start_self_signed(int port)
+/* Key and certificate, of our own making, in the files k and c; false where there is no openssl. */
+static bool make_certificate(void)
 {
-    char command[1500];
-    snprintf(command, sizeof command,
-             "exec 2>/dev/null; command -v openssl >/dev/null || exit 1;"
-             "openssl req -x509 -newkey rsa:2048 -nodes -keyout '%s/k' -out '%s/c' -days 1 "
-             "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1",
-             dir, dir);
-    if (system(command) != 0) return -1;
+    return system(pawl_arena_printf(
+               &arena,
+               "exec 2>/dev/null; command -v openssl >/dev/null || exit 1;"
+               "openssl req -x509 -newkey rsa:2048 -nodes -keyout '%s/k' -out '%s/c' -days 1 "
+               "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1",
+               dir, dir)) == 0;
+}
+
+/* A server of a shell's command, which ends with the test. */
+static pid_t start_command(const char *command)
+{
     pid_t pid = fork();
     if (pid != 0) return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
-    snprintf(command, sizeof command,
-             "exec openssl s_server -quiet -www -accept 127.0.0.1:%d -key '%s/k' -cert '%s/c' "
-             ">/dev/null 2>&1 </dev/null",
-             port, dir, dir);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    execl("/bin/sh", "sh", "-c",
+          pawl_arena_printf(&arena, "exec %s >/dev/null 2>&1 </dev/null", command), (char *)NULL);
     _exit(1);
+}
+
+static pid_t start_self_signed(int port)
+{
+    if (!make_certificate()) return -1;
+    return start_command(pawl_arena_printf(
+        &arena, "openssl s_server -quiet -www -accept 127.0.0.1:%d -key '%s/k' -cert '%s/c'", port,
+        dir, dir));
 }
 
 static void test_a_certificate_that_nobody_vouches_for(void **unused)
@@ -304,10 +321,153 @@ static void test_a_certificate_that_nobody_vouches_for(void **unused)
     if (strstr(reply.reason, "certificate")) fail_msg("%s", reply.reason);
 }
 
+/* --- HTTP/2 ----------------------------------------------------------------------------------- */
+
+static pid_t proxy;
+
+static bool is_listening(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool listens = connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return listens;
+}
+
+/* nghttpx in front of the server that misbehaves: HTTP/2 over TLS to us, HTTP/1.1 to it. Where it
+ * breaks off an answer, the proxy resets the stream. */
+static bool start_proxy(void)
+{
+    static int n_ports;
+    if (system("command -v nghttpx >/dev/null 2>&1") != 0 || !make_certificate()) {
+        fputs("SKIPPED: HTTP/2 wants nghttpx (Debian: nghttp2-proxy) and openssl\n", stderr);
+        return false;
+    }
+    proxy_port = 21000 + (int)(getpid() % 19000) + n_ports++;
+    proxy = start_command(pawl_arena_printf(
+        &arena,
+        "nghttpx --conf=/dev/null --single-process --no-ocsp --log-level=FATAL "
+        "--frontend='127.0.0.1,%d' --backend='127.0.0.1,%d' --accesslog-file='%s/log' "
+        "--accesslog-format='$alpn $remote_port $status' '%s/k' '%s/c'",
+        proxy_port, server->port, dir, dir, dir));
+    for (int i = 0; i < 200 && !is_listening(proxy_port); i++) usleep(20 * 1000);
+    assert_true(is_listening(proxy_port));
+    setenv("CURL_CA_BUNDLE", path_of("c"), 1);
+    return true;
+}
+
+static void stop_proxy(void)
+{
+    kill(proxy, SIGKILL);
+    waitpid(proxy, NULL, 0);
+    proxy_port = 0;
+    unsetenv("CURL_CA_BUNDLE");
+}
+
+/* How many requests the proxy had, all over HTTP/2, and by how many connections. */
+static void read_log(int *n_requests, int *n_connections)
+{
+    enum { MANY = 64 };
+    int ports[MANY];
+    char *line = (char *)(uintptr_t)read_text("log"), *rest = NULL;
+    *n_requests = *n_connections = 0;
+    for (line = strtok_r(line, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        int port, known = 0;
+        if (sscanf(line, "h2 %d", &port) != 1) fail_msg("not HTTP/2: %s", line);
+        while (known < *n_connections && ports[known] != port) known++;
+        if (known == *n_connections && known < MANY) ports[(*n_connections)++] = port;
+        ++*n_requests;
+    }
+}
+
+static void test_http2_requests_share_a_connection(void **unused)
+{
+    (void)unused;
+    enum { MANY = 90 };
+    struct pawl_lm_request requests[MANY];
+    struct pawl_lm_reply replies[MANY];
+    if (!start_proxy()) skip();
+    struct pawl_lm *lm = open_model("openai", ",\"concurrency\":64", NULL);
+    for (int i = 0; i < MANY; i++)
+        requests[i] = request_of(pawl_arena_printf(&arena, "wait %d", i));
+    server->most_inside = 0;
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(pawl_lm_ask(lm, &arena, requests, MANY, replies, NULL), PAWL_OK);
+        for (int i = 0; i < MANY; i++)
+            assert_text(&replies[i], pawl_arena_printf(&arena, "wait %d", i));
+    }
+    pawl_lm_close(lm);
+    stop_proxy();
+    int n_requests, n_connections;
+    read_log(&n_requests, &n_connections);
+    assert_int_equal(n_requests, 2 * MANY);
+    assert_int_equal(n_connections, 1);
+    assert_true(server->most_inside > 4); /* at the same time */
+}
+
+static void test_http2_cases_end_as_those_of_http1(void **state)
+{
+    if (!start_proxy()) skip();
+    test_every_case_ends(state);
+    test_tries_that_may_be_billed(state);
+    stop_proxy();
+    int n_requests, n_connections;
+    read_log(&n_requests, &n_connections);
+    assert_true(n_requests > 2 * N);
+    assert_true(n_connections < 64);
+}
+
+static void test_http2_a_storm_settles(void **state)
+{
+    if (!start_proxy()) skip();
+    test_a_storm_settles(state);
+    stop_proxy();
+}
+
+static int n_awaited; /* requests of the server */
+
+static void *kill_when_all_are_asked(void *unused)
+{
+    for (int i = 0; i < 500 && server->n_requests < n_awaited; i++) usleep(10 * 1000);
+    kill(proxy, SIGKILL);
+    return unused;
+}
+
+/* The connection of all goes down in the middle: each of them was lost, may be billed, and says so. */
+static void test_http2_a_lost_connection(void **unused)
+{
+    (void)unused;
+    enum { MANY = 8 };
+    struct pawl_lm_request requests[MANY];
+    struct pawl_lm_reply replies[MANY];
+    pthread_t killer;
+    if (!start_proxy()) skip();
+    struct money money = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = INT64_MAX / 2};
+    const struct pawl_lm_purse purse = {reserve, settle, &money};
+    struct pawl_lm *lm =
+        open_model("openai", ",\"timeout_ms\":20000,\"retries\":0,\"concurrency\":8", &purse);
+    for (int i = 0; i < MANY; i++) requests[i] = request_of("slow");
+    for (int i = 0; i < MANY; i++) requests[i].sample = i; /* none equals another */
+    n_awaited = server->n_requests + MANY;
+    int64_t worst = pawl_lm_worst_cost(lm, requests);
+    assert_int_equal(pthread_create(&killer, NULL, kill_when_all_are_asked, NULL), 0);
+    assert_int_equal(pawl_lm_ask(lm, &arena, requests, MANY, replies, NULL), PAWL_OK);
+    pthread_join(killer, NULL);
+    for (int i = 0; i < MANY; i++) {
+        assert_reason(&replies[i], PAWL_REPLY_MISSING, "");
+        assert_int_equal(replies[i].usage.cost_microusd, worst);
+    }
+    assert_int_equal(money.spent, MANY * worst);
+    pawl_lm_close(lm);
+    stop_proxy();
+}
+
 int main(void)
 {
     pawl_clock_fix(1000000);
-    alarm(200); /* a hang fails */
+    alarm(280); /* a hang fails */
     setenv("PAWL_TEST_KEY", LM_SERVER_KEY, 1);
     setenv("no_proxy", "*", 1);
     server = lm_server_start();
@@ -321,6 +481,10 @@ int main(void)
         TEST(test_models_of_a_host_share_its_budget),
         TEST(test_plain_text_where_tls_should_be),
         TEST(test_a_certificate_that_nobody_vouches_for),
+        TEST(test_http2_requests_share_a_connection),
+        TEST(test_http2_cases_end_as_those_of_http1),
+        TEST(test_http2_a_storm_settles),
+        TEST(test_http2_a_lost_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
