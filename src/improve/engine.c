@@ -214,6 +214,7 @@ static enum pawl_status serve(struct pawl_engine *engine, const json_t *request,
     struct pawl_str op = pawl_json_get_str(request, "op");
     if (pawl_str_is(op, "validate")) return pawl_engine_validate(engine, done, err);
     if (pawl_str_is(op, "describe")) return pawl_engine_describe(engine, done, err);
+    if (pawl_str_is(op, "tune")) return pawl_engine_tune(engine, request, done, err);
     if (pawl_str_is(op, "seed")) return pawl_engine_seed(engine, done, err);
     if (pawl_str_is(op, "run")) return pawl_engine_answer(engine, request, done, err);
     if (pawl_str_is(op, "evaluate")) return pawl_engine_evaluate(engine, request, done, err);

@@ -104,6 +104,22 @@ int pawl_tables_main(struct pawl_worker *worker)
     return 0;
 }
 
+/* --- the machine ---------------------------------------------------------------------------------- */
+
+enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *request, json_t **done,
+                                  struct pawl_error *err)
+{
+    const struct pawl_worker *worker = engine->worker;
+    struct pawl_lm_settings lm = {.models = worker->config.models,
+                                  .roles = worker->config.roles,
+                                  .project_dir = worker->project_dir};
+    json_t *tuned;
+    PAWL_TRY(pawl_lm_tune(&lm, pawl_json_get_text(request, "model", NULL),
+                          pawl_json_get_bool(request, "measure", false), &tuned, err));
+    *done = json_pack("{s:o}", "tuning", tuned);
+    return PAWL_OK;
+}
+
 /* --- validate and seed --------------------------------------------------------------------------- */
 
 static enum pawl_status check_operator(const struct pawl_config *config, struct pawl_error *err)

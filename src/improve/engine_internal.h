@@ -68,6 +68,8 @@ enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
                                       struct pawl_error *err);
 enum pawl_status pawl_engine_describe(struct pawl_engine *engine, json_t **done,
                                       struct pawl_error *err);
+enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *request, json_t **done,
+                                  struct pawl_error *err);
 enum pawl_status pawl_engine_seed(struct pawl_engine *engine, json_t **done,
                                   struct pawl_error *err);
 enum pawl_status pawl_engine_answer(struct pawl_engine *engine, const json_t *request,

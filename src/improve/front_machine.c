@@ -7,7 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct pawl_option no_options[] = {{0}};
+struct doctor_options {
+    bool tune;
+    const char *model;
+};
+static const struct pawl_option doctor_options[] = {
+    PAWL_OPT_BOOL(struct doctor_options, tune, "false",
+                  "measure threads, batches and weights of the models that run here, and keep what "
+                  "is fastest (half a minute a model)"),
+    PAWL_OPT_TEXT(struct doctor_options, model, NULL, "with --tune: the one model to measure"),
+    {0}};
 
 /* --- doctor -------------------------------------------------------------------------------------- */
 
@@ -61,11 +70,51 @@ static enum pawl_status find_copies(struct pawl_call *call, json_t *problems,
     return PAWL_OK;
 }
 
+static bool uses_gpu(const json_t *tuned)
+{
+    const char *name;
+    json_t *one;
+    json_object_foreach(json_object_get(tuned, "tuning"), name, one)
+    {
+        if (pawl_json_get_bool(json_object_get(one, "in_use"), "gpu", false)) return true;
+    }
+    return false;
+}
+
+/* What the engine keeps of this machine. A model that cannot be read is only a problem of it, unless
+ * somebody wanted it measured. */
+static enum pawl_status look_at_tuning(struct pawl_call *call, const struct doctor_options *options,
+                                       json_t *problems, struct pawl_error *err)
+{
+    json_t *tuned, *request = json_object();
+    if (options->model && !options->tune) {
+        pawl_fail(err, PAWL_EUSAGE, "--model names the model that --tune measures.");
+        pawl_hint(err, "E.g. `pawl doctor --tune --model %s`.", options->model);
+        return PAWL_EUSAGE;
+    }
+    pawl_json_set(request, "op", json_string("tune"));
+    pawl_json_set(request, "measure", json_boolean(options->tune));
+    if (options->model) pawl_json_set(request, "model", json_string(options->model));
+    struct pawl_error why = {0};
+    enum pawl_status status = pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, request, &tuned, &why);
+    if (status == PAWL_OK) {
+        json_object_update(call->result, tuned);
+        pawl_json_set(call->result, "gpu", json_string(uses_gpu(tuned) ? "in use" : "none"));
+        json_decref(tuned);
+    } else if (options->tune || status == PAWL_EPAUSED) {
+        *err = why;
+        return status;
+    } else {
+        pawl_json_set(call->result, "tuning", json_object());
+        add_problem(problems, why.message, why.hint);
+    }
+    return PAWL_OK;
+}
+
 static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
                                    struct pawl_error *err)
 {
     json_t *described, *problems = json_array();
-    (void)values;
     pawl_json_set(call->result, "version", json_string(PAWL_VERSION));
     pawl_json_set(call->result, "models", pawl_front_models(&call->arena));
     pawl_json_set(call->result, "threads", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
@@ -79,6 +128,7 @@ static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
     find_problems(call, described, problems);
     json_object_update_missing(call->result, described);
     json_decref(described);
+    PAWL_TRY(look_at_tuning(call, values, problems, err));
     json_t *seal = NULL;
     if (pawl_front_store(call->project, false, NULL) == PAWL_OK)
         PAWL_TRY(pawl_store_meta_get(call->project->store, "seal", &seal, err));
@@ -93,8 +143,9 @@ const struct pawl_verb pawl_verb_doctor = {
     .name = "doctor",
     .summary = "what works here, and what should be mended",
     .positional = "",
-    .example = "pawl doctor",
+    .example = "pawl doctor --tune",
     .needs_project = true,
-    .options = no_options,
+    .options = doctor_options,
+    .options_bytes = sizeof(struct doctor_options),
     .run = run_doctor,
 };

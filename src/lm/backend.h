@@ -71,6 +71,10 @@ struct pawl_lm_backend {
      * Nothing is loaded and no key is needed. (optional; default with PAWL_BACKEND_NETWORK: the
      * backend's name, otherwise NULL) */
     const char *(*provider)(const void *options, struct pawl_arena *arena);
+    /* What is kept of how this machine runs the model, as a JSON object; measured anew first if
+     * `measure`. Nothing is loaded in this process. (optional) */
+    enum pawl_status (*tune)(const struct pawl_lm_open *context, const void *options, bool measure,
+                             json_t **kept, struct pawl_error *err);
     /* Upper bound of the price in microusd. (optional; default: no price, -1) */
     int64_t (*worst_cost)(void *model, const struct pawl_lm_request *request);
 };

@@ -10,11 +10,11 @@
 #include "lm/llama_kept.h"
 #include "lm/llama_prompt.h"
 #include "lm/llama_schema.h"
+#include "lm/llama_tune.h"
 #include "lm/llama_weights.h"
 #include "lm/model_file.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { CHOICES_MAX = 1024 };
 
@@ -81,21 +81,13 @@ static size_t at_least(int64_t wanted, size_t least)
     return (size_t)wanted < least ? least : (size_t)wanted;
 }
 
-/* What pawl.yaml says, else what was measured, else a choice that is good on most machines. */
-static struct pawl_llama_pace pace_of(const struct options *o, const struct pawl_hash *model)
+/* What pawl.yaml says of the pace; 0: nothing. */
+static struct pawl_llama_pace fixed_pace(const struct options *o)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    struct pawl_llama_pace pace = {.n_threads = cores > 0 ? (int)cores : 1,
-                                   .batch_tokens = PAWL_LLAMA_BATCH,
-                                   .ubatch_tokens = PAWL_LLAMA_BATCH};
-    json_t *entry = pawl_llama_kept_get(model);
-    pawl_llama_kept_pace(entry, &pace);
-    json_decref(entry);
-    if (o->threads) pace.n_threads = (int)o->threads;
-    if (o->batch) pace.batch_tokens = at_least(o->batch, PAWL_LLAMA_BATCH_MIN);
-    if (o->ubatch) pace.ubatch_tokens = at_least(o->ubatch, PAWL_LLAMA_UBATCH_MIN);
-    if (pace.ubatch_tokens > pace.batch_tokens) pace.ubatch_tokens = pace.batch_tokens;
-    return pace;
+    struct pawl_llama_pace fixed = {.n_threads = (int)o->threads};
+    if (o->batch) fixed.batch_tokens = at_least(o->batch, PAWL_LLAMA_BATCH_MIN);
+    if (o->ubatch) fixed.ubatch_tokens = at_least(o->ubatch, PAWL_LLAMA_UBATCH_MIN);
+    return fixed;
 }
 
 static void close_model(void *state)
@@ -116,7 +108,10 @@ static enum pawl_status specify(const struct pawl_lm_open *context, const struct
         .form = o->weights, .context_tokens = (size_t)o->context, .sealed = context->sealed};
     PAWL_TRY(pawl_model_find(arena, o->model, context->project_dir, &spec->path, err));
     PAWL_TRY(pawl_model_hash(spec->path, !context->sealed, &spec->hash, err));
-    spec->pace = pace_of(o, &spec->hash);
+    struct pawl_llama_pace fixed = fixed_pace(o);
+    json_t *entry = pawl_llama_kept_get(&spec->hash);
+    spec->pace = pawl_llama_pace_in_use(&fixed, entry);
+    json_decref(entry);
     return PAWL_OK;
 }
 
@@ -435,6 +430,53 @@ static int parallel(const void *values)
     return PAWL_LLAMA_SLOTS;
 }
 
+/* ---- The machine ------------------------------------------------------------------------------ */
+
+static enum pawl_status measure_anew(const struct pawl_llama_weights_spec *spec,
+                                     const struct options *o, struct pawl_error *err)
+{
+    struct pawl_llama_pace fixed = fixed_pace(o);
+    int lock = pawl_llama_kept_lock();
+    json_t *entry = pawl_llama_kept_get(&spec->hash);
+    enum pawl_status status = PAWL_OK;
+    if (lock >= 0 && pawl_llama_kept_put(entry)) {
+        status = pawl_llama_tune(spec, &fixed, entry, err);
+        if (status == PAWL_OK) (void)pawl_llama_kept_put(entry);
+    } else {
+        status = pawl_fail(err, PAWL_EWORLD,
+                           "What is measured cannot be kept: the cache folder "
+                           "cannot be written.");
+        pawl_hint(err, "Set XDG_CACHE_HOME, or HOME, to a folder that pawl may write.");
+    }
+    json_decref(entry);
+    pawl_llama_kept_unlock(lock);
+    return status;
+}
+
+static enum pawl_status tune(const struct pawl_lm_open *context, const void *values, bool measure,
+                             json_t **kept, struct pawl_error *err)
+{
+    const struct options *o = values;
+    struct pawl_arena arena = {0};
+    struct pawl_llama_weights_spec spec;
+    enum pawl_status status = specify(context, o, &arena, &spec, err);
+    if (status == PAWL_OK && measure) {
+        status = measure_anew(&spec, o, err);
+        if (status == PAWL_OK) status = specify(context, o, &arena, &spec, err);
+    }
+    if (status == PAWL_OK) {
+        *kept = pawl_llama_kept_get(&spec.hash);
+        const char *form = pawl_llama_weights_form(&spec);
+        json_t *in_use =
+            json_pack("{s:i, s:I, s:I, s:s}", "threads", spec.pace.n_threads, "batch",
+                      (json_int_t)spec.pace.batch_tokens, "ubatch",
+                      (json_int_t)spec.pace.ubatch_tokens, "weights", form ? form : spec.form);
+        pawl_json_set(*kept, "in_use", in_use);
+    }
+    pawl_arena_release(&arena);
+    return status;
+}
+
 const struct pawl_lm_backend pawl_backend_llama = {
     .api = PAWL_LM_BACKEND_API,
     .name = "llama",
@@ -453,4 +495,5 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .embed = embed,
     .cancel = cancel,
     .parallel = parallel,
+    .tune = tune,
 };

@@ -24,6 +24,11 @@ struct verdict {
 
 static int report_fd = -1; /* the child's copy only: ggml's abort hook has no argument */
 
+bool pawl_llama_is_child(void)
+{
+    return report_fd >= 0;
+}
+
 static _Noreturn void tell(const struct verdict *verdict)
 {
     ssize_t n = write(report_fd, verdict, sizeof *verdict);

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { PAWL_LLAMA_CHILD_ANSWER_MAX = 2048 };
@@ -32,5 +33,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_llama_child_run(const struct pawl_llama_ch
                                                       struct pawl_error *err);
 /* In the child: the model cannot be used, "what: detail". */
 _Noreturn void pawl_llama_child_refuse(const char *what, const char *detail);
+/* Is this such a child? */
+bool pawl_llama_is_child(void);
 
 #endif

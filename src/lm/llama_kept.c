@@ -63,7 +63,7 @@ static const char *cpu_name(struct pawl_arena *arena)
 
 static const char *build_name(struct pawl_arena *arena)
 {
-    return pawl_arena_printf(arena, "%s %s %.16s", ggml_version(), ggml_commit(), PAWL_LLAMA_BUILD);
+    return pawl_arena_printf(arena, "%s %.16s", ggml_version(), PAWL_LLAMA_BUILD);
 }
 
 static json_t *new_entry(struct pawl_arena *arena, const struct pawl_hash *model)

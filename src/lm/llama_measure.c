@@ -7,6 +7,7 @@
 #include "lm/llama_weights.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum { CASE_PROMPT = 64, CASE_ANSWER = 32, VISIT_REPETITIONS = 2 };
 
@@ -25,6 +26,16 @@ static void keep_best(double *best, size_t n_tokens, int64_t spent_us)
 {
     double speed = (double)n_tokens * 1e6 / (double)(spent_us > 0 ? spent_us : 1);
     if (speed > *best) *best = speed;
+}
+
+/* A clock for one pace. */
+static int64_t now_us(const struct pawl_llama_measuring *measuring,
+                      const struct pawl_llama_pace *pace)
+{
+    if (measuring->by_wall || pawl_llama_offloads()) return pawl_clock_monotonic_us();
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return ((int64_t)spent.tv_sec * 1000000 + spent.tv_nsec / 1000) / pace->n_threads;
 }
 
 /* What the tokens are does not matter to the time. */
@@ -58,43 +69,44 @@ static bool write_answers(struct llama_context *context, const struct llama_voca
     return true;
 }
 
-static bool repeat(struct llama_context *context, const struct llama_vocab *vocab,
-                   struct llama_batch *batch, size_t n_prompt, size_t batch_tokens,
+static bool repeat(struct llama_context *context, struct llama_batch *batch,
+                   const struct pawl_llama_measuring *measuring, const struct pawl_llama_pace *pace,
                    struct pawl_llama_speed *best)
 {
+    const struct llama_vocab *vocab = llama_model_get_vocab(llama_get_model(context));
     llama_memory_t memory = llama_get_memory(context);
+    size_t n_prompt = measuring->prompt_tokens;
     llama_memory_clear(memory, false);
-    int64_t start_us = pawl_clock_monotonic_us();
-    if (!read_prompt(context, vocab, batch, n_prompt, batch_tokens)) return false;
-    int64_t read_us = pawl_clock_monotonic_us();
+    int64_t start_us = now_us(measuring, pace);
+    if (!read_prompt(context, vocab, batch, n_prompt, pace->batch_tokens)) return false;
+    keep_best(&best->prompt, n_prompt, now_us(measuring, pace) - start_us);
     for (llama_seq_id seq = 1; seq < PAWL_LLAMA_SLOTS; seq++)
         llama_memory_seq_cp(memory, 0, seq, -1, -1);
-    int64_t forked_us = pawl_clock_monotonic_us();
+    start_us = now_us(measuring, pace);
     if (!write_answers(context, vocab, batch, n_prompt)) return false;
-    keep_best(&best->prompt, n_prompt, read_us - start_us);
-    keep_best(&best->answer, PAWL_LLAMA_SLOTS, pawl_clock_monotonic_us() - forked_us);
+    keep_best(&best->answer, PAWL_LLAMA_SLOTS, now_us(measuring, pace) - start_us);
     return true;
 }
 
-static void visit(struct llama_model *model, const struct pawl_llama_pace *pace, size_t n_prompt,
-                  struct pawl_llama_speed *best)
+static void visit(struct llama_model *model, const struct pawl_llama_measuring *measuring,
+                  const struct pawl_llama_pace *pace, struct pawl_llama_speed *best)
 {
     struct llama_context *context =
         llama_init_from_model(model, pawl_llama_context_params(PAWL_LLAMA_BATCH, pace));
     if (!context) pawl_llama_child_refuse("it does not run", pawl_llama_last_error());
     struct llama_batch batch = llama_batch_init(PAWL_LLAMA_BATCH, 0, PAWL_LLAMA_SEQUENCES);
-    const struct llama_vocab *vocab = llama_model_get_vocab(model);
     for (int i = 0; i < VISIT_REPETITIONS; i++)
-        if (!repeat(context, vocab, &batch, n_prompt, pace->batch_tokens, best))
+        if (!repeat(context, &batch, measuring, pace, best))
             pawl_llama_child_refuse("it does not run", pawl_llama_last_error());
     llama_batch_free(batch);
     llama_free(context);
 }
 
 struct task {
-    struct llama_model *model;
+    const char *path;
     const struct pawl_llama_measuring *measuring;
-    struct pawl_llama_speed *speeds;
+    struct llama_model *model;       /* in the child */
+    struct pawl_llama_speed *speeds; /* in the child */
 };
 
 static void *measure_all(void *argument)
@@ -104,7 +116,7 @@ static void *measure_all(void *argument)
     int64_t until_us = pawl_clock_monotonic_us() + (int64_t)(measuring->seconds * 1e6);
     do {
         for (size_t i = 0; i < measuring->n; i++)
-            visit(task->model, &measuring->paces[i], measuring->prompt_tokens, &task->speeds[i]);
+            visit(task->model, measuring, &measuring->paces[i], &task->speeds[i]);
     } while (pawl_clock_monotonic_us() < until_us);
     return NULL;
 }
@@ -117,16 +129,29 @@ static bool needs_helpers(const struct pawl_llama_measuring *measuring)
     return false;
 }
 
-void pawl_llama_measure(struct llama_model *model, const struct pawl_llama_measuring *measuring,
-                        struct pawl_llama_speed *speeds)
+static void measure_in_child(const void *argument, void *answer)
 {
-    struct task task = {.model = model, .measuring = measuring, .speeds = speeds};
-    for (size_t i = 0; i < measuring->n; i++) speeds[i] = (struct pawl_llama_speed){0};
+    struct task task = *(const struct task *)argument;
+    task.speeds = answer;
+    task.model = pawl_llama_load(task.path);
+    if (!task.model) pawl_llama_child_refuse("libllama cannot load it", pawl_llama_last_error());
     pthread_t thread;
-    if (!needs_helpers(measuring))
+    if (!needs_helpers(task.measuring))
         measure_all(&task);
     else if (pthread_create(&thread, NULL, measure_all, &task) == 0)
         pthread_join(thread, NULL);
     else
         pawl_llama_child_refuse("no thread could be started to measure it", "");
+}
+
+enum pawl_status pawl_llama_measure(const char *path, const struct pawl_llama_measuring *measuring,
+                                    struct pawl_llama_speed *speeds, struct pawl_error *err)
+{
+    struct task task = {.path = path, .measuring = measuring};
+    struct pawl_llama_child child = {.work = measure_in_child,
+                                     .task = &task,
+                                     .answer = speeds,
+                                     .answer_bytes = measuring->n * sizeof *speeds,
+                                     .model = path};
+    return pawl_llama_child_run(&child, err);
 }

@@ -2,17 +2,19 @@
  * llama_measure.h - how fast a model is here, measured as the engine would run it.
  *
  * One repetition is a batch of prompt tokens and one decode of as many answers as the engine writes
- * together. Machines are shared: of several repetitions the best of each counts, as others can only
- * make it slower. The two speeds are weighed by what an evaluation does: `case_seconds` is a case of
+ * together. Machines are shared: what counts is the CPU time, divided by the threads, and of several
+ * repetitions the best of each, as others can only make it slower. Only how many threads are best, and
+ * what a GPU does, is seen on the wall's clock. The two speeds are weighed by what an evaluation does: `case_seconds` is a case of
  * 64 tokens that nobody shares and 32 of answer.
  *
- * Only in a child (llama_child.h). It computes on a thread of its own: the OpenMP runtime keeps its
+ * It is done in a child (llama_child.h), on a thread of its own there: the OpenMP runtime keeps its
  * helpers by the thread that called them, and a fork leaves those behind.
  */
 #ifndef PAWL_LM_LLAMA_MEASURE_H
 #define PAWL_LM_LLAMA_MEASURE_H
 
-#include <llama.h>
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -34,10 +36,13 @@ struct pawl_llama_measuring {
     const struct pawl_llama_pace *paces;
     size_t n;
     size_t prompt_tokens; /* of one repetition, at most PAWL_LLAMA_BATCH */
+    bool by_wall;         /* else by CPU time */
     double seconds;       /* for all paces together; each is measured twice in any case */
 };
-/* Measure the paces in turn: speeds[i] of paces[i]. What libllama cannot do is refused. */
-void pawl_llama_measure(struct llama_model *model, const struct pawl_llama_measuring *measuring,
-                        struct pawl_llama_speed *speeds);
+/* Measure the paces in turn: speeds[i] of paces[i]. Fails as pawl_llama_child_run. */
+PAWL_MUST_CHECK enum pawl_status pawl_llama_measure(const char *path,
+                                                    const struct pawl_llama_measuring *measuring,
+                                                    struct pawl_llama_speed *speeds,
+                                                    struct pawl_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include <llama.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -57,11 +58,37 @@ const char *pawl_llama_last_error(void)
     return last_error[0] ? last_error : "libllama gives no reason";
 }
 
-struct llama_model *pawl_llama_load(const char *path)
+/* ---- Loading ----------------------------------------------------------------------------------- */
+
+enum { ALL_LAYERS = -1, MANY_LAYERS = 128 };
+static atomic_bool gpu_started; /* in this process, or in the one that it was forked from */
+
+bool pawl_llama_offloads(void)
+{
+    if (pawl_llama_is_child() && atomic_load(&gpu_started)) return false;
+    bool offloads = llama_supports_gpu_offload();
+    if (!pawl_llama_is_child()) atomic_store(&gpu_started, offloads);
+    return offloads;
+}
+
+static struct llama_model *load_with(const char *path, int n_gpu_layers)
 {
     struct llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = 0;
+    ggml_backend_dev_t none = NULL;
+    params.n_gpu_layers = n_gpu_layers;
+    if (n_gpu_layers == 0) params.devices = &none;
     return llama_model_load_from_file(path, params);
+}
+
+/* What does not fit, libllama fails to load; then half as many layers are tried. */
+struct llama_model *pawl_llama_load(const char *path)
+{
+    struct llama_model *model = NULL;
+    if (pawl_llama_offloads()) {
+        model = load_with(path, ALL_LAYERS);
+        for (int n = MANY_LAYERS; !model && n > 0; n /= 2) model = load_with(path, n);
+    }
+    return model ? model : load_with(path, 0);
 }
 
 /* ---- Forms ------------------------------------------------------------------------------------ */
@@ -211,18 +238,6 @@ static void run_trial(const void *task, void *answer)
     if (why) pawl_llama_child_refuse("it does not run", why);
 }
 
-struct timing {
-    const char *path;
-    struct pawl_llama_measuring measuring;
-};
-
-static void run_timing(const void *task, void *answer)
-{
-    const struct timing *timing = task;
-    struct llama_model *model = load_or_refuse(timing->path, "libllama cannot load it");
-    pawl_llama_measure(model, &timing->measuring, answer);
-}
-
 /* ---- In this process -------------------------------------------------------------------------- */
 
 static enum pawl_status try_out(const struct trial *trial, struct found *found,
@@ -362,16 +377,9 @@ static void measure_form(const struct pawl_llama_weights_spec *spec, double seco
     const char *file = cache_file(&arena, spec, candidate->form->name);
     bool existed = file && pawl_path_exists(file);
     if (open_form(spec, candidate->form, &weights, NULL) == PAWL_OK) {
-        struct timing timing = {
-            .path = weights.path,
-            .measuring = {&spec->pace, 1, MEASURED_PROMPT, seconds},
-        };
-        struct pawl_llama_child child = {.work = run_timing,
-                                         .task = &timing,
-                                         .answer = &candidate->speed,
-                                         .answer_bytes = sizeof candidate->speed,
-                                         .model = spec->path};
-        (void)!pawl_llama_child_run(&child, NULL);
+        struct pawl_llama_measuring measuring = {
+            .paces = &spec->pace, .n = 1, .prompt_tokens = MEASURED_PROMPT, .seconds = seconds};
+        (void)!pawl_llama_measure(weights.path, &measuring, &candidate->speed, NULL);
         if (!existed && file && strcmp(weights.path, file) == 0)
             candidate->made = pawl_xstrdup(file);
     }
@@ -498,16 +506,21 @@ static enum pawl_status choose(struct pawl_arena *arena, const struct pawl_llama
     return status;
 }
 
-const char *pawl_llama_weights_form(const struct pawl_llama_weights_spec *spec)
+const char *pawl_llama_weights_kept(const struct pawl_llama_weights_spec *spec, const json_t *entry)
 {
-    const struct form *form = form_named(spec->form);
-    if (form) return form->name;
     struct pawl_arena arena = {0};
-    json_t *entry = pawl_llama_kept_get(&spec->hash);
-    form = kept_form(entry, threads_text(&arena, spec), spec->form);
-    json_decref(entry);
+    const struct form *form = form_named(spec->form);
+    if (!form) form = kept_form(entry, threads_text(&arena, spec), spec->form);
     pawl_arena_release(&arena);
     return form ? form->name : NULL;
+}
+
+const char *pawl_llama_weights_form(const struct pawl_llama_weights_spec *spec)
+{
+    json_t *entry = pawl_llama_kept_get(&spec->hash);
+    const char *form = pawl_llama_weights_kept(spec, entry);
+    json_decref(entry);
+    return form;
 }
 
 /* The form is part of the model's name: another one in its place would be another model. */

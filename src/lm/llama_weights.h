@@ -61,8 +61,15 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_llama_weights_measure(const struct pawl_llama_weights_spec *spec, double seconds,
                            json_t *entry, struct pawl_error *err);
 
-/* Load a model as the engine does; NULL when libllama cannot. */
+/* The form that spec->form stands for by this entry; NULL where none is kept. */
+const char *pawl_llama_weights_kept(const struct pawl_llama_weights_spec *spec,
+                                    const json_t *entry);
+
+/* Load a model as the engine does, with as many layers on a GPU as it holds, where libllama was built
+ * with one (cmake -DPAWL_GPU=ON); NULL when libllama cannot. A GPU in use does not survive a fork: a
+ * model that is opened beside one that is there already is tried out and measured on the CPU. */
 struct llama_model *pawl_llama_load(const char *path);
+bool pawl_llama_offloads(void); /* a model loaded now would have layers on a GPU */
 /* A context as the engine uses it. */
 struct llama_context_params pawl_llama_context_params(size_t context_tokens,
                                                       const struct pawl_llama_pace *pace);

@@ -233,6 +233,33 @@ enum pawl_status pawl_lm_check(const struct pawl_lm_settings *settings, struct p
     return PAWL_OK;
 }
 
+static enum pawl_status tune_models(struct pawl_lm *lm, const char *only, bool measure,
+                                    json_t *tuned, struct pawl_error *err)
+{
+    if (only && !find_model(lm, only)) return fail_model(lm, "models", only, err);
+    for (size_t i = 0; i < lm->n_models; i++) {
+        struct pawl_lm_model *model = &lm->models[i];
+        if (!model->backend->tune || (only && strcmp(only, model->name) != 0)) continue;
+        struct pawl_lm_open context = context_of(lm, model);
+        json_t *kept;
+        PAWL_TRY(model->backend->tune(&context, model->options, measure, &kept, err));
+        pawl_json_set(tuned, model->name, kept);
+    }
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_lm_tune(const struct pawl_lm_settings *settings, const char *model,
+                              bool measure, json_t **tuned, struct pawl_error *err)
+{
+    struct pawl_lm *lm;
+    PAWL_TRY(pawl_lm_open(settings, &lm, err));
+    *tuned = json_object();
+    enum pawl_status status = tune_models(lm, model, measure, *tuned, err);
+    if (status != PAWL_OK) json_decref(*tuned);
+    pawl_lm_close(lm);
+    return status;
+}
+
 /* First the models that may stand in front of others, i.e. in any order: nobody asks any more. */
 void pawl_lm_close(struct pawl_lm *lm)
 {

@@ -131,6 +131,16 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_providers(const struct pawl_lm_settings
                                                    json_t **providers, struct pawl_error *err);
 
 /*
+ * What is kept of how this machine runs the models, measured anew first if `measure` (half a minute a
+ * model). `model` NULL: all. Gives {name: {"model":sha256,"cpu","llama","in_use":{threads,batch,ubatch,
+ * gpu,weights}, ...what was measured}}, a new reference; a model that is asked elsewhere is not among
+ * them. Fails PAWL_ECONFIG for an unknown model, PAWL_EWORLD when nothing can be kept.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_lm_tune(const struct pawl_lm_settings *settings,
+                                              const char *model, bool measure, json_t **tuned,
+                                              struct pawl_error *err);
+
+/*
  * Ask n requests as one batch and wait for all.
  *
  * Gives   replies[0..n) in order; their text lies in `arena`.
