@@ -7,7 +7,6 @@
 #include "lm/llama_weights.h"
 
 #include <pthread.h>
-#include <time.h>
 
 enum { CASE_PROMPT = 64, CASE_ANSWER = 32, VISIT_REPETITIONS = 2 };
 
@@ -32,10 +31,8 @@ static void keep_best(double *best, size_t n_tokens, int64_t spent_us)
 static int64_t now_us(const struct pawl_llama_measuring *measuring,
                       const struct pawl_llama_pace *pace)
 {
-    if (measuring->by_wall || pawl_llama_offloads()) return pawl_clock_monotonic_us();
-    struct timespec spent;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    return ((int64_t)spent.tv_sec * 1000000 + spent.tv_nsec / 1000) / pace->n_threads;
+    if (measuring->by_wall || pawl_llama_offloads()) return pawl_clock_real_us();
+    return (int64_t)(pawl_clock_cpu_s() * 1e6) / pace->n_threads;
 }
 
 /* What the tokens are does not matter to the time. */
@@ -113,11 +110,11 @@ static void *measure_all(void *argument)
 {
     const struct task *task = argument;
     const struct pawl_llama_measuring *measuring = task->measuring;
-    int64_t until_us = pawl_clock_monotonic_us() + (int64_t)(measuring->seconds * 1e6);
+    int64_t until_us = pawl_clock_real_us() + (int64_t)(measuring->seconds * 1e6);
     do {
         for (size_t i = 0; i < measuring->n; i++)
             visit(task->model, measuring, &measuring->paces[i], &task->speeds[i]);
-    } while (pawl_clock_monotonic_us() < until_us);
+    } while (pawl_clock_real_us() < until_us);
     return NULL;
 }
 

@@ -9,9 +9,11 @@
 #include "io/file.h"
 #include "lm/llama_engine.h"
 #include "lm/llama_kept.h"
+#include "lm/llama_weights.h"
 #include "lm/model_file.h"
 
 #include <gguf.h>
+#include <math.h>
 #include <sys/stat.h>
 
 static char model_path[4096];
@@ -134,22 +136,35 @@ static void test_a_tenth_is_clearly_faster_and_less_is_noise(void **unused)
 
 /* --- the choice ------------------------------------------------------------------------------------ */
 
-/* The form in force, from the identity "file:HASH:form". */
-static const char *form_opened(const char *weights, bool sealed)
+static struct pawl_llama_weights_spec spec_of(const char *weights, bool sealed)
 {
-    struct pawl_lm *lm = must_open(
-        (struct pawl_lm_settings){.sealed = sealed},
-        pawl_arena_printf(
-            &arena,
-            "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"%s\",\"threads\":1}}",
-            model_path, weights));
-    const char *identity;
+    return (struct pawl_llama_weights_spec){.path = model_path,
+                                            .hash = model,
+                                            .form = weights,
+                                            .context_tokens = 512,
+                                            .pace = {1, PAWL_LLAMA_BATCH, PAWL_LLAMA_BATCH},
+                                            .sealed = sealed};
+}
+
+/* What the engine or the sealed side makes of `weights`. */
+static const char *form_opened(const char *wanted, bool sealed)
+{
+    struct pawl_llama_weights_spec spec = spec_of(wanted, sealed);
+    struct pawl_llama_weights weights;
     struct pawl_error err = {0};
-    if (pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, &err) != PAWL_OK)
-        fail_msg("%s", err.message);
-    const char *colon = strchr(identity + strlen("file:"), ':');
-    const char *form = pawl_arena_strdup(&arena, colon ? colon + 1 : "packaged");
-    pawl_lm_close(lm);
+    if (pawl_llama_weights_open(&spec, &weights, &err) != PAWL_OK) fail_msg("%s", err.message);
+    const char *form = pawl_arena_strdup(&arena, weights.form);
+    pawl_llama_weights_release(&weights);
+    return form;
+}
+
+/* What both would take of what is kept; "packaged" where they would not. */
+static const char *form_obeyed(const char *wanted)
+{
+    struct pawl_llama_weights_spec spec = spec_of(wanted, true);
+    json_t *entry = pawl_llama_kept_get(&model);
+    const char *form = pawl_llama_weights_kept(&spec, entry);
+    json_decref(entry);
     return form;
 }
 
@@ -218,13 +233,41 @@ static void test_auto_measures_once_keeps_and_is_obeyed_by_all(void **unused)
         assert_int_equal(stat(file_of_kept(), &second), 0);
         assert_int_equal(first.st_ino, second.st_ino); /* nobody measured again */
     }
-    keep_form("auto", "q4_0"); /* whoever wrote that: it rounds */
-    assert_string_equal(form_opened("auto", true), "f32");
-    form = form_opened("auto", false);
-    assert_true(strcmp(form, "packaged") == 0 || strcmp(form, "f32") == 0);
-    assert_string_equal(form_kept("auto"), form);
-    keep_form("auto", "no such form");
-    assert_string_equal(form_opened("auto", true), "f32");
+    static const char *const refused[] = {"q4_0", "q8_0", "f16", "bf16", "no such form", "auto"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) { /* whoever wrote that */
+        keep_form("auto", refused[i]);
+        assert_string_equal(form_obeyed("auto"), "packaged");
+    }
+    assert_string_equal(form_opened("auto", true), "f32"); /* the rule, as nothing may be written */
+    assert_string_equal(form_kept("auto"), "auto");
+}
+
+static void test_a_choice_is_part_of_the_identity(void **unused)
+{
+    (void)unused;
+    json_t *entry = pawl_llama_kept_get(&model);
+    pawl_json_set(entry, "weights",
+                  json_of("{\"1\":{\"parameters\":1000,\"auto\":\"packaged\",\"fast\":\"q4_0\"}}"));
+    int lock = pawl_llama_kept_lock();
+    assert_true(pawl_llama_kept_put(entry));
+    pawl_llama_kept_unlock(lock);
+    json_decref(entry);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        struct pawl_lm *lm =
+            must_open((struct pawl_lm_settings){.sealed = sealed},
+                      pawl_arena_printf(&arena,
+                                        "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\","
+                                        "\"weights\":\"fast\",\"threads\":1}}",
+                                        model_path));
+        const char *identity;
+        char hex[PAWL_HASH_HEX];
+        struct pawl_error err = {0};
+        if (pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, &err) != PAWL_OK)
+            fail_msg("%s", err.message);
+        pawl_hash_hex(&model, hex);
+        assert_string_equal(identity, pawl_arena_printf(&arena, "file:%s:q4_0", hex));
+        pawl_lm_close(lm);
+    }
 }
 
 static void test_fast_measures_all_and_says_what_it_measured(void **unused)
@@ -248,8 +291,6 @@ static void test_fast_measures_all_and_says_what_it_measured(void **unused)
     }
     json_decref(entry);
     assert_string_equal(form_opened("fast", true), form);
-    keep_form("fast", "q4_0");
-    assert_string_equal(form_opened("fast", true), "q4_0");
 }
 
 static void test_where_nothing_can_be_kept_the_rule_holds(void **unused)
@@ -257,8 +298,89 @@ static void test_where_nothing_can_be_kept_the_rule_holds(void **unused)
     (void)unused;
     write_text("cache", "no folder");
     assert_string_equal(form_opened("auto", false), "f32");
-    assert_string_equal(form_opened("auto", true), "f32");
-    assert_string_equal(form_opened("fast", false), "f32");
+    assert_string_equal(form_opened("fast", true), "f32");
+}
+
+/* --- the machine ----------------------------------------------------------------------------------- */
+
+static json_t *tuning(const char *settings, bool measure)
+{
+    json_t *models = json_of(pawl_arena_printf(
+               &arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\"%s}}", model_path, settings)),
+           *tuned;
+    struct pawl_lm_settings lm = {.models = models, .project_dir = dir};
+    struct pawl_error err = {0};
+    if (pawl_lm_tune(&lm, NULL, measure, &tuned, &err) != PAWL_OK) fail_msg("%s", err.message);
+    json_decref(models);
+    json_t *one = json_incref(json_object_get(tuned, "m"));
+    json_decref(tuned);
+    return one;
+}
+
+static int64_t in_use(const json_t *tuned, const char *what)
+{
+    return pawl_json_get_int(json_object_get(tuned, "in_use"), what, -1);
+}
+
+static void test_tuning_measures_keeps_and_is_used(void **unused)
+{
+    (void)unused;
+    json_t *before = tuning("", false);
+    assert_null(json_object_get(before, "weights"));
+    assert_int_equal(in_use(before, "batch"), PAWL_LLAMA_BATCH);
+    json_t *tuned = tuning("", true);
+    static const char *const quantities[] = {"threads", "batch", "ubatch"};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *measured = json_object_get(json_object_get(tuned, "measured"), quantities[i]);
+        const char *value;
+        json_t *unread;
+        assert_true(json_object_size(measured) > 0);
+        json_object_foreach((json_t *)(uintptr_t)measured, value, unread)
+            assert_true(case_seconds_of(measured, value) > 0);
+        assert_int_equal(in_use(tuned, quantities[i]), pawl_json_get_int(tuned, quantities[i], -2));
+    }
+    const char *threads = pawl_arena_printf(&arena, "%d", (int)in_use(tuned, "threads"));
+    const json_t *weights = json_object_get(json_object_get(tuned, "weights"), threads);
+    assert_string_equal(pawl_json_get_text(weights, "auto", ""),
+                        pawl_json_get_text(json_object_get(tuned, "in_use"), "weights", "none"));
+    json_t *shown = tuning("", false);
+    assert_true(json_equal(tuned, shown));
+    json_t *set = tuning(",\"threads\":7,\"batch\":128,\"ubatch\":64,\"weights\":\"q8_0\"", false);
+    assert_int_equal(in_use(set, "threads"), 7); /* pawl.yaml decides */
+    assert_int_equal(in_use(set, "batch"), 128);
+    assert_int_equal(in_use(set, "ubatch"), 64);
+    json_decref(set);
+    json_decref(shown);
+    json_decref(tuned);
+    json_decref(before);
+}
+
+static void test_small_batches_answer_alike(void **unused)
+{
+    (void)unused;
+    static const char *const settings[] = {"", ",\"batch\":128,\"ubatch\":32"};
+    static const struct pawl_str choices[] = {{"positive", 8}, {"negative", 8}, {"no idea", 7}};
+    double scores[2][3];
+    for (size_t i = 0; i < 2; i++) {
+        struct pawl_lm *lm = must_open(
+            (struct pawl_lm_settings){0},
+            pawl_arena_printf(&arena,
+                              "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"f32\","
+                              "\"threads\":1%s}}",
+                              model_path, settings[i]));
+        struct pawl_buf text = PAWL_BUF(1 << 16);
+        for (int k = 0; k < 60; k++) pawl_buf_printf(&text, "Rule %d: be brief. ", k);
+        struct pawl_lm_request request = request_of(pawl_arena_strdup(&arena, text.data));
+        request.choices = choices;
+        request.n_choices = 3;
+        pawl_buf_release(&text);
+        struct pawl_lm_reply reply = must_ask(lm, request);
+        assert_int_equal(reply.status, PAWL_REPLY_OK);
+        assert_true(reply.usage.prompt_tokens > 256); /* more than two small batches */
+        for (size_t k = 0; k < 3; k++) scores[i][k] = reply.choice_logprobs[k];
+        pawl_lm_close(lm);
+    }
+    for (size_t k = 0; k < 3; k++) assert_true(fabs(scores[0][k] - scores[1][k]) < 0.01);
 }
 
 /* The default model with its first block alone: nothing sensible, and thirty times as fast. */
@@ -308,9 +430,12 @@ int main(void)
         TEST(test_a_tenth_is_clearly_faster_and_less_is_noise),
     };
     const struct CMUnitTest of_the_choice[] = {
+        TEST(test_a_choice_is_part_of_the_identity),
         TEST(test_auto_measures_once_keeps_and_is_obeyed_by_all),
         TEST(test_fast_measures_all_and_says_what_it_measured),
         TEST(test_where_nothing_can_be_kept_the_rule_holds),
+        TEST(test_small_batches_answer_alike),
+        TEST(test_tuning_measures_keeps_and_is_used),
     };
     int failed = cmocka_run_group_tests(of_the_file, NULL, NULL);
     if (find_default_model())
