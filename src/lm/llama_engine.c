@@ -15,7 +15,7 @@ enum {
     STEM_MIN = 16,                   /* tokens that must be saved for a stem to be worth a decode */
     LOOK_AHEAD = 64,                 /* waiting requests compared with a new one */
     RECENT = 8,                      /* finished prompts compared with a new one */
-    BRANCHES = 16,                   /* see branches_at_once */
+    BRANCHES = 5,                    /* see branches_at_once */
     PIECE_BYTES = 256,               /* of one token; few are longer than 20 */
 };
 
@@ -338,7 +338,8 @@ static bool add_branch(struct pawl_llama_engine *engine, struct slot *slot,
 
 /*
  * How many branches a search for the best choice alone adds to a decode. One is the fewest tokens; but a
- * decode costs as much as some BRANCHES tokens before its first, so few requests look further ahead.
+ * decode costs as much as BRANCHES tokens before its first (SmolLM2-135M in F32: 44 ms of CPU, and 9.3 ms
+ * a token), so where few requests share it they look further ahead.
  */
 static size_t branches_at_once(const struct pawl_llama_engine *engine)
 {
