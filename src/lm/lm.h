@@ -89,7 +89,7 @@ struct pawl_lm_reply {
     enum pawl_reply_status status;
     struct pawl_str text; /* valid UTF-8, at most PAWL_REPLY_MAX bytes */
     /* One per choice, natural log, all of them; NULL when the backend has none, and, to a request with
-     * best_only, when they were not all computed. `text` is the best choice either way. */
+     * best_only, when they were not all computed: then `text` is the best choice. */
     const double *choice_logprobs;
     bool truncated;        /* ended at max_tokens */
     int64_t lost_microusd; /* of the cost: for tries without an answer, already settled */
