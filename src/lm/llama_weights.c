@@ -74,9 +74,9 @@ bool pawl_llama_offloads(void)
 static struct llama_model *load_with(const char *path, int n_gpu_layers)
 {
     struct llama_model_params params = llama_model_default_params();
-    ggml_backend_dev_t none = NULL;
+    static ggml_backend_dev_t none[1]; /* libllama keeps the pointer */
     params.n_gpu_layers = n_gpu_layers;
-    if (n_gpu_layers == 0) params.devices = &none;
+    if (n_gpu_layers == 0) params.devices = none;
     return llama_model_load_from_file(path, params);
 }
 
