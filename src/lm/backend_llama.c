@@ -9,6 +9,7 @@
 #include "lm/llama_engine.h"
 #include "lm/llama_kept.h"
 #include "lm/llama_prompt.h"
+#include "lm/llama_room.h"
 #include "lm/llama_schema.h"
 #include "lm/llama_tune.h"
 #include "lm/llama_weights.h"
@@ -16,7 +17,7 @@
 
 #include <stdlib.h>
 
-enum { CHOICES_MAX = 1024 };
+enum { CHOICES_MAX = 1024, TRIAL_TOKENS = 2048 };
 
 struct options {
     const char *model, *weights, *scoring, *adapter;
@@ -105,7 +106,10 @@ static enum pawl_status specify(const struct pawl_lm_open *context, const struct
                                 struct pawl_error *err)
 {
     *spec = (struct pawl_llama_weights_spec){
-        .form = o->weights, .context_tokens = (size_t)o->context, .sealed = context->sealed};
+        .form = o->weights,
+        /* What all of it takes is looked at before it is made, not by a child that is killed. */
+        .context_tokens = o->context < TRIAL_TOKENS ? (size_t)o->context : TRIAL_TOKENS,
+        .sealed = context->sealed};
     PAWL_TRY(pawl_model_find(arena, o->model, context->project_dir, &spec->path, err));
     PAWL_TRY(pawl_model_hash(spec->path, !context->sealed, &spec->hash, err));
     struct pawl_llama_pace fixed = fixed_pace(o);
@@ -177,6 +181,7 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
     if (!llama->model)
         return pawl_fail(err, PAWL_EWORLD, "Cannot load the model %s: %s.", llama->weights.path,
                          pawl_llama_last_error());
+    PAWL_TRY(pawl_llama_room_check(llama->model, (size_t)o->context, pawl_llama_room_left(), err));
     const struct llama_vocab *vocab = llama_model_get_vocab(llama->model);
     size_t trained = (size_t)llama_model_n_ctx_train(llama->model), wanted = (size_t)o->context;
     llama->speller = (struct pawl_llama_speller){

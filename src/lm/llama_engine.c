@@ -52,8 +52,8 @@ struct pawl_llama_engine {
     struct pawl_llama_cells *cells;
     struct pawl_llama_embedder *embedder;
     struct pawl_llama_adapters *adapters;
-    enum pawl_reply_status refused; /* not OK: the set whose turn it is; */
-    struct pawl_error refusal;      /* this is why */
+    enum pawl_reply_status refused; /* not OK: the set whose turn it is cannot be put on */
+    struct pawl_error refusal;      /* why */
     struct pawl_llama_urn *urn;
     struct llama_batch batch;
     size_t batch_tokens; /* of one decode */

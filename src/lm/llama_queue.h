@@ -8,9 +8,10 @@
  *   2. Each role that ever asked has a few slots that the others leave free.
  *   3. Jobs that want a vector stand in a line of their own, whatever their role.
  *   4. One set of adapters has its turn at a time. While requests of another set wait, at most
- *      PAWL_LLAMA_TURN more of the current one are let in; then, once none is at work, or as soon as none
- *      waits and none is at work, the set of the request that waits longest has the next turn. So
- *      between a request and its turn are at most as many turns as requests that came before it.
+ *      PAWL_LLAMA_TURN more of the current one are let in. Its turn ends when no more may be, or none waits,
+ *      and none is at work; the next has the set of the request that waits longest. Every turn lets in
+ *      the request it was begun for, so nobody waits for more turns than requests came before him, and
+ *      the one that goes on.
  *   5. A job that was put belongs to the engine until it is announced, or sent home.
  */
 #ifndef PAWL_LM_LLAMA_QUEUE_H
@@ -33,8 +34,8 @@ struct pawl_llama_queue {
     size_t next_role;     /* whose turn it is */
     struct pawl_hash set; /* of adapters, whose turn it is; zero: the base */
     size_t n_others;      /* that wait, of other sets */
-    size_t n_let_in;      /* since others waited in this turn */
-    uint64_t n_put;
+    size_t n_let_in;      /* in this turn, since others wait */
+    uint64_t n_put;       /* so far */
     bool closing, cancelled;
 };
 void pawl_llama_queue_init(struct pawl_llama_queue *queue);
@@ -59,7 +60,8 @@ struct pawl_llama_job *pawl_llama_queue_peek(struct pawl_llama_queue *queue,
                                              const size_t slots_held[PAWL_N_ROLES]);
 /* Take out what peek gave. */
 void pawl_llama_queue_pop(struct pawl_llama_queue *queue, const struct pawl_llama_job *job);
-/* The first requests of a role and the set whose turn it is; they stay until this thread takes them out. Gives how many. */
+/* The first requests of a role, of the set whose turn it is; they stay until this thread takes them out.
+ * Gives how many. */
 size_t pawl_llama_queue_look(struct pawl_llama_queue *queue, enum pawl_role role,
                              const struct pawl_llama_job **jobs, size_t room);
 /* The first job that wants a vector, or NULL; taken out by pop_vector. */
