@@ -8,6 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -159,6 +162,48 @@ static void test_hardened_process_leaves_no_core(void **state)
     assert_int_equal(in_a_fork(hardened_body), 0);
 }
 
+static long faults(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return used.ru_minflt;
+}
+
+static long locked_kib(void)
+{
+    char line[256];
+    long kib = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && kib < 0 && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmLck:", 6) == 0) kib = strtol(line + 6, NULL, 10);
+    if (status) fclose(status);
+    return kib;
+}
+
+/* 1: some of what is in memory may be swapped; 2: memory that nobody used was fetched. */
+static int locked_body(void)
+{
+    enum { BYTES = 64 << 20 };
+    char *unused = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (unused == MAP_FAILED) return 3;
+    long before = faults();
+    pawl_harden_self();
+    if (locked_kib() < BYTES >> 10) return 1;
+    return faults() - before > 2000 ? 2 : 0;
+}
+
+static void test_hardened_memory_is_locked_and_not_fetched(void **state)
+{
+    (void)state;
+    struct rlimit limit;
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    if (limit.rlim_cur != RLIM_INFINITY && geteuid() != 0) {
+        fputs("SKIPPED: this user may lock little memory\n", stderr);
+        skip();
+    }
+    assert_int_equal(in_a_fork(locked_body), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_confined_process_starts_and_ends_children),
         cmocka_unit_test(test_description_is_proved_not_assumed),
         cmocka_unit_test(test_hardened_process_leaves_no_core),
+        cmocka_unit_test(test_hardened_memory_is_locked_and_not_fetched),
     };
     if (!mkdtemp(folder)) return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
