@@ -17,7 +17,7 @@ enum { LIMIT_S = 600, REASON_BYTES = 400 };
 struct verdict {
     bool ok;
     char reason[REASON_BYTES];
-    unsigned char answer[PAWL_LLAMA_CHILD_ANSWER_MAX];
+    _Alignas(max_align_t) unsigned char answer[PAWL_LLAMA_CHILD_ANSWER_MAX];
 };
 
 /* ---- In the child: nothing here may outlive it ------------------------------------------------ */

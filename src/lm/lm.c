@@ -309,22 +309,39 @@ static enum pawl_status open_state(struct pawl_lm *lm, struct pawl_lm_model *mod
     return PAWL_OK;
 }
 
+/* Under load_lock: open for everybody, or keep the reason for those who wait. */
+static enum pawl_status load_locked(struct pawl_lm *lm, struct pawl_lm_model *model, void **state,
+                                    struct pawl_error *err)
+{
+    struct pawl_error failure = {0};
+    enum pawl_status status = open_state(lm, model, state, &failure);
+    if (status != PAWL_OK) {
+        failure.status = status;
+        model->failure = failure;
+        atomic_fetch_add(&model->n_failures, 1);
+        if (err) *err = failure;
+        return status;
+    }
+    atomic_store(&model->state, *state);
+    /* pawl_lm_cancel either saw the state or set the flag before. */
+    if (atomic_load(&lm->canceled) && model->backend->cancel) model->backend->cancel(*state);
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_lm_load(struct pawl_lm *lm, struct pawl_lm_model *model, void **state,
                               struct pawl_error *err)
 {
     *state = atomic_load(&model->state);
     if (*state) return PAWL_OK;
+    unsigned n_failures = atomic_load(&model->n_failures);
     pthread_mutex_lock(&model->load_lock);
     enum pawl_status status = PAWL_OK;
     *state = atomic_load(&model->state);
-    if (!*state) {
-        status = open_state(lm, model, state, err);
-        if (status == PAWL_OK) {
-            atomic_store(&model->state, *state);
-            /* pawl_lm_cancel either saw the state or set the flag before. */
-            if (atomic_load(&lm->canceled) && model->backend->cancel)
-                model->backend->cancel(*state);
-        }
+    if (!*state && atomic_load(&model->n_failures) != n_failures) { /* while this thread waited */
+        status = model->failure.status;
+        if (err) *err = model->failure;
+    } else if (!*state) {
+        status = load_locked(lm, model, state, err);
     }
     pthread_mutex_unlock(&model->load_lock);
     return status;

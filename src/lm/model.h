@@ -4,7 +4,8 @@
  * Where a cache may know all answers, a model is named without being loaded, if its backend can.
  *
  * Invariants
- *   1. One thread loads; the others wait for it. A failed load is tried again by the next ask.
+ *   1. One thread loads; the others wait for it, and fail as it does. A failed load is tried again by
+ *      the next ask.
  *   2. in_use <= concurrency whenever concurrency is not 0.
  *   3. The identity never changes once it was said: a model that is loaded as another one fails.
  */
@@ -23,6 +24,8 @@ struct pawl_lm_model {
     void *options;
 
     pthread_mutex_t load_lock;
+    atomic_uint n_failures; /* loads that failed, and why the last did (under load_lock) */
+    struct pawl_error failure;
     _Atomic(void *) state;    /* the backend's; NULL until loaded */
     _Atomic(char *) identity; /* malloc'd; NULL until it was asked for */
 

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 /*
@@ -788,6 +789,59 @@ static void test_a_model_is_loaded_when_the_cache_has_no_answer(void **unused)
     setenv("XDG_CACHE_HOME", cache_dir, 1);
 }
 
+static pthread_barrier_t all_here;
+
+static void *ask_broken(void *lm)
+{
+    struct pawl_arena call = {0};
+    struct pawl_error err = {0};
+    struct pawl_lm_reply reply;
+    struct pawl_message message = {"user", PAWL_STR("hello")};
+    struct pawl_lm_request request = {.messages = &message, .n_messages = 1, .max_tokens = 1};
+    pthread_barrier_wait(&all_here);
+    bool refused = pawl_lm_ask(lm, &call, &request, 1, &reply, &err) == PAWL_ECONFIG &&
+                   strstr(err.message, "cannot be used");
+    pawl_arena_release(&call);
+    return refused ? lm : NULL;
+}
+
+static long faults_of_children(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    return used.ru_minflt;
+}
+
+/* A broken model is tried out once for all who wait for it, not by each in turn. */
+static void test_a_load_fails_for_all_who_wait(void **unused)
+{
+    (void)unused;
+    enum { MANY = 32 };
+    pthread_t threads[MANY];
+    long faults[2];
+    write_text("garbage.gguf", "This is no model at all, only some text that is long enough.");
+    for (unsigned round = 0; round < 2; round++) { /* one thread, then many */
+        unsigned n = round ? MANY : 1;
+        struct pawl_lm *lm =
+            must_open((struct pawl_lm_settings){0},
+                      pawl_arena_printf(&arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\"}}",
+                                        path_of("garbage.gguf")));
+        pthread_barrier_init(&all_here, NULL, n);
+        faults[round] = -faults_of_children();
+        for (unsigned i = 0; i < n; i++) pthread_create(&threads[i], NULL, ask_broken, lm);
+        for (unsigned i = 0; i < n; i++) {
+            void *refused;
+            pthread_join(threads[i], &refused);
+            assert_non_null(refused);
+        }
+        faults[round] += faults_of_children();
+        pthread_barrier_destroy(&all_here);
+        pawl_lm_close(lm);
+    }
+    assert_true(faults[0] > 0);
+    assert_true(faults[1] < faults[0] * MANY / 2);
+}
+
 /* What is named and does not run fails at the first question, with the reason; a form once chosen
  * stays, and a note that says nothing is made anew. */
 static void test_what_was_named_is_what_is_loaded(void **unused)
@@ -875,6 +929,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_model_is_loaded_when_the_cache_has_no_answer, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_named_is_what_is_loaded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_load_fails_for_all_who_wait, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
