@@ -159,13 +159,10 @@ const struct pawl_command pawl_cmd_card = {
         "A card joins an operator's own table (summary, paper, components, known ways to fail) "
         "with\n"
         "share/cards/NAME.yaml: surface, signals, budget, risk level, gate and fallback. lint "
-        "checks "
-        "these\n"
-        "files, or one of yours. In a project a track record follows, computed from its ledger: "
-        "how "
-        "much a\n"
-        "promotion gains is sealed, and known where its certificate was opened (--opened FILE). "
-        "Options are in\n"
-        "--json.",
+        "checks\n"
+        "these files, or one of yours. In a project a track record follows, from its ledger: how "
+        "much\n"
+        "a promotion gains is sealed, and known where its certificate was opened (--opened FILE).\n"
+        "Options of an operator are in --json.",
     .render = render,
 };

@@ -213,7 +213,7 @@ static enum pawl_status run_card(struct pawl_call *call, const void *values, str
 
 const struct pawl_verb pawl_verb_card = {
     .name = "card",
-    .summary = "what an operator edits, sees, spends and risks, and what it has done here",
+    .summary = "what an operator edits, sees, spends and risks, and what it did",
     .positional = "name file",
     .example = "pawl card gepa",
     .takes_project = true,
