@@ -42,10 +42,11 @@ static const struct pawl_option options[] = {
     PAWL_OPT_INT(struct options, threads, "0", 0, 1024,
                  "threads that compute; 0: what `pawl doctor --tune` kept, else one per core"),
     PAWL_OPT_INT(struct options, batch, "0", 0, PAWL_LLAMA_BATCH,
-                 "tokens of one decode, at least 128; 0: what `pawl doctor --tune` kept, else 512"),
-    PAWL_OPT_INT(struct options, ubatch, "0", 0, PAWL_LLAMA_BATCH,
-                 "tokens that libllama computes at once, at least 32; 0: what `pawl doctor --tune` "
-                 "kept, else as many as batch"),
+                 "tokens of one decode, at least 256; 0: what `pawl doctor --tune` kept, else 512"),
+    PAWL_OPT_INT(
+        struct options, ubatch, "0", 0, PAWL_LLAMA_BATCH,
+        "tokens that libllama computes at once, at least 256; 0: what `pawl doctor --tune` "
+        "kept, else as many as batch"),
     {0}};
 
 struct llama {

@@ -33,9 +33,9 @@
 #include "lm/llama_score.h"
 #include "lm/lm.h"
 
-/* A decode has at most BATCH tokens, and room for at least BATCH_MIN: the highest choices fit. */
+/* A decode has at most BATCH tokens, and room for BATCH_MIN: libllama wants one output a sequence. */
 enum { PAWL_LLAMA_SLOTS = 63, PAWL_LLAMA_HEIGHT_MAX = 64 };
-enum { PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_BATCH_MIN = 128, PAWL_LLAMA_UBATCH_MIN = 32 };
+enum { PAWL_LLAMA_BATCH = 512, PAWL_LLAMA_BATCH_MIN = 256, PAWL_LLAMA_UBATCH_MIN = 256 };
 
 struct pawl_llama_job {
     enum pawl_role role;

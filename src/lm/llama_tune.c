@@ -66,7 +66,7 @@ static size_t list_values(const struct pawl_llama_pace *pace, enum quantity quan
         return n;
     }
     size_t most = quantity == BATCH ? PAWL_LLAMA_BATCH : pace->batch_tokens;
-    size_t least = quantity == BATCH ? PAWL_LLAMA_BATCH_MIN : PAWL_LLAMA_BATCH_MIN / 2;
+    size_t least = quantity == BATCH ? PAWL_LLAMA_BATCH_MIN : PAWL_LLAMA_UBATCH_MIN;
     for (size_t value = most; value >= least; value /= 2) add_value(values, &n, value);
     return n;
 }

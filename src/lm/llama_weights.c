@@ -182,8 +182,7 @@ struct llama_context_params pawl_llama_context_params(size_t context_tokens,
     params.n_batch = (uint32_t)pace->batch_tokens;
     params.n_ubatch = (uint32_t)pace->ubatch_tokens;
     params.n_seq_max = PAWL_LLAMA_SEQUENCES;
-    params.n_outputs_max =
-        params.n_batch < PAWL_LLAMA_SEQUENCES ? params.n_batch : PAWL_LLAMA_SEQUENCES;
+    params.n_outputs_max = PAWL_LLAMA_SEQUENCES; /* libllama aborts on fewer than sequences */
     params.kv_unified =
         true;               /* else every sequence gets a share of the cells, and none is shared */
     params.swa_full = true; /* a stem must keep what a sliding window would forget */

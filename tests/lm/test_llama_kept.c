@@ -117,11 +117,11 @@ static void test_only_sound_numbers_are_taken(void **unused)
     assert_int_equal(pace.batch_tokens, 512);
     assert_int_equal(pace.ubatch_tokens, 512);
     json_decref(entry);
-    entry = json_of("{\"threads\":8,\"batch\":256,\"ubatch\":64}");
+    entry = json_of("{\"threads\":8,\"batch\":256,\"ubatch\":256}");
     pawl_llama_kept_pace(entry, &pace);
     assert_int_equal(pace.n_threads, 8);
     assert_int_equal(pace.batch_tokens, 256);
-    assert_int_equal(pace.ubatch_tokens, 64);
+    assert_int_equal(pace.ubatch_tokens, 256);
     json_decref(entry);
 }
 
@@ -345,10 +345,10 @@ static void test_tuning_measures_keeps_and_is_used(void **unused)
                         pawl_json_get_text(json_object_get(tuned, "in_use"), "weights", "none"));
     json_t *shown = tuning("", false);
     assert_true(json_equal(tuned, shown));
-    json_t *set = tuning(",\"threads\":7,\"batch\":128,\"ubatch\":64,\"weights\":\"q8_0\"", false);
+    json_t *set = tuning(",\"threads\":7,\"batch\":256,\"ubatch\":256,\"weights\":\"q8_0\"", false);
     assert_int_equal(in_use(set, "threads"), 7); /* pawl.yaml decides */
-    assert_int_equal(in_use(set, "batch"), 128);
-    assert_int_equal(in_use(set, "ubatch"), 64);
+    assert_int_equal(in_use(set, "batch"), 256);
+    assert_int_equal(in_use(set, "ubatch"), 256);
     json_decref(set);
     json_decref(shown);
     json_decref(tuned);
@@ -358,7 +358,7 @@ static void test_tuning_measures_keeps_and_is_used(void **unused)
 static void test_small_batches_answer_alike(void **unused)
 {
     (void)unused;
-    static const char *const settings[] = {"", ",\"batch\":128,\"ubatch\":32"};
+    static const char *const settings[] = {"", ",\"batch\":256,\"ubatch\":256"};
     static const struct pawl_str choices[] = {{"positive", 8}, {"negative", 8}, {"no idea", 7}};
     double scores[2][3];
     for (size_t i = 0; i < 2; i++) {
