@@ -165,7 +165,7 @@ static const char *form_obeyed(const char *wanted)
     json_t *entry = pawl_llama_kept_get(&model);
     const char *form = pawl_llama_weights_kept(&spec, entry);
     json_decref(entry);
-    return form;
+    return form ? form : "packaged";
 }
 
 /* weights.1 of the model's entry; borrowed from *entry. */
