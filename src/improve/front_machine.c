@@ -86,12 +86,12 @@ static bool uses_gpu(const json_t *tuned)
 static enum pawl_status look_at_tuning(struct pawl_call *call, const struct doctor_options *options,
                                        json_t *problems, struct pawl_error *err)
 {
-    json_t *tuned, *request = json_object();
     if (options->model && !options->tune) {
         pawl_fail(err, PAWL_EUSAGE, "--model names the model that --tune measures.");
         pawl_hint(err, "E.g. `pawl doctor --tune --model %s`.", options->model);
         return PAWL_EUSAGE;
     }
+    json_t *tuned, *request = json_object();
     pawl_json_set(request, "op", json_string("tune"));
     pawl_json_set(request, "measure", json_boolean(options->tune));
     if (options->model) pawl_json_set(request, "model", json_string(options->model));

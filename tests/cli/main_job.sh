@@ -60,7 +60,7 @@ verified p
 expect 0 pawl ledger --json -C p verify
 check 'r["ok"] and r["records"] == 6 and r["first_bad"] is None'
 expect 0 pawl ledger --json -C p export ledger.jsonl
-[ "$(wc -l <ledger.jsonl)" = 5 ] || fail "the exported ledger has another length"
+[ "$(wc -l <ledger.jsonl)" = 6 ] || fail "the exported ledger has another length"
 # Anybody can recompute the chain with a hash function.
 python3 - <<'P' || fail "the exported chain does not hash to its root"
 import hashlib, json
@@ -87,7 +87,7 @@ db.execute("update pointer set artifact = ? where name = 'incumbent'", ("ab" * 3
 db.commit()
 P
 expect 4 pawl ledger --json -C p verify
-check 'r["first_bad"] == 5 and "sealed before" in r["error"]["message"]'
+check 'r["first_bad"] == 6 and "sealed before" in r["error"]["message"]'
 rm -rf p/.pawl/store && mv store-before p/.pawl/store
 # A changed record is found, by number.
 sqlite() { python3 -c 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$@"; }
