@@ -91,6 +91,6 @@ check 'r["first_bad"] == 6 and "sealed before" in r["error"]["message"]'
 rm -rf p/.pawl/store && mv store-before p/.pawl/store
 # A changed record is found, by number.
 sqlite() { python3 -c 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$@"; }
-sqlite p/.pawl/store/pawl.db "update ledger set record=replace(record,'a test','a lie') where seq=3"
+sqlite p/.pawl/store/pawl.db "update ledger set record=replace(record,'a test','a lie') where seq=4"
 expect 4 pawl ledger --json -C p verify
-check 'r["first_bad"] == 3 and r["error"]["code"] == "integrity"'
+check 'r["first_bad"] == 4 and r["error"]["code"] == "integrity"'
