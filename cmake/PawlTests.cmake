@@ -13,7 +13,8 @@ if(PAWL_TSAN)
 endif()
 function(pawl_test name)
     add_test(NAME ${name} COMMAND ${ARGN})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 ENVIRONMENT "${PAWL_TEST_ENVIRONMENT}")
+    # Against hanging, not against slowness: the embedded model takes minutes on a CPU without AVX-512.
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT "${PAWL_TEST_ENVIRONMENT}")
 endfunction()
 
 # What several tests share.
@@ -39,6 +40,9 @@ foreach(source IN LISTS test_sources)
                                             PkgConfig::cmocka)
     pawl_test(${name} ${target})
 endforeach()
+
+# The longest, so it begins first; what runs beside it fills the other cores.
+set_tests_properties(lm/llama PROPERTIES COST 1000)
 
 # Scripted models do not say that they score choices; this test says it for them.
 target_link_options(test_program_cot PRIVATE LINKER:--wrap=pawl_lm_scores_choices)
