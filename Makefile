@@ -12,7 +12,7 @@ test: ## build with sanitizers and run every test
 	@if [ -x scripts/setup ]; then scripts/setup --check; fi
 	@cmake --preset asan
 	@cmake --build --preset asan -j$(JOBS)
-	@ctest --preset asan -j$(JOBS)
+	@ctest --preset asan -j$(JOBS) --repeat after-timeout:2
 
 tsan: ## the same with the thread sanitizer
 	@cmake --preset tsan

@@ -14,7 +14,7 @@ endif()
 function(pawl_test name)
     add_test(NAME ${name} COMMAND ${ARGN})
     # Against hanging, not against slowness: the embedded model takes minutes on a CPU without AVX-512.
-    set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT "${PAWL_TEST_ENVIRONMENT}")
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${PAWL_TEST_ENVIRONMENT}")
 endfunction()
 
 # What several tests share.
