@@ -49,14 +49,28 @@ static void read_train(struct pawl_run *run)
     }
 }
 
+/* The module that names a component as its own; NULL: none, or one without a name. */
+static const char *module_of(const struct pawl_run *run, const char *component)
+{
+    static const char *const kinds[] = {"instruction", "demos", "calibration"};
+    const json_t *modules = json_object_get(run->fields, "modules");
+    for (size_t i = 0; i < json_array_size(modules); i++) {
+        const json_t *module = json_array_get(modules, i);
+        const char *name = pawl_json_get_text(module, "name", "");
+        for (size_t k = 0; k < 3 && name[0] != '\0'; k++)
+            if (strcmp(pawl_json_get_text(module, kinds[k], ""), component) == 0) return name;
+    }
+    return NULL;
+}
+
 static void read_components(struct pawl_run *run)
 {
     const struct pawl_artifact *start = run->settings.start;
     run->components = PAWL_NEW_N(&run->arena, struct pawl_host_component, start->n_components + 1);
     for (size_t i = 0; i < start->n_components; i++) {
         const struct pawl_component *component = &start->components[i];
-        run->components[i] =
-            (struct pawl_host_component){component->name, component->kind, component->role};
+        run->components[i] = (struct pawl_host_component){
+            component->name, component->kind, component->role, module_of(run, component->name)};
     }
 }
 

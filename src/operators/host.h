@@ -46,6 +46,7 @@ struct pawl_random *pawl_host_random(struct pawl_host *host);
 
 struct pawl_host_component {
     const char *name, *kind, *role;
+    const char *module; /* whose it is; NULL: of the program, which has no named modules */
 };
 const struct pawl_host_component *pawl_host_components(struct pawl_host *host, size_t *n);
 /* Borrowed until the run ends. An unknown candidate or component is a bug. */
@@ -68,9 +69,15 @@ struct pawl_host_case {
     const json_t *input;  /* {field: value} */
     const json_t *target; /* {field: value}, or as in the file when it fits no field */
 };
-/* The program's fields: {"inputs":[name...],"outputs":[{name,type,choices?}...],"extra":[name...]},
- * extra being what the strategy adds (reasoning). Empty lists for a command program. Borrowed until
- * the run ends. */
+/*
+ * The program's fields: {"inputs":[name...],"outputs":[{name,type,choices?}...],"extra":[name...],
+ * "modules":[...]}, extra being what the strategy adds (reasoning). Empty lists for a command program.
+ *
+ * "modules" are the program's calls of a model in the order in which they run: each one's inputs come
+ * from the case or from the modules before it. An entry is {"name","inputs","outputs","extra"} as above
+ * and the names of its components, "instruction", "demos" and, where its choices are held,
+ * "calibration". A signature is one module whose name is "". Borrowed until the run ends.
+ */
 const json_t *pawl_host_fields(struct pawl_host *host);
 size_t pawl_host_n_train(struct pawl_host *host);
 size_t pawl_host_n_dev(struct pawl_host *host); /* without dev-check */
@@ -85,7 +92,11 @@ struct pawl_host_result {
     /* the rest only on train with `trace`; borrowed until the step arena is reset */
     bool failed;
     const json_t *output; /* {field: value}, reasoning included */
-    const json_t *trace;  /* [{messages, reply, choice_logprobs?}] */
+    /* One entry for each request to the model, in order: {"module","messages","reply","input",
+     * "output"?,"choice_logprobs"?}. Input and output are the module's own fields; output stands in
+     * the entry that completed the module's answer, and nowhere when none did. The requests of a
+     * command program have messages and reply alone. */
+    const json_t *trace;
     const char *feedback;
 };
 struct pawl_host_evaluation {

@@ -165,6 +165,7 @@ static json_t *describe_fields(const void *program)
     pawl_json_set(object, "inputs", json_array());
     pawl_json_set(object, "outputs", json_array());
     pawl_json_set(object, "extra", json_array());
+    pawl_json_set(object, "modules", json_array());
     return object;
 }
 

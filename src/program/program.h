@@ -49,7 +49,7 @@ struct pawl_run_options {
 struct pawl_outcome {
     enum pawl_outcome_status status;
     json_t *output;     /* {field: value} of the output fields; owned by the outcome */
-    json_t *trace;      /* [{messages, reply, choice_logprobs?}] with PAWL_RUN_TRACE, else NULL */
+    json_t *trace;      /* one entry for each request with PAWL_RUN_TRACE, else NULL; see below */
     const char *reason; /* a sentence when not DONE; in the arena */
     struct pawl_usage usage;
     struct pawl_hash behaviour; /* of the own outputs, or of a failure: equal answers, equal hash */
@@ -77,8 +77,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_program_seed(struct pawl_program *program,
                                                    struct pawl_arena *arena,
                                                    struct pawl_artifact **seed,
                                                    struct pawl_error *err);
-/* Names of the fields as JSON {inputs:[...], outputs:[{name,type,choices?}], extra:[...]}, extra
- * being what the strategy adds ("reasoning"); empty lists for a command. New reference. */
+/* Names of the fields as JSON {inputs:[...], outputs:[{name,type,choices?}], extra:[...],
+ * modules:[...]}, extra being what the strategy adds ("reasoning"); empty lists for a command. Modules
+ * in the order in which they run: {name, inputs, outputs, extra, instruction, demos, calibration?}, the
+ * last three being names of components; a signature is one with the name "". New reference. */
 json_t *pawl_program_fields(const struct pawl_program *program);
 /* A case's input (or target) as an object by field: a plain text becomes the only (first) field.
  * New reference; NULL when it does not fit. Part of how demonstrations are written. */
@@ -100,6 +102,10 @@ pawl_program_run(struct pawl_instance *instance, struct pawl_arena *arena,
 void pawl_program_release(struct pawl_instance *instance);
 
 /*
+ * A trace is a list of {module, messages, reply, input, output?, choice_logprobs?}: the module that
+ * asked ("" for a signature), its input fields, and in the entry that completed its answer all of its
+ * output fields. A command's entries have messages and reply alone.
+ *
  * A case whose only input is a list of {role, content} is a conversation: its turns come last.
  * The system turn ends in the wanted form of the answer; a single output is answered bare, several
  * as `field: value` lines. Greedy requests carry seed 0, so that equal prompts are equal requests.

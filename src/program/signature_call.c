@@ -26,8 +26,10 @@ static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_repl
         json_array_append_new(messages, message);
     }
     json_t *step = json_object();
+    pawl_json_set(step, "module", json_string(""));
     pawl_json_set(step, "messages", messages);
     pawl_json_set(step, "reply", pawl_json_string(reply->text.ptr ? reply->text : PAWL_STR("")));
+    pawl_json_set(step, "input", json_incref((json_t *)(uintptr_t)call->input));
     if (reply->choice_logprobs && n_choices > 0 && wants_logprobs(call)) {
         json_t *list = json_array();
         for (size_t i = 0; i < n_choices; i++) {
@@ -144,6 +146,9 @@ enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *o
     outcome->status = PAWL_OUTCOME_DONE;
     outcome->output = output;
     outcome->behaviour = behaviour_of(call->program, output);
+    size_t n_steps = json_array_size(call->trace);
+    if (n_steps > 0)
+        pawl_json_set(json_array_get(call->trace, n_steps - 1), "output", json_incref(output));
     return PAWL_OK;
 }
 

@@ -49,6 +49,7 @@ struct pawl_strategy_call {
     const struct pawl_signature_program *program;
     struct pawl_arena *arena; /* the call's */
     const struct pawl_run_options *how;
+    const json_t *input;           /* {field: value} */
     struct pawl_message *messages; /* room for PAWL_TURNS_MAX beyond the shared ones */
     size_t n_messages;
     uint64_t seed;

@@ -192,9 +192,8 @@ static enum pawl_status make_seed(void *program, struct pawl_arena *arena,
 
 /* --- fields ------------------------------------------------------------------------------------------- */
 
-static json_t *describe_fields(const void *program)
+static json_t *describe_module(const struct pawl_signature_program *p)
 {
-    const struct pawl_signature_program *p = program;
     json_t *inputs = json_array(), *outputs = json_array(), *extra = json_array();
     for (size_t i = 0; i < p->signature.n_inputs; i++)
         json_array_append_new(inputs, json_string(p->signature.inputs[i].name));
@@ -217,6 +216,18 @@ static json_t *describe_fields(const void *program)
     pawl_json_set(object, "outputs", outputs);
     pawl_json_set(object, "extra", extra); /* of the strategy, e.g. "reasoning" */
     return object;
+}
+
+static json_t *describe_fields(const void *program)
+{
+    const struct pawl_signature_program *p = program;
+    json_t *fields = describe_module(p), *module = json_deep_copy(fields);
+    pawl_json_set(module, "name", json_string(""));
+    pawl_json_set(module, "instruction", json_string("instruction"));
+    pawl_json_set(module, "demos", json_string("demos"));
+    if (p->held) pawl_json_set(module, "calibration", json_string("calibration"));
+    pawl_json_set(fields, "modules", json_pack("[o]", module));
+    return fields;
 }
 
 /* Every field, or NULL. What is no object is the only, or the first, field. */
@@ -446,6 +457,7 @@ static enum pawl_status run_case(const struct pawl_signature_instance *instance,
         .program = p,
         .arena = arena,
         .how = how,
+        .input = object,
         .messages = PAWL_NEW_N(arena, struct pawl_message, instance->n_shared + PAWL_TURNS_MAX),
         .n_messages = instance->n_shared,
         .seed = pawl_sampling_seed(p->seed, item->id, how->sample),

@@ -65,6 +65,8 @@ static void test_what_is_recorded(void **state)
     assert_null(json_object_get(json_array_get(outcome.trace, 0), "choice_logprobs"));
     expect_json(json_object_get(json_array_get(outcome.trace, 1), "choice_logprobs"),
                 "[-1.5, -0.5]");
+    expect_json(json_object_get(json_array_get(outcome.trace, 1), "output"),
+                "{'reasoning': 'it broke.', 'sentiment': 'negative'}");
     json_t *own = json_of("{'sentiment': 'negative'}");
     struct pawl_hash behaviour = pawl_hash_json(own);
     assert_true(pawl_hash_eq(&outcome.behaviour, &behaviour));

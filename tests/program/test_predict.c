@@ -154,7 +154,16 @@ static void test_an_unreadable_answer_is_asked_for_once_more(void **state)
         run_one(&b, NULL, "'y'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE});
     assert_int_equal(outcome.usage.n_requests, 2);
     assert_int_equal(json_array_size(outcome.trace), 2);
-    assert_string_equal(pawl_json_get_text(json_array_get(outcome.trace, 0), "reply", ""), "dunno");
+    const json_t *first = json_array_get(outcome.trace, 0);
+    assert_string_equal(pawl_json_get_text(first, "reply", ""), "dunno");
+    assert_string_equal(pawl_json_get_text(first, "module", "none"), "");
+    expect_json(json_object_get(first, "input"), "{'review': 'y'}");
+    assert_null(json_object_get(json_array_get(outcome.trace, 1), "output")); /* nor was it read */
+    pawl_outcome_release(&outcome);
+    outcome = run_one(&b, NULL, "'x'", (struct pawl_run_options){.flags = PAWL_RUN_TRACE});
+    assert_null(json_object_get(json_array_get(outcome.trace, 0), "output"));
+    expect_json(json_object_get(json_array_get(outcome.trace, 1), "output"),
+                "{'sentiment': 'positive'}");
     pawl_outcome_release(&outcome);
     bench_close(&b);
 }
@@ -252,7 +261,11 @@ static void test_cot(void **state)
     assert_true(pawl_hash_eq(&cot.behaviour, &behaviour)); /* reasons do not count */
     expect_json(fields,
                 "{'inputs': ['review'], 'outputs': [{'name': 'sentiment', 'type': "
-                "'choices', 'choices': ['positive', 'negative']}], 'extra': ['reasoning']}");
+                "'choices', 'choices': ['positive', 'negative']}], 'extra': ['reasoning'], "
+                "'modules': [{'name': '', 'inputs': ['review'], 'outputs': [{'name': "
+                "'sentiment', 'type': 'choices', 'choices': ['positive', 'negative']}], 'extra': "
+                "['reasoning'], 'instruction': 'instruction', 'demos': 'demos', 'calibration': "
+                "'calibration'}]}");
     json_decref(fields);
     json_decref(own);
     pawl_outcome_release(&cot);

@@ -20,7 +20,10 @@ void fake_host_add_component(struct pawl_host *host, const char *name, const cha
                              const char *text)
 {
     PAWL_ASSERT(host->n_components < FAKE_COMPONENTS_MAX);
-    host->components[host->n_components] = (struct pawl_host_component){name, "text", role};
+    const char *dot = strchr(name, '.');
+    struct pawl_str module = {name, dot != NULL ? (size_t)(dot - name) : 0};
+    host->components[host->n_components] = (struct pawl_host_component){
+        name, "text", role, dot != NULL ? pawl_arena_copy(&host->arena, module).ptr : NULL};
     host->candidates[0].texts[host->n_components++] = pawl_str_of(text);
 }
 

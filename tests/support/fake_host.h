@@ -90,6 +90,7 @@ struct pawl_host {
 
 /* A host with one candidate, the start: texts of the components in order. */
 void fake_host_init(struct pawl_host *host, const struct pawl_operator *operator, uint64_t seed);
+/* A name MODULE.WORD makes it that module's. */
 void fake_host_add_component(struct pawl_host *host, const char *name, const char *role,
                              const char *text);
 /* Cases as JSON text with ' for ". */
