@@ -97,15 +97,27 @@ static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
     pawl_json_set(done, "cached", json_integer((json_int_t)tally->usage.n_cached));
 }
 
+/* The model that answers; "one, other" where a pipeline's modules ask several. */
 static enum pawl_status model_json(struct pawl_engine *engine, json_t **model,
                                    struct pawl_error *err)
 {
-    const char *identity;
-    *model = json_null();
-    if (json_object_size(engine->worker->config.models) == 0) return PAWL_OK;
-    PAWL_TRY(pawl_lm_identity(engine->lm, PAWL_ROLE_TASK, &identity, err));
-    *model = json_string(identity);
-    return PAWL_OK;
+    struct pawl_arena arena = {0};
+    const char *names[PAWL_N_ROLES], *all = NULL;
+    unsigned roles = pawl_program_roles(engine->program);
+    enum pawl_status status = PAWL_OK;
+    bool has_models = json_object_size(engine->worker->config.models) > 0;
+    for (int role = 0; has_models && role < PAWL_N_ROLES && status == PAWL_OK; role++) {
+        names[role] = "";
+        if (!(roles & 1u << role)) continue;
+        status = pawl_lm_identity(engine->lm, (enum pawl_role)role, &names[role], err);
+        bool is_new = status == PAWL_OK;
+        for (int k = 0; is_new && k < role; k++) is_new = strcmp(names[k], names[role]) != 0;
+        if (is_new)
+            all = pawl_arena_printf(&arena, "%s%s%s", all ? all : "", all ? ", " : "", names[role]);
+    }
+    *model = status == PAWL_OK && all != NULL ? json_string(all) : json_null();
+    pawl_arena_release(&arena);
+    return status;
 }
 
 /* --- evaluate ---------------------------------------------------------------------------------------- */

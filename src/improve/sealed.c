@@ -209,14 +209,19 @@ static enum pawl_status prepare_arms(struct sealed *sealed, const json_t *arms,
     return status;
 }
 
-/* The model that answers, {task: identity}; a program asks in this role alone. */
+/* The models that answer, {role: identity}. */
 static enum pawl_status identify(struct sealed *sealed, json_t **models, struct pawl_error *err)
 {
-    const char *identity;
+    unsigned roles = pawl_program_roles(sealed->program);
     *models = json_object();
     if (json_object_size(sealed->worker->config.models) == 0) return PAWL_OK;
-    PAWL_TRY(pawl_lm_identity(sealed->lm, PAWL_ROLE_TASK, &identity, err));
-    pawl_json_set(*models, pawl_role_name(PAWL_ROLE_TASK), pawl_json_string(pawl_str_of(identity)));
+    for (int role = 0; role < PAWL_N_ROLES; role++) {
+        const char *identity;
+        if (!(roles & 1u << role)) continue;
+        PAWL_TRY(pawl_lm_identity(sealed->lm, (enum pawl_role)role, &identity, err));
+        pawl_json_set(*models, pawl_role_name((enum pawl_role)role),
+                      pawl_json_string(pawl_str_of(identity)));
+    }
     return PAWL_OK;
 }
 

@@ -181,6 +181,12 @@ static json_t *target_object(const void *program, const json_t *target)
     return pawl_command_as_object(target, "answer");
 }
 
+static unsigned roles(const void *program)
+{
+    (void)program;
+    return 1u << PAWL_ROLE_TASK; /* whatever else it may ask, this it is known by */
+}
+
 static int parallel(const void *program)
 {
     (void)program;
@@ -451,6 +457,6 @@ static enum pawl_status run(void *state, struct pawl_arena *arena,
 }
 
 const struct pawl_program_kind pawl_program_command = {
-    open_program, close_program, make_seed, describe_fields, input_object, target_object,
+    open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
     parallel,     prepare,       run,       release,
 };

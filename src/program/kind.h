@@ -1,5 +1,5 @@
 /*
- * kind.h - the two kinds of programs behind program.h. Only program.c calls the slots.
+ * kind.h - the three kinds of programs behind program.h. Only program.c calls the slots.
  */
 #ifndef PAWL_PROGRAM_KIND_H
 #define PAWL_PROGRAM_KIND_H
@@ -17,6 +17,7 @@ struct pawl_program_kind {
     json_t *(*fields)(const void *program);
     json_t *(*input_object)(const void *program, const json_t *input);
     json_t *(*target_object)(const void *program, const json_t *target);
+    unsigned (*roles)(const void *program);
     int (*parallel)(const void *program);
     enum pawl_status (*prepare)(void *program, const struct pawl_artifact *artifact,
                                 void **instance, struct pawl_error *err);
@@ -26,7 +27,8 @@ struct pawl_program_kind {
                             struct pawl_error *err);
     void (*release)(void *instance);
 };
-extern const struct pawl_program_kind pawl_program_signature, pawl_program_command;
+extern const struct pawl_program_kind pawl_program_signature, pawl_program_pipeline,
+    pawl_program_command;
 
 /* Fill a failed outcome: status, reason, behaviour. Always PAWL_OK, so that run can return it. */
 enum pawl_status pawl_outcome_fail(struct pawl_outcome *outcome, enum pawl_outcome_status status,

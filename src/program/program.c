@@ -13,6 +13,13 @@ struct pawl_instance {
     void *state;
 };
 
+static const struct pawl_program_kind *kind_of(const json_t *section)
+{
+    if (json_object_get(section, "command") != NULL) return &pawl_program_command;
+    if (json_object_get(section, "modules") != NULL) return &pawl_program_pipeline;
+    return &pawl_program_signature;
+}
+
 enum pawl_status pawl_program_open(const struct pawl_program_settings *settings,
                                    struct pawl_program **program, struct pawl_error *err)
 {
@@ -23,8 +30,7 @@ enum pawl_status pawl_program_open(const struct pawl_program_settings *settings,
         return PAWL_ECONFIG;
     }
     struct pawl_program *p = pawl_xcalloc(1, sizeof *p);
-    bool command = json_object_get(settings->program, "command") != NULL;
-    p->kind = command ? &pawl_program_command : &pawl_program_signature;
+    p->kind = kind_of(settings->program);
     p->section = json_incref((json_t *)(uintptr_t)settings->program);
     enum pawl_status status = p->kind->open(settings, &p->arena, &p->state, err);
     if (status != PAWL_OK) {
@@ -79,7 +85,12 @@ int pawl_program_parallel(const struct pawl_program *program)
     return program->kind->parallel(program->state);
 }
 
-/* Neither kind compiles or trains anything yet, so replicates do not differ. */
+unsigned pawl_program_roles(const struct pawl_program *program)
+{
+    return program->kind->roles(program->state);
+}
+
+/* No kind compiles or trains anything yet, so replicates do not differ. */
 enum pawl_status pawl_program_prepare(struct pawl_program *program,
                                       const struct pawl_artifact *artifact, uint32_t replicate,
                                       struct pawl_instance **instance, struct pawl_error *err)

@@ -2,8 +2,8 @@
  * program.h - how an artifact turns a case into an outcome.
  *
  * A program is opened once from the `program` section of pawl.yaml. It is prepared once per
- * candidate and run once per (case, sample). Two kinds: a signature with a strategy (predict, cot,
- * ...; one file each), and any external command (CONTRACTS).
+ * candidate and run once per (case, sample). Three kinds: a signature with a strategy (predict, cot,
+ * ...; one file each), a pipeline of several, and any external command (CONTRACTS).
  *
  * Invariants
  *   1. The target never enters a program: a struct pawl_program_case has no room for it.
@@ -86,6 +86,8 @@ json_t *pawl_program_fields(const struct pawl_program *program);
  * New reference; NULL when it does not fit. Part of how demonstrations are written. */
 json_t *pawl_program_input_object(const struct pawl_program *program, const json_t *input);
 json_t *pawl_program_target_object(const struct pawl_program *program, const json_t *target);
+/* The roles whose models answer, as bits 1u << enum pawl_role: who the answers depend on. */
+unsigned pawl_program_roles(const struct pawl_program *program);
 int pawl_program_parallel(const struct pawl_program *program); /* useful threads */
 
 /* replicate: which of several independent preparations. A candidate whose components do not parse

@@ -26,7 +26,7 @@ static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_repl
         json_array_append_new(messages, message);
     }
     json_t *step = json_object();
-    pawl_json_set(step, "module", json_string(""));
+    pawl_json_set(step, "module", json_string(call->module->name));
     pawl_json_set(step, "messages", messages);
     pawl_json_set(step, "reply", pawl_json_string(reply->text.ptr ? reply->text : PAWL_STR("")));
     pawl_json_set(step, "input", json_incref((json_t *)(uintptr_t)call->input));
@@ -44,14 +44,13 @@ static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_repl
 static void set_stops(const struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
                       struct pawl_lm_request *request)
 {
-    const struct pawl_signature_program *program = call->program;
-    request->stops = program->stops;
-    request->n_stops = program->n_stops;
+    const struct pawl_module *module = call->module;
+    request->stops = module->stops;
+    request->n_stops = module->n_stops;
     if (ask->n_stops == 0) return;
-    struct pawl_str *all =
-        PAWL_NEW_N(call->arena, struct pawl_str, program->n_stops + ask->n_stops);
-    if (program->n_stops) memcpy(all, program->stops, program->n_stops * sizeof *all);
-    memcpy(all + program->n_stops, ask->stops, ask->n_stops * sizeof *all);
+    struct pawl_str *all = PAWL_NEW_N(call->arena, struct pawl_str, module->n_stops + ask->n_stops);
+    if (module->n_stops) memcpy(all, module->stops, module->n_stops * sizeof *all);
+    memcpy(all + module->n_stops, ask->stops, ask->n_stops * sizeof *all);
     request->stops = all;
     request->n_stops += ask->n_stops;
 }
@@ -59,15 +58,15 @@ static void set_stops(const struct pawl_strategy_call *call, const struct pawl_c
 enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
                                struct pawl_lm_reply *reply, struct pawl_error *err)
 {
-    const struct pawl_signature_program *program = call->program;
-    double temperature = call->how->temperature > 0 ? call->how->temperature : program->temperature;
-    struct pawl_lm_request request = {.role = PAWL_ROLE_TASK,
+    const struct pawl_module *module = call->module;
+    double temperature = call->how->temperature > 0 ? call->how->temperature : module->temperature;
+    struct pawl_lm_request request = {.role = module->role,
                                       .messages = call->messages,
                                       .n_messages = call->n_messages,
                                       .n_shared = call->instance->n_shared,
-                                      .max_tokens = program->max_tokens,
+                                      .max_tokens = module->max_tokens,
                                       .temperature = temperature,
-                                      .top_p = program->top_p,
+                                      .top_p = module->top_p,
                                       .sample = call->how->sample};
     /* A greedy answer depends on the prompt alone: equal prompts are equal requests. */
     if (temperature > 0) request.seed = call->seed;
@@ -79,7 +78,7 @@ enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct paw
     }
     set_stops(call, ask, &request);
     *reply = (struct pawl_lm_reply){0};
-    PAWL_TRY(pawl_lm_ask(program->lm, call->arena, &request, 1, reply, err));
+    PAWL_TRY(pawl_lm_ask(module->lm, call->arena, &request, 1, reply, err));
     pawl_usage_add(call->usage, &reply->usage);
     if (call->trace) add_trace(call, reply, request.n_choices);
     return PAWL_OK;
@@ -108,7 +107,7 @@ static bool find_choice(const struct pawl_field *held, struct pawl_str text,
 bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                            struct pawl_str *choice)
 {
-    const struct pawl_field *held = call->program->held;
+    const struct pawl_field *held = call->module->held;
     if (!held) return false;
     if (!reply->choice_logprobs) return find_choice(held, reply->text, choice);
     const double *offsets = call->instance->offsets;
@@ -126,14 +125,13 @@ bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct p
 }
 
 /* The signature's own fields alone: two ways of reasoning to one answer behave equally. */
-static struct pawl_hash behaviour_of(const struct pawl_signature_program *program,
-                                     const json_t *output)
+static struct pawl_hash behaviour_of(const struct pawl_module *module, const json_t *output)
 {
-    if (json_object_size(output) == program->n_own) return pawl_hash_json(output);
+    if (json_object_size(output) == module->n_own) return pawl_hash_json(output);
     json_t *own = json_object();
-    for (size_t i = 0; i < program->n_own; i++) {
-        json_t *value = json_object_get(output, program->own[i].name);
-        if (value) pawl_json_set(own, program->own[i].name, json_incref(value));
+    for (size_t i = 0; i < module->n_own; i++) {
+        json_t *value = json_object_get(output, module->own[i].name);
+        if (value) pawl_json_set(own, module->own[i].name, json_incref(value));
     }
     struct pawl_hash hash = pawl_hash_json(own);
     json_decref(own);
@@ -145,7 +143,7 @@ enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *o
 {
     outcome->status = PAWL_OUTCOME_DONE;
     outcome->output = output;
-    outcome->behaviour = behaviour_of(call->program, output);
+    outcome->behaviour = behaviour_of(call->module, output);
     size_t n_steps = json_array_size(call->trace);
     if (n_steps > 0)
         pawl_json_set(json_array_get(call->trace, n_steps - 1), "output", json_incref(output));
@@ -154,7 +152,7 @@ enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *o
 
 static void say_fault(struct pawl_strategy_call *call, struct pawl_str reply, const char *fault)
 {
-    const struct pawl_signature *signature = &call->program->signature;
+    const struct pawl_signature *signature = &call->module->signature;
     struct pawl_buf text = PAWL_BUF(64 << 10);
     pawl_buf_printf(&text, "That answer cannot be read. %s\n", fault);
     pawl_render_form(signature->outputs, signature->n_outputs, &text);
@@ -166,11 +164,11 @@ static void say_fault(struct pawl_strategy_call *call, struct pawl_str reply, co
 enum pawl_status pawl_call_answer(struct pawl_strategy_call *call, const struct pawl_field *held,
                                   struct pawl_outcome *outcome, struct pawl_error *err)
 {
-    const struct pawl_signature *signature = &call->program->signature;
+    const struct pawl_signature *signature = &call->module->signature;
     const struct pawl_call_ask ask = {.choices = held};
     struct pawl_lm_reply reply;
     const char *fault = NULL;
-    for (int round = 0; round < (call->program->repair ? 2 : 1); round++) {
+    for (int round = 0; round < (call->module->repair ? 2 : 1); round++) {
         PAWL_TRY(pawl_call_ask(call, &ask, &reply, err));
         if (reply.status != PAWL_REPLY_OK) return pawl_call_unanswered(&reply, outcome);
         struct pawl_str choice;
@@ -187,6 +185,6 @@ enum pawl_status pawl_call_answer(struct pawl_strategy_call *call, const struct 
     }
     if (reply.truncated)
         fault = pawl_arena_printf(call->arena, "%s It was cut off at %d tokens.", fault,
-                                  call->program->max_tokens);
+                                  call->module->max_tokens);
     return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
 }

@@ -17,15 +17,18 @@
 enum { PAWL_TURNS_MAX = 64 /* that a case or a strategy may add */ };
 
 /* Opened from pawl.yaml; the same for all candidates. */
-struct pawl_signature_program {
+struct pawl_module {
+    const char *name;         /* "" when it is the whole program */
     struct pawl_arena *arena; /* the program's */
     struct pawl_lm *lm;
+    enum pawl_role role; /* of the model that it asks */
     const struct pawl_strategy *strategy;
     struct pawl_signature signature; /* outputs: the strategy's, then the signature's own */
     const struct pawl_field *own;    /* the signature's own outputs */
     size_t n_own;
     const struct pawl_field *held; /* the only own output, when its choices are held; or NULL */
-    struct pawl_str instruction;   /* of the seed */
+    struct pawl_str instruction, demos;                           /* of the seed */
+    const char *instruction_name, *demos_name, *calibration_name; /* its components */
     const struct pawl_str *stops;
     size_t n_stops;
     int max_tokens;
@@ -35,8 +38,8 @@ struct pawl_signature_program {
 };
 
 /* One candidate, rendered. */
-struct pawl_signature_instance {
-    const struct pawl_signature_program *program;
+struct pawl_module_instance {
+    const struct pawl_module *module;
     struct pawl_arena arena;
     struct pawl_message *shared;
     size_t n_shared;
@@ -45,8 +48,8 @@ struct pawl_signature_instance {
 };
 
 struct pawl_strategy_call {
-    const struct pawl_signature_instance *instance;
-    const struct pawl_signature_program *program;
+    const struct pawl_module_instance *instance;
+    const struct pawl_module *module;
     struct pawl_arena *arena; /* the call's */
     const struct pawl_run_options *how;
     const json_t *input;           /* {field: value} */

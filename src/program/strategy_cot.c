@@ -37,7 +37,7 @@ static struct pawl_str before_answer(struct pawl_str text, const char *field)
 static enum pawl_status reason_then_choose(struct pawl_strategy_call *call,
                                            struct pawl_outcome *outcome, struct pawl_error *err)
 {
-    const struct pawl_field *held = call->program->held;
+    const struct pawl_field *held = call->module->held;
     struct pawl_str stop = pawl_str_of(pawl_arena_printf(call->arena, "\n%s:", held->name));
     struct pawl_lm_reply thoughts, reply;
     PAWL_TRY(
@@ -67,7 +67,7 @@ static enum pawl_status reason_then_choose(struct pawl_strategy_call *call,
 static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err)
 {
-    if (call->program->held && pawl_lm_scores_choices(call->program->lm, PAWL_ROLE_TASK))
+    if (call->module->held && pawl_lm_scores_choices(call->module->lm, call->module->role))
         return reason_then_choose(call, outcome, err);
     return pawl_call_answer(call, NULL, outcome, err);
 }

@@ -3,7 +3,7 @@
 static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err)
 {
-    return pawl_call_answer(call, call->program->held, outcome, err);
+    return pawl_call_answer(call, call->module->held, outcome, err);
 }
 
 const struct pawl_strategy pawl_strategy_predict = {

@@ -575,6 +575,80 @@ static void test_nothing_worse_than_the_seed_is_offered(void **state)
     rig_summary_release(&summary);
 }
 
+/* --- modules ---------------------------------------------------------------------------------------------- */
+
+static const struct pawl_host_component *find_component(struct pawl_host *host, const char *name)
+{
+    size_t n;
+    const struct pawl_host_component *components = pawl_host_components(host, &n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(components[i].name, name) == 0) return &components[i];
+    fail_msg("no component %s", name);
+    return NULL;
+}
+
+/* An operator that looks at the modules of a pipeline, and at what each did in a case. */
+static enum pawl_status run_modular(struct pawl_host *host, const void *options,
+                                    struct pawl_error *err)
+{
+    static const char *const names[] = {"read", "say"}, *const fields[] = {"right", "a"};
+    const json_t *modules = json_object_get(pawl_host_fields(host), "modules");
+    struct pawl_host_result result;
+    uint32_t first = 0;
+    struct pawl_host_evaluation seen = {
+        .tier = PAWL_HOST_TRAIN, .cases = &first, .n_cases = 1, .trace = true, .results = &result};
+    (void)options;
+    PAWL_TRY(pawl_host_evaluate(host, pawl_host_arena(host), &seen, 1, err));
+    assert_int_equal(json_array_size(modules), 2);
+    assert_int_equal(json_array_size(result.trace), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *module = json_array_get(modules, i), *entry = json_array_get(result.trace, i);
+        assert_string_equal(pawl_json_get_text(module, "name", ""), names[i]);
+        assert_string_equal(pawl_json_get_text(entry, "module", ""), names[i]);
+        assert_non_null(json_object_get(json_object_get(entry, "output"), fields[i]));
+        const char *keys[] = {"instruction", "demos", "calibration"};
+        for (size_t k = 0; k < 3; k++) {
+            const char *component = pawl_json_get_text(module, keys[k], "");
+            assert_string_equal(find_component(host, component)->module, names[i]);
+            assert_string_equal(find_component(host, component)->role, keys[k]);
+        }
+    }
+    /* What the first gave, the second was given. */
+    const json_t *given = json_object_get(json_array_get(result.trace, 1), "input");
+    const json_t *gave = json_object_get(json_array_get(result.trace, 0), "output");
+    assert_true(json_equal(given, gave));
+    return PAWL_OK;
+}
+static const struct pawl_operator modular = {
+    .api = PAWL_OPERATOR_API, .name = "modular", .version = 1, .run = run_modular};
+
+static void test_modules_are_shown(void **state)
+{
+    (void)state;
+    rig_set_pipeline(&rig);
+    struct rig_summary summary = rig_run(&rig, "run", &modular);
+    if (summary.status != PAWL_OK) fail_msg("%s", summary.error.message);
+    rig_summary_release(&summary);
+}
+
+static enum pawl_status run_unnamed(struct pawl_host *host, const void *options,
+                                    struct pawl_error *err)
+{
+    (void)options, (void)err;
+    assert_null(find_component(host, "instruction")->module);
+    return PAWL_OK;
+}
+static const struct pawl_operator unnamed = {
+    .api = PAWL_OPERATOR_API, .name = "unnamed", .version = 1, .run = run_unnamed};
+
+static void test_a_signature_has_no_named_module(void **state)
+{
+    (void)state;
+    struct rig_summary summary = rig_run(&rig, "run", &unnamed);
+    assert_int_equal(summary.status, PAWL_OK);
+    rig_summary_release(&summary);
+}
+
 static void test_paths_are_ordered_as_numbers(void **state)
 {
     (void)state;
@@ -609,6 +683,8 @@ int main(void)
         TEST(test_the_winner_on_dev_check_is_offered_once),
         TEST(test_without_dev_check_all_of_dev_is_visible),
         TEST(test_nothing_worse_than_the_seed_is_offered),
+        TEST(test_modules_are_shown),
+        TEST(test_a_signature_has_no_named_module),
         TEST(test_paths_are_ordered_as_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ const char rig_script[] =
     "'.\\n```'\n"
     "  end\n"
     "  local way = tonumber(request.messages[1].content:match('way (%d+)') or '5')\n"
-    "  local right = last:match('RIGHT (%a+)') or 'yes'\n"
+    "  local right = last:match('RIGHT (%a+)') or last:match('^%a+$') or 'yes'\n"
     "  local skill = 0.3 + 0.05 * (way % 11)\n"
     "  if random(request) < skill then return right end\n"
     "  return right == 'yes' and 'no' or 'yes'\n"
@@ -65,6 +65,17 @@ static void settle(void *context, int64_t reserved_microusd, int64_t spent_micro
     rig->purse.settle(rig->purse.context, reserved_microusd, spent_microusd);
 }
 
+/* A signature, or a pipeline: `read` finds out, `say` says it again. */
+static json_t *program_of(const struct rig *rig)
+{
+    if (!rig->is_pipeline)
+        return json_pack("{s:s, s:{s:s}}", "signature", "q -> a: yes | no", "instruction", "text",
+                         "Answer the question.");
+    return json_pack("{s:{s:{s:s, s:{s:s}}, s:{s:s}}}", "modules", "read", "signature",
+                     "q -> right: yes | no", "instruction", "text", "Answer the question.", "say",
+                     "signature", "right -> a: yes | no");
+}
+
 static void open_instruments(struct rig *rig)
 {
     struct pawl_error err = {0};
@@ -72,9 +83,7 @@ static void open_instruments(struct rig *rig)
         json_pack("{s:{s:s, s:s, s:f, s:f}}", "m", "backend", "script", "file", "model.lua",
                   "price_prompt", rig->price, "price_completion", rig->price);
     const struct pawl_lm_purse purse = {reserve, settle, rig};
-    json_t *program = json_pack("{s:s, s:{s:s}}", "signature", "q -> a: yes | no", "instruction",
-                                "text", "Answer the question.");
-    json_t *metric = json_string("exact_match");
+    json_t *program = program_of(rig), *metric = json_string("exact_match");
     struct pawl_lm_settings lm = {
         .models = models, .project_dir = rig->dir, .seed = 11, .purse = &purse};
     must(pawl_lm_open(&lm, &rig->lm, &err), &err);
@@ -111,6 +120,15 @@ void rig_set_script(struct rig *rig, const char *script)
     close_instruments(rig);
     write_script(rig, script);
     open_instruments(rig);
+}
+
+void rig_set_pipeline(struct rig *rig)
+{
+    struct pawl_error err = {0};
+    close_instruments(rig);
+    rig->is_pipeline = true;
+    open_instruments(rig);
+    must(pawl_program_seed(rig->program, &rig->arena, &rig->start, &err), &err);
 }
 
 void rig_open(struct rig *rig)

@@ -25,6 +25,7 @@ struct rig {
     bool force;            /* search although the start fails on every case */
     const json_t *options; /* of the operator; NULL: defaults */
     bool gate_says;        /* what every offer is answered */
+    bool is_pipeline;      /* rig_set_pipeline */
     size_t stop_after_steps;
 
     json_t *train_json, *dev_json;
@@ -56,6 +57,8 @@ void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
 /* Replace the script of the models; the instruments are opened anew. */
 void rig_set_script(struct rig *rig, const char *script);
+/* Make a pipeline of two modules of the program; the run then starts from its seed. */
+void rig_set_pipeline(struct rig *rig);
 /* Run the operator on the journal `name`: resumed when it is there. */
 struct rig_summary rig_run(struct rig *rig, const char *name, const struct pawl_operator *operator);
 void rig_summary_release(struct rig_summary *summary);

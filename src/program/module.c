@@ -1,0 +1,425 @@
+#include "program/module.h"
+#include "program/fields.h"
+#include "program/project_file.h"
+#include "program/render.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROMPT_BYTES_MAX = 16 << 20, DEMOS_MAX = 1024, STOPS_MAX = 16 };
+
+struct section {
+    const char *signature, *strategy, *role, *demos;
+    json_t *instruction, *fields, *stop;
+    int64_t max_tokens;
+    double temperature, top_p;
+    bool hold_choices, repair;
+};
+static const struct pawl_option section_options[] = {
+    {"signature", PAWL_OPTION_TEXT, offsetof(struct section, signature), NULL, 0, 0, NULL,
+     "inputs -> outputs, e.g. review -> sentiment: positive | negative", true},
+    PAWL_OPT_JSON(struct section, instruction, "a file, or {text: ...}; what is improved"),
+    PAWL_OPT_JSON(struct section, fields, "a sentence for each field that needs one"),
+    PAWL_OPT_TEXT(struct section, demos, NULL, "a file with a JSON list of demonstrations"),
+    PAWL_OPT_TEXT(struct section, strategy, "predict", "how to ask: predict or cot"),
+    PAWL_OPT_CHOICE(struct section, role, "task", "task|reflect|judge",
+                    "the role whose model is asked"),
+    PAWL_OPT_INT(struct section, max_tokens, "0", 0, 1000000,
+                 "longest answer (0: by the types of the outputs)"),
+    PAWL_OPT_REAL(struct section, temperature, "0", 0, 2, "randomness of answers (0: greedy)"),
+    PAWL_OPT_REAL(struct section, top_p, "0", 0, 1, "nucleus sampling (0: unset)"),
+    PAWL_OPT_BOOL(struct section, hold_choices, "true",
+                  "hold the answer to the choices and score them where the model can"),
+    PAWL_OPT_BOOL(struct section, repair, "true", "ask once more when an answer cannot be read"),
+    PAWL_OPT_JSON(struct section, stop, "a text, or a list of texts, that ends an answer"),
+    {0}};
+
+/* --- opening ------------------------------------------------------------------------------------------ */
+
+static enum pawl_status find_strategy(const char *name, const struct pawl_strategy **found,
+                                      struct pawl_error *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; pawl_strategies[n] && n < 64; n++) {
+        names[n] = pawl_strategies[n]->name;
+        if (strcmp(name, names[n]) != 0) continue;
+        *found = pawl_strategies[n];
+        return PAWL_OK;
+    }
+    const char *near = pawl_nearest_word(name, names, n);
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "strategy", "There is no strategy \"%s\".", name);
+    pawl_hint(err, "Did you mean \"%s\"?", near ? near : "predict");
+    return PAWL_ECONFIG;
+}
+
+static struct pawl_str default_instruction(const struct pawl_module *module)
+{
+    const struct pawl_signature *s = &module->signature;
+    struct pawl_buf text = PAWL_BUF(64 << 10);
+    pawl_buf_add(&text, "Given");
+    for (size_t i = 0; i < s->n_inputs; i++)
+        pawl_buf_printf(&text, "%s %s", i ? "," : "", s->inputs[i].name);
+    pawl_buf_add(&text, ", give");
+    for (size_t i = 0; i < module->n_own; i++)
+        pawl_buf_printf(&text, "%s %s", i ? "," : "", module->own[i].name);
+    pawl_buf_add(&text, ".");
+    struct pawl_str copy = pawl_arena_copy(module->arena, pawl_buf_str(&text));
+    pawl_buf_release(&text);
+    return copy;
+}
+
+static enum pawl_status read_instruction(struct pawl_module *module, const json_t *value,
+                                         const char *project_dir, struct pawl_error *err)
+{
+    struct pawl_str *text = &module->instruction;
+    if (!value) {
+        *text = default_instruction(module);
+        return PAWL_OK;
+    }
+    if (json_is_object(value) && json_object_size(value) == 1) {
+        *text = pawl_json_get_str(value, "text");
+        if (text->ptr) return PAWL_OK;
+    }
+    if (!json_is_string(value)) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "instruction",
+                     "The instruction is neither a file name nor {text: ...}.");
+        pawl_hint(err, "Write `instruction: prompts/task.md` or `instruction: {text: \"...\"}`.");
+        return PAWL_ECONFIG;
+    }
+    PAWL_TRY(pawl_project_file(project_dir, json_string_value(value), "instruction",
+                               PAWL_COMPONENT_MAX, module->arena, text, err));
+    size_t offset;
+    if (pawl_utf8_is_valid(*text, &offset)) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "instruction",
+                 "The file \"%s\" is not valid UTF-8 at byte %zu.", json_string_value(value),
+                 offset);
+    pawl_hint(err, "Save it as UTF-8.");
+    return PAWL_ECONFIG;
+}
+
+static enum pawl_status read_stops(struct pawl_module *module, const json_t *value,
+                                   struct pawl_error *err)
+{
+    size_t n = json_is_array(value) ? json_array_size(value) : value ? 1 : 0;
+    struct pawl_str *stops = PAWL_NEW_N(module->arena, struct pawl_str, n ? n : 1);
+    for (size_t i = 0; i < n && n <= STOPS_MAX; i++) {
+        const json_t *text = json_is_array(value) ? json_array_get(value, i) : value;
+        if (!json_is_string(text) || json_string_length(text) == 0) break;
+        stops[module->n_stops++] =
+            (struct pawl_str){json_string_value(text), json_string_length(text)};
+    }
+    module->stops = stops;
+    if (module->n_stops == n) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "stop", "A stop is a text, or a list of up to 16.");
+    pawl_hint(err, "Write `stop: \"\\n\"` or `stop: [\"\\n\", \"###\"]`.");
+    return PAWL_ECONFIG;
+}
+
+/* Long enough for the types of the outputs, short enough that a rambling model costs little. */
+static int default_max_tokens(const struct pawl_module *module)
+{
+    int tokens = 0;
+    for (size_t i = 0; i < module->signature.n_outputs; i++) {
+        enum pawl_field_type type = module->signature.outputs[i].type;
+        bool is_short =
+            type == PAWL_FIELD_CHOICES || type == PAWL_FIELD_NUMBER || type == PAWL_FIELD_BOOLEAN;
+        tokens += is_short ? 32 : 512;
+    }
+    return tokens;
+}
+
+/* Whether the file's demonstrations have all fields is seen where they are rendered. */
+static enum pawl_status read_demos(struct pawl_module *module, const char *path,
+                                   const char *project_dir, struct pawl_error *err)
+{
+    json_t *list;
+    module->demos = PAWL_STR("[]");
+    if (path == NULL) return PAWL_OK;
+    PAWL_TRY(pawl_project_file(project_dir, path, "demos", PAWL_COMPONENT_MAX, module->arena,
+                               &module->demos, err));
+    struct pawl_error why = {0};
+    bool parsed = pawl_json_parse(module->demos, PAWL_COMPONENT_MAX, &list, &why) == PAWL_OK;
+    bool good = parsed && json_is_array(list);
+    if (parsed) json_decref(list);
+    if (good) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "demos", "The file \"%.100s\" is no JSON list. %s",
+                 path, why.message);
+    pawl_hint(err, "Write a list of {field: value}, with all fields of the signature in each.");
+    return PAWL_ECONFIG;
+}
+
+static void name_components(struct pawl_module *module, const char *name)
+{
+    const char *dot = name[0] != '\0' ? "." : "";
+    struct pawl_arena *arena = module->arena;
+    module->name = pawl_arena_strdup(arena, name);
+    module->instruction_name = pawl_arena_printf(arena, "%s%sinstruction", name, dot);
+    module->demos_name = pawl_arena_printf(arena, "%s%sdemos", name, dot);
+    module->calibration_name = pawl_arena_printf(arena, "%s%scalibration", name, dot);
+}
+
+static enum pawl_status open_section(const struct pawl_program_settings *settings,
+                                     const json_t *json, const char *path, struct pawl_module *m,
+                                     struct pawl_error *err)
+{
+    struct section section;
+    PAWL_TRY(pawl_options_read(section_options, json, path, m->arena, &section, err));
+    m->lm = settings->lm;
+    m->seed = settings->seed;
+    m->temperature = section.temperature;
+    m->top_p = section.top_p;
+    m->repair = section.repair;
+    pawl_role_from_name(pawl_str_of(section.role), &m->role);
+    PAWL_TRY(find_strategy(section.strategy, &m->strategy, err));
+    PAWL_TRY(pawl_signature_parse(pawl_str_of(section.signature), m->arena, &m->signature, err));
+    m->n_own = m->signature.n_outputs;
+    PAWL_TRY(pawl_signature_describe(&m->signature, section.fields, m->arena, err));
+    PAWL_TRY(pawl_signature_extend(&m->signature, m->strategy->extra_outputs, m->arena, err));
+    m->own = m->signature.outputs + (m->signature.n_outputs - m->n_own);
+    if (section.hold_choices && m->n_own == 1 && m->own->type == PAWL_FIELD_CHOICES)
+        m->held = m->own;
+    PAWL_TRY(read_instruction(m, section.instruction, settings->project_dir, err));
+    PAWL_TRY(read_demos(m, section.demos, settings->project_dir, err));
+    PAWL_TRY(read_stops(m, section.stop, err));
+    m->max_tokens = section.max_tokens ? (int)section.max_tokens : default_max_tokens(m);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_module_open(const struct pawl_program_settings *settings,
+                                  const json_t *section, const char *name, struct pawl_arena *arena,
+                                  struct pawl_module **module, struct pawl_error *err)
+{
+    struct pawl_module *m = PAWL_NEW(arena, struct pawl_module);
+    struct pawl_error local = {0};
+    if (!err) err = &local;
+    m->arena = arena;
+    name_components(m, name);
+    const char *path =
+        name[0] != '\0' ? pawl_arena_printf(arena, "program.modules.%s", name) : "program";
+    enum pawl_status status = open_section(settings, section, path, m, err);
+    /* Paths of errors start at the top of pawl.yaml. */
+    if (status != PAWL_OK && err->field[0] && strncmp(err->field, "program.", 8) != 0) {
+        const char *full = pawl_arena_printf(arena, "%s.%s", path, err->field);
+        snprintf(err->field, sizeof err->field, "%s", full);
+    }
+    *module = m;
+    return status;
+}
+
+size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_component *list,
+                                  size_t n)
+{
+    list[n++] = (struct pawl_component){module->instruction_name, "text", PAWL_ROLE_INSTRUCTION,
+                                        module->instruction};
+    list[n++] = (struct pawl_component){module->demos_name, "text", PAWL_ROLE_DEMOS, module->demos};
+    if (module->held)
+        list[n++] = (struct pawl_component){module->calibration_name, "text", PAWL_ROLE_CALIBRATION,
+                                            PAWL_STR("{}")};
+    return n;
+}
+
+json_t *pawl_module_json(const struct pawl_module *module)
+{
+    const struct pawl_signature *s = &module->signature;
+    json_t *object = json_object();
+    pawl_json_set(object, "name", json_string(module->name));
+    pawl_json_set(object, "inputs", pawl_fields_names(s->inputs, s->n_inputs));
+    pawl_json_set(object, "outputs", pawl_fields_types(module->own, module->n_own));
+    pawl_json_set(object, "extra", pawl_fields_names(s->outputs, s->n_outputs - module->n_own));
+    pawl_json_set(object, "instruction", json_string(module->instruction_name));
+    pawl_json_set(object, "demos", json_string(module->demos_name));
+    if (module->held) pawl_json_set(object, "calibration", json_string(module->calibration_name));
+    return object;
+}
+
+/* --- a candidate --------------------------------------------------------------------------------------- */
+
+static struct pawl_str rendered(struct pawl_module_instance *instance, struct pawl_buf *text)
+{
+    if (text->overflowed) instance->fault = "The candidate's prompt is longer than 16 MiB.";
+    struct pawl_str copy = pawl_arena_copy(&instance->arena, pawl_buf_str(text));
+    pawl_buf_reset(text);
+    return copy;
+}
+
+static void say_shared(struct pawl_module_instance *instance, const char *role,
+                       struct pawl_buf *text)
+{
+    struct pawl_str content = rendered(instance, text);
+    instance->shared[instance->n_shared++] = (struct pawl_message){role, content};
+}
+
+static bool has_fields(const json_t *demo, const struct pawl_field *fields, size_t n,
+                       const char **absent)
+{
+    for (size_t i = 0; i < n; i++) {
+        *absent = fields[i].name;
+        if (!json_object_get(demo, fields[i].name)) return false;
+    }
+    return true;
+}
+
+static void render_demos(struct pawl_module_instance *instance, const json_t *demos,
+                         struct pawl_buf *text)
+{
+    const struct pawl_module *p = instance->module;
+    const struct pawl_signature *s = &p->signature;
+    for (size_t i = 0; i < json_array_size(demos) && !instance->fault; i++) {
+        const json_t *demo = json_array_get(demos, i);
+        const char *absent;
+        if (!has_fields(demo, s->inputs, s->n_inputs, &absent) ||
+            !has_fields(demo, p->own, p->n_own, &absent)) {
+            instance->fault = pawl_arena_printf(
+                &instance->arena, "Demonstration %zu has no field \"%s\".", i + 1, absent);
+            return;
+        }
+        pawl_render_fields(s->inputs, s->n_inputs, demo, text);
+        say_shared(instance, "user", text);
+        pawl_render_fields(s->outputs, s->n_outputs, demo, text);
+        say_shared(instance, "assistant", text);
+    }
+}
+
+/* Parse a component's text; absent or blank is NULL without a fault. */
+static json_t *parse_component(struct pawl_module_instance *instance,
+                               const struct pawl_component *component)
+{
+    json_t *value = NULL;
+    struct pawl_error why = {0};
+    if (!component || pawl_str_trim(component->text).len == 0) return NULL;
+    if (pawl_json_parse(component->text, PAWL_COMPONENT_MAX, &value, &why) != PAWL_OK)
+        instance->fault = pawl_arena_printf(&instance->arena, "The component \"%s\" is no JSON: %s",
+                                            component->name, why.message);
+    return value;
+}
+
+static void read_calibration(struct pawl_module_instance *instance, const json_t *object)
+{
+    const struct pawl_field *held = instance->module->held;
+    if (!object || instance->fault || json_object_size(object) == 0) {
+        if (object && !json_is_object(object))
+            instance->fault = "The calibration is not a map of choices to offsets.";
+        return;
+    }
+    if (!held) {
+        instance->fault = "There is a calibration, but no choices that are held.";
+        return;
+    }
+    double *offsets = PAWL_NEW_N(&instance->arena, double, held->n_choices);
+    size_t n_used = 0;
+    for (size_t i = 0; i < held->n_choices; i++) {
+        const json_t *offset = json_object_getn(object, held->choices[i].ptr, held->choices[i].len);
+        if (!json_is_number(offset)) continue;
+        offsets[i] = json_number_value(offset);
+        n_used++;
+    }
+    if (n_used != json_object_size(object))
+        instance->fault = "The calibration names something that is no choice, or no number.";
+    instance->offsets = offsets;
+}
+
+struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *module,
+                                                 const struct pawl_artifact *artifact)
+{
+    struct pawl_module_instance *instance = pawl_xcalloc(1, sizeof *instance);
+    instance->module = module;
+    const struct pawl_component *instruction =
+        pawl_artifact_find(artifact, module->instruction_name);
+    if (!instruction && module->name[0] != '\0')
+        instance->fault = pawl_arena_printf(
+            &instance->arena, "The artifact has no component \"%s\": it is of another program.",
+            module->instruction_name);
+    json_t *demos = parse_component(instance, pawl_artifact_find(artifact, module->demos_name));
+    json_t *calibration =
+        parse_component(instance, pawl_artifact_find(artifact, module->calibration_name));
+    if (demos && (!json_is_array(demos) || json_array_size(demos) > DEMOS_MAX)) {
+        instance->fault = "The demonstrations are not a list of at most 1024.";
+        json_decref(demos);
+        demos = NULL;
+    }
+    instance->shared =
+        PAWL_NEW_N(&instance->arena, struct pawl_message, 1 + 2 * json_array_size(demos));
+    struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
+    pawl_render_system(&module->signature, instruction ? instruction->text : PAWL_STR(""), &text);
+    if (text.len > 0) say_shared(instance, "system", &text);
+    render_demos(instance, demos, &text);
+    pawl_buf_release(&text);
+    read_calibration(instance, calibration);
+    json_decref(demos);
+    json_decref(calibration);
+    return instance;
+}
+
+void pawl_module_release(struct pawl_module_instance *instance)
+{
+    if (!instance) return;
+    pawl_arena_release(&instance->arena);
+    free(instance);
+}
+
+/* --- a case ----------------------------------------------------------------------------------------------- */
+
+static bool is_turn(const json_t *message)
+{
+    const char *role = pawl_json_get_text(message, "role", "");
+    bool known =
+        strcmp(role, "user") == 0 || strcmp(role, "assistant") == 0 || strcmp(role, "system") == 0;
+    return known && json_is_string(json_object_get(message, "content"));
+}
+
+/* A case that is a conversation is its turns; any other is one user turn. */
+static const char *say_case(struct pawl_strategy_call *call, const json_t *object)
+{
+    const struct pawl_signature *s = &call->module->signature;
+    const json_t *only = s->n_inputs == 1 ? json_object_get(object, s->inputs->name) : NULL;
+    bool conversation = json_is_array(only) && is_turn(json_array_get(only, 0));
+    if (!conversation) {
+        if (json_is_string(only)) {
+            /* The value lives as long as the case: no copy. */
+            pawl_call_say(call, "user",
+                          (struct pawl_str){json_string_value(only), json_string_length(only)});
+            return NULL;
+        }
+        struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
+        pawl_render_fields(s->inputs, s->n_inputs, object, &text);
+        bool too_long = text.overflowed;
+        pawl_call_say(call, "user", pawl_arena_copy(call->arena, pawl_buf_str(&text)));
+        pawl_buf_release(&text);
+        return too_long ? "The case is too long for a prompt." : NULL;
+    }
+    if (json_array_size(only) > PAWL_TURNS_MAX / 2) return "The conversation has too many turns.";
+    for (size_t i = 0; i < json_array_size(only); i++) {
+        const json_t *turn = json_array_get(only, i);
+        if (!is_turn(turn)) return "A turn of the conversation has no role or no text content.";
+        pawl_call_say(call, json_string_value(json_object_get(turn, "role")),
+                      pawl_json_get_str(turn, "content"));
+    }
+    return NULL;
+}
+
+enum pawl_status pawl_module_run(const struct pawl_module_instance *instance,
+                                 struct pawl_arena *arena, const char *case_id, const json_t *input,
+                                 const struct pawl_run_options *how, struct pawl_outcome *outcome,
+                                 struct pawl_error *err)
+{
+    const struct pawl_module *module = instance->module;
+    if (instance->fault) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, instance->fault);
+    struct pawl_strategy_call call = {
+        .instance = instance,
+        .module = module,
+        .arena = arena,
+        .how = how,
+        .input = input,
+        .messages = PAWL_NEW_N(arena, struct pawl_message, instance->n_shared + PAWL_TURNS_MAX),
+        .n_messages = instance->n_shared,
+        .seed = pawl_sampling_seed(module->seed, case_id, how->sample),
+        .usage = &outcome->usage,
+        .trace = how->flags & PAWL_RUN_TRACE ? json_array() : NULL};
+    memcpy(call.messages, instance->shared, instance->n_shared * sizeof *call.messages);
+    const char *fault = say_case(&call, input);
+    outcome->trace = call.trace;
+    if (fault) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
+    return module->strategy->run(&call, outcome, err);
+}
