@@ -2,12 +2,16 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-bool pawl_calibrate_read(const json_t *trace, size_t n_choices, double *logprobs)
+bool pawl_calibrate_read(const json_t *trace, const char *module, size_t n_choices,
+                         double *logprobs)
 {
     for (size_t i = json_array_size(trace); i > 0; i--) {
-        const json_t *list = json_object_get(json_array_get(trace, i - 1), "choice_logprobs");
+        const json_t *entry = json_array_get(trace, i - 1);
+        const json_t *list = json_object_get(entry, "choice_logprobs");
         size_t n = 0;
+        if (strcmp(pawl_json_get_text(entry, "module", ""), module) != 0) continue;
         if (json_array_size(list) != n_choices) continue;
         for (; n < n_choices && json_is_number(json_array_get(list, n)); n++)
             logprobs[n] = json_number_value(json_array_get(list, n));
@@ -62,14 +66,26 @@ static struct pawl_str write_offsets(const struct pawl_demo_fields *fields, cons
     return copy;
 }
 
-enum pawl_status pawl_calibrate(struct pawl_host *host, struct pawl_arena *step,
-                                const struct pawl_demo_fields *fields, uint32_t candidate,
-                                const uint32_t *cases, size_t n_cases, struct pawl_str *text,
+/* From the cases that came with log-probabilities of the module's choices. */
+static void calibrate_module(struct pawl_arena *step, const struct pawl_host_evaluation *evaluation,
+                             struct pawl_calibrated *module)
+{
+    size_t n_choices = module->fields->n_choices, n = 0;
+    double *logprobs = PAWL_NEW_N(step, double, evaluation->n_cases *n_choices);
+    double *offsets = PAWL_NEW_N(step, double, n_choices);
+    for (size_t i = 0; i < evaluation->n_cases; i++)
+        n += pawl_calibrate_read(evaluation->results[i].trace, module->module, n_choices,
+                                 logprobs + n * n_choices);
+    if (n == 0) return;
+    pawl_calibrate_offsets(logprobs, n, n_choices, offsets);
+    module->text = write_offsets(module->fields, offsets, step);
+}
+
+enum pawl_status pawl_calibrate(struct pawl_host *host, struct pawl_arena *step, uint32_t candidate,
+                                const uint32_t *cases, size_t n_cases,
+                                struct pawl_calibrated *modules, size_t n_modules,
                                 struct pawl_error *err)
 {
-    size_t n_choices = fields->n_choices, n = 0;
-    double *logprobs = PAWL_NEW_N(step, double, n_cases *n_choices);
-    double *offsets = PAWL_NEW_N(step, double, n_choices);
     struct pawl_host_evaluation evaluation = {
         .candidate = candidate,
         .tier = PAWL_HOST_TRAIN,
@@ -78,13 +94,9 @@ enum pawl_status pawl_calibrate(struct pawl_host *host, struct pawl_arena *step,
         .trace = true,
         .logprobs = true,
         .results = PAWL_NEW_N(step, struct pawl_host_result, n_cases)};
-    *text = (struct pawl_str){NULL, 0};
+    for (size_t m = 0; m < n_modules; m++) modules[m].text = (struct pawl_str){NULL, 0};
     if (n_cases == 0) return PAWL_OK;
     PAWL_TRY(pawl_host_evaluate(host, step, &evaluation, 1, err));
-    for (size_t i = 0; i < n_cases; i++)
-        n += pawl_calibrate_read(evaluation.results[i].trace, n_choices, logprobs + n * n_choices);
-    if (n == 0) return PAWL_OK;
-    pawl_calibrate_offsets(logprobs, n, n_choices, offsets);
-    *text = write_offsets(fields, offsets, step);
+    for (size_t m = 0; m < n_modules; m++) calibrate_module(step, &evaluation, &modules[m]);
     return PAWL_OK;
 }

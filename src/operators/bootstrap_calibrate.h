@@ -17,17 +17,24 @@
 #include "operators/bootstrap_demos.h"
 #include "operators/host.h"
 
-/* The log-probabilities of the choices in a trace: the last request that has them all. False when
- * there is none. */
-bool pawl_calibrate_read(const json_t *trace, size_t n_choices, double *logprobs);
+/* The log-probabilities of the choices in a trace: the module's last request that has them all. False
+ * when there is none. */
+bool pawl_calibrate_read(const json_t *trace, const char *module, size_t n_choices,
+                         double *logprobs);
 /* offsets[n_choices] from logprobs[n_cases][n_choices], which are centred in place. */
 void pawl_calibrate_offsets(double *logprobs, size_t n_cases, size_t n_choices, double *offsets);
-/* Step. The component's text for a candidate that has no calibration yet; ptr NULL when no case came
- * with log-probabilities. Costs n_cases. */
+
+struct pawl_calibrated {
+    const char *module;
+    const struct pawl_demo_fields *fields;
+    struct pawl_str text; /* filled: the component's text; ptr NULL when no case came with
+                           * log-probabilities */
+};
+/* Step. For a candidate that has no calibration yet. All modules are calibrated on the same answers, so
+ * what a calibrated module feeds another is not yet among them. Costs n_cases. */
 PAWL_MUST_CHECK enum pawl_status pawl_calibrate(struct pawl_host *host, struct pawl_arena *step,
-                                                const struct pawl_demo_fields *fields,
                                                 uint32_t candidate, const uint32_t *cases,
-                                                size_t n_cases, struct pawl_str *text,
-                                                struct pawl_error *err);
+                                                size_t n_cases, struct pawl_calibrated *modules,
+                                                size_t n_modules, struct pawl_error *err);
 
 #endif

@@ -1,4 +1,5 @@
 #include "operators/bootstrap_teacher.h"
+#include "operators/trace.h"
 
 /* Asked together, so that a local model decodes them side by side. What one walk does not need the
  * next one finds answered. */
@@ -30,16 +31,34 @@ static size_t choose_batch(struct pawl_teacher *teacher, struct pawl_host *host,
     return n;
 }
 
+static size_t n_modules(const struct pawl_teacher *teacher)
+{
+    return teacher->modules != NULL ? teacher->n_modules : 1;
+}
+
+static void learn_case(struct pawl_teacher *teacher, struct pawl_host *host, uint32_t train_case,
+                       const struct pawl_host_result *result)
+{
+    const json_t *input = pawl_host_train_case(host, train_case)->input, *output = result->output;
+    for (size_t m = 0; m < n_modules(teacher); m++) {
+        if (teacher->modules != NULL) {
+            const json_t *entry = pawl_trace_find(result->trace, teacher->modules[m]);
+            input = json_object_get(entry, "input");
+            output = json_object_get(entry, "output");
+        }
+        teacher->learned[m * pawl_host_n_train(host) + train_case] =
+            pawl_demo_make(&teacher->fields[m], train_case, input, output, pawl_host_arena(host));
+    }
+}
+
 /* Gives the number of cases without a good answer, moved to the front. */
 static size_t learn(struct pawl_teacher *teacher, struct pawl_host *host, uint32_t *cases, size_t n,
                     const struct pawl_host_result *results)
 {
     size_t n_left = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct pawl_host_case *item = pawl_host_train_case(host, cases[i]);
         if (pawl_teacher_is_good(teacher, &results[i]))
-            teacher->learned[cases[i]] = pawl_demo_make(teacher->fields, cases[i], item->input,
-                                                        results[i].output, pawl_host_arena(host));
+            learn_case(teacher, host, cases[i], &results[i]);
         else
             cases[n_left++] = cases[i];
     }
@@ -66,20 +85,29 @@ static enum pawl_status ask_batch(struct pawl_teacher *teacher, struct pawl_host
     return PAWL_OK;
 }
 
+static size_t n_most(const struct pawl_teacher *teacher, const struct pawl_demo_set *sets)
+{
+    size_t most = 0;
+    for (size_t m = 0; m < n_modules(teacher); m++)
+        if (sets[m].n > most) most = sets[m].n;
+    return most;
+}
+
 enum pawl_status pawl_teacher_walk(struct pawl_teacher *teacher, struct pawl_host *host,
                                    struct pawl_arena *step, const size_t *order, size_t wanted,
-                                   int64_t keep, struct pawl_demo_set *set, struct pawl_error *err)
+                                   int64_t keep, struct pawl_demo_set *sets, struct pawl_error *err)
 {
     uint32_t cases[BATCH];
     size_t n_train = pawl_host_n_train(host);
-    for (size_t i = 0; i < n_train && set->n < wanted; i++) {
+    for (size_t i = 0; i < n_train && n_most(teacher, sets) < wanted; i++) {
         if (may_ask(teacher, order[i])) {
             size_t n = choose_batch(teacher, host, order + i, n_train - i, keep, cases);
             if (n == 0) break;
             PAWL_TRY(ask_batch(teacher, host, step, cases, n, err));
         }
-        pawl_demo_set_add(set, &teacher->learned[order[i]]);
+        for (size_t m = 0; m < n_modules(teacher); m++)
+            pawl_demo_set_add(&sets[m], &teacher->learned[m * n_train + order[i]]);
     }
-    set->n_bootstrapped = set->n;
+    for (size_t m = 0; m < n_modules(teacher); m++) sets[m].n_bootstrapped = sets[m].n;
     return PAWL_OK;
 }

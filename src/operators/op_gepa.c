@@ -8,7 +8,8 @@
  *     A parent is drawn from the candidates that are best on some dev case (pareto.h). It answers a
  *     minibatch of train cases; a reflecting model reads its text and what it did right and wrong,
  *     and writes a new text for one component. The child is kept if it scores strictly more on the
- *     same minibatch; then it is scored on all of dev and joins the fronts.
+ *     same minibatch; then it is scored on all of dev and joins the fronts. Of a pipeline the reflecting
+ *     model reads what the one module was given and gave, and how the program's answer was judged.
  *
  * What differs from the published code: an iteration starts only when its worst case fits the
  * budget (2 minibatches and dev), so the limit is never overrun; a child whose text was tried before
@@ -16,6 +17,7 @@
  */
 #include "operators/operator.h"
 #include "operators/pareto.h"
+#include "operators/trace.h"
 
 #include <math.h>
 #include <string.h>
@@ -80,8 +82,8 @@ struct gepa {
     uint32_t *pool;   /* [capacity] host candidate of each pareto member */
     uint32_t *cursor; /* [capacity] next component of each member */
     uint32_t capacity;
-    const char **names; /* texts it may rewrite */
-    size_t n_names;
+    struct pawl_host_component *texts; /* that it may rewrite */
+    size_t n_texts;
     uint32_t *order; /* epoch: a shuffle of the train cases, padded to whole minibatches */
     size_t n_order, at;
     size_t *use_count; /* how often a train case was drawn, to pad fairly */
@@ -103,11 +105,11 @@ static enum pawl_status find_texts(struct gepa *g, struct pawl_error *err)
 {
     size_t n;
     const struct pawl_host_component *components = pawl_host_components(g->host, &n);
-    g->names = PAWL_NEW_N(g->arena, const char *, n);
+    g->texts = PAWL_NEW_N(g->arena, struct pawl_host_component, n);
     for (size_t i = 0; i < n; i++) {
-        if (is_prose(&components[i])) g->names[g->n_names++] = components[i].name;
+        if (is_prose(&components[i])) g->texts[g->n_texts++] = components[i];
     }
-    if (g->n_names > 0) return PAWL_OK;
+    if (g->n_texts > 0) return PAWL_OK;
     pawl_fail(err, PAWL_ECONFIG, "gepa rewrites texts, and this program has none to rewrite.");
     pawl_hint(err, "Give the program an instruction, or use another operator.");
     return PAWL_ECONFIG;
@@ -199,26 +201,39 @@ static void add_json(struct pawl_buf *out, const char *heading, const json_t *va
     }
 }
 
-static void add_example(struct gepa *g, struct pawl_buf *out, size_t number, uint32_t index,
-                        const struct pawl_host_result *result)
+/* What the module was given and gave; without one, the program. A reply that could not be read stands
+ * for the answer that it should have been. */
+static void add_example(struct gepa *g, const char *module, struct pawl_buf *out, size_t number,
+                        uint32_t index, const struct pawl_host_result *result)
 {
-    const struct pawl_host_case *item = pawl_host_train_case(g->host, index);
+    const json_t *entry = module != NULL ? pawl_trace_find(result->trace, module) : NULL;
+    const json_t *input = pawl_host_train_case(g->host, index)->input, *output = result->output;
+    if (module != NULL) {
+        input = json_object_get(entry, "input");
+        output = json_object_get(entry, "output");
+    }
     pawl_buf_printf(out, "## Task %zu\n", number);
-    add_json(out, "Input", item->input);
-    if (result->output != NULL) add_json(out, "Answer", result->output);
+    add_json(out, "Input", input);
+    if (output != NULL)
+        add_json(out, "Answer", output);
+    else if (module != NULL)
+        add_json(out, "Answer, which could not be read", json_object_get(entry, "reply"));
     pawl_buf_printf(out, "Score: %.2f\n", result->score);
     if (g->opt->show_target && result->feedback != NULL)
         pawl_buf_printf(out, "Judgement: %s\n", result->feedback);
     pawl_buf_add(out, "\n");
 }
 
-/* Gives the number of examples: a case that the world lost is none. */
-static size_t add_examples(struct gepa *g, const uint32_t *cases,
+/* Gives the number of examples: none is a case that the world lost, or that failed before the module's
+ * turn. */
+static size_t add_examples(struct gepa *g, const char *module, const uint32_t *cases,
                            const struct pawl_host_result *results, struct pawl_buf *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < (size_t)g->opt->minibatch; i++) {
-        if (!results[i].missing) add_example(g, out, ++n, cases[i], &results[i]);
+        if (results[i].missing) continue;
+        if (module != NULL && pawl_trace_find(results[i].trace, module) == NULL) continue;
+        add_example(g, module, out, ++n, cases[i], &results[i]);
     }
     return n;
 }
@@ -272,38 +287,61 @@ static struct pawl_str unfence(struct pawl_str reply)
 }
 
 /* What to ask about one component; false when it would be longer than a prompt may be. */
-static bool make_prompt(struct gepa *g, struct pawl_str current, struct pawl_str examples,
+static bool make_prompt(struct gepa *g, struct pawl_str current, const struct pawl_buf *examples,
                         struct pawl_host_prompt *prompt)
 {
     struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
-    fill_pattern(pawl_host_operator_text(g->host, "reflection"), current, examples, &text);
+    fill_pattern(pawl_host_operator_text(g->host, "reflection"), current, pawl_buf_str(examples),
+                 &text);
     *prompt = (struct pawl_host_prompt){
         .role = "reflect",
         .user = pawl_arena_copy(&g->step, pawl_buf_str(&text)),
         .max_tokens = (int)g->opt->reflection_tokens,
         .temperature = g->opt->reflection_temperature,
         .sample = (uint32_t)pawl_random_below(pawl_host_random(g->host), UINT32_MAX)};
-    bool fits = !text.overflowed;
+    bool fits = !text.overflowed && !examples->overflowed;
     pawl_buf_release(&text);
     return fits;
 }
 
+/* One prompt for each text whose module was asked; false when one is too long. */
+static bool make_prompts(struct gepa *g, uint32_t parent, const struct pawl_host_component *texts,
+                         size_t n, const uint32_t *cases, const struct pawl_host_result *results,
+                         struct pawl_host_prompt *prompts, const char **names, size_t *n_prompts)
+{
+    bool fits = true;
+    *n_prompts = 0;
+    for (size_t i = 0; i < n && fits; i++) {
+        struct pawl_buf examples = PAWL_BUF(PROMPT_BYTES_MAX);
+        if (add_examples(g, texts[i].module, cases, results, &examples) > 0) {
+            names[*n_prompts] = texts[i].name;
+            fits = make_prompt(g, pawl_host_text(g->host, parent, texts[i].name), &examples,
+                               &prompts[(*n_prompts)++]);
+        }
+        pawl_buf_release(&examples);
+    }
+    return fits;
+}
+
 /* Ask for new texts of the chosen components; failed reflections give no proposal. */
-static enum pawl_status reflect(struct gepa *g, uint32_t parent, const char *const *names, size_t n,
-                                struct pawl_str examples, struct pawl_host_edit *edits,
-                                size_t *n_edits, struct pawl_error *err)
+static enum pawl_status reflect(struct gepa *g, uint32_t parent,
+                                const struct pawl_host_component *texts, size_t n,
+                                const uint32_t *cases, const struct pawl_host_result *results,
+                                struct pawl_host_edit *edits, size_t *n_edits,
+                                struct pawl_error *err)
 {
     struct pawl_host_prompt *prompts = PAWL_NEW_N(&g->step, struct pawl_host_prompt, n);
     struct pawl_host_reply *replies = PAWL_NEW_N(&g->step, struct pawl_host_reply, n);
+    const char **names = PAWL_NEW_N(&g->step, const char *, n);
+    size_t n_prompts;
     *n_edits = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (make_prompt(g, pawl_host_text(g->host, parent, names[i]), examples, &prompts[i]))
-            continue;
+    if (!make_prompts(g, parent, texts, n, cases, results, prompts, names, &n_prompts)) {
         pawl_host_say(g->host, "a minibatch is too long to reflect on; skipped");
         return PAWL_OK;
     }
-    PAWL_TRY(pawl_host_complete(g->host, &g->step, prompts, n, replies, err));
-    for (size_t i = 0; i < n; i++) {
+    if (n_prompts == 0) return PAWL_OK;
+    PAWL_TRY(pawl_host_complete(g->host, &g->step, prompts, n_prompts, replies, err));
+    for (size_t i = 0; i < n_prompts; i++) {
         if (replies[i].failed) continue;
         struct pawl_str text = unfence(replies[i].text);
         if (text.len == 0 || text.len > (size_t)g->opt->max_text_bytes) continue;
@@ -393,34 +431,37 @@ static enum pawl_status try_child(struct gepa *g, uint32_t member, uint32_t curs
 
 /* Rewrite the parent's next component (or all), and try what comes of it. */
 static enum pawl_status reflect_and_try(struct gepa *g, uint32_t member, const uint32_t *cases,
-                                        struct pawl_str examples,
                                         const struct pawl_host_result *before,
                                         struct pawl_error *err)
 {
     bool all = strcmp(g->opt->component, "all") == 0;
     uint32_t first = all ? 0 : g->cursor[member];
-    size_t n = all ? g->n_names : 1, n_edits;
+    size_t n = all ? g->n_texts : 1, n_edits;
     struct pawl_host_edit *edits = PAWL_NEW_N(&g->step, struct pawl_host_edit, n);
-    g->cursor[member] = (uint32_t)((first + n) % g->n_names);
-    PAWL_TRY(reflect(g, g->pool[member], g->names + first, n, examples, edits, &n_edits, err));
+    g->cursor[member] = (uint32_t)((first + n) % g->n_texts);
+    PAWL_TRY(reflect(g, g->pool[member], g->texts + first, n, cases, before, edits, &n_edits, err));
     if (n_edits == 0) return PAWL_OK;
     return try_child(g, member, g->cursor[member], cases, edits, n_edits, before, err);
+}
+
+static bool is_lost(const struct gepa *g, const struct pawl_host_result *results)
+{
+    for (size_t i = 0; i < (size_t)g->opt->minibatch; i++) {
+        if (!results[i].missing) return false;
+    }
+    return true;
 }
 
 static enum pawl_status iterate(struct gepa *g, struct pawl_error *err)
 {
     uint32_t member = choose_parent(g);
     const uint32_t *cases = next_minibatch(g);
-    struct pawl_buf examples = PAWL_BUF(PROMPT_BYTES_MAX);
     struct pawl_host_result *before =
         PAWL_NEW_N(&g->step, struct pawl_host_result, (size_t)g->opt->minibatch);
     PAWL_TRY(run_minibatch(g, g->pool[member], cases, true, before, err));
+    if (is_lost(g, before)) return PAWL_OK;
     if (g->opt->skip_perfect && is_perfect(g, before)) return PAWL_OK;
-    enum pawl_status status = PAWL_OK;
-    if (add_examples(g, cases, before, &examples) > 0)
-        status = reflect_and_try(g, member, cases, pawl_buf_str(&examples), before, err);
-    pawl_buf_release(&examples);
-    return status;
+    return reflect_and_try(g, member, cases, before, err);
 }
 
 /* An iteration: parent and child on a minibatch, the child on dev. */

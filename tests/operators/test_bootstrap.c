@@ -114,8 +114,9 @@ static void set_task(struct pawl_host *host, struct task *task, size_t n_train, 
 {
     if (task->positive_share == 0) task->positive_share = 0.5;
     host->fields = fake_host_json(
-        host, "{'inputs':['review'],'extra':['reasoning'],'outputs':[{'name':'sentiment',"
-              "'type':'choices','choices':['positive','negative']}]}");
+        host, "{'modules':[{'name':'','inputs':['review'],'extra':['reasoning'],'outputs':[{'name':"
+              "'sentiment','type':'choices','choices':['positive','negative']}],'instruction':"
+              "'instruction','demos':'demos','calibration':'calibration'}]}");
     fake_host_add_component(host, "demos", "demos", "[]");
     fake_host_add_component(host, "calibration", "calibration", "{}");
     fake_host_add_component(host, "instruction", "instruction", "Say it.");
@@ -428,7 +429,7 @@ static void check_read(const char *text, bool want)
     double logprobs[2] = {0};
     json_t *trace = json_loads(text, 0, &error);
     assert_non_null(trace);
-    assert_int_equal(pawl_calibrate_read(trace, 2, logprobs), want);
+    assert_int_equal(pawl_calibrate_read(trace, "", 2, logprobs), want);
     if (want) assert_true(logprobs[0] == -1 && logprobs[1] == -2);
     json_decref(trace);
 }
@@ -446,7 +447,9 @@ static void test_reading_traces(void **state)
     check_read("[{\"choice_logprobs\":{\"a\":1}}]", false);
     check_read("[1,\"x\",null]", false);
     check_read("{}", false);
-    assert_false(pawl_calibrate_read(NULL, 2, logprobs));
+    check_read("[{\"choice_logprobs\":[-1,-2]},{\"module\":\"b\",\"choice_logprobs\":[-3,-4]}]",
+               true); /* another module's are not looked at */
+    assert_false(pawl_calibrate_read(NULL, "", 2, logprobs));
 }
 
 static void test_calibrated_sets_stand_for_their_twins(void **state)
@@ -666,6 +669,127 @@ static void test_refuses_what_it_cannot_improve(void **state)
     fake_host_release(&host);
 }
 
+/* --- pipelines --------------------------------------------------------------------------------------------- */
+
+/*
+ * A program of two modules: `find` reads a review and gives its tone, `judge` takes the tone and gives
+ * the sentiment. Case i is answered well when i is even, but for every third, where the answer of
+ * `judge` cannot be read.
+ */
+enum { FIND_DEMOS, JUDGE_DEMOS };
+
+static void answer_pipeline(struct pawl_host *host, const struct fake_question *question,
+                            struct pawl_host_result *result)
+{
+    uint32_t i = question->train_or_dev_case;
+    bool is_read = i % 3 != 0;
+    char text[400];
+    result->score = is_read && i % 2 == 0;
+    if (question->tier == PAWL_HOST_DEV) return;
+    for (size_t k = 0; k < 2; k++) {
+        char shown[32];
+        int n = snprintf(shown, sizeof shown, "review %u.", i);
+        struct pawl_str demos = text_of(host, question->candidate, k);
+        assert_null(memmem(demos.ptr, demos.len, shown, (size_t)n));
+    }
+    result->failed = !is_read;
+    if (is_read) result->output = fake_host_json(host, "{'sentiment':'positive'}");
+    snprintf(text, sizeof text,
+             "[{'module':'find','reply':'?','input':{'review':'review %u.'}},"
+             "{'module':'find','reply':'x','input':{'review':'review %u.'},'output':{'tone':'t%u'}}"
+             ",{'module':'judge','input':{'tone':'t%u'}%s%u%s}]",
+             i, i, i, i, is_read ? ",'output':{'reasoning':'r" : ",'reply':'", i,
+             is_read ? "','sentiment':'positive'}" : "'");
+    result->trace = fake_host_json(host, text);
+}
+
+static void set_pipeline(struct pawl_host *host, size_t n_train)
+{
+    host->fields = fake_host_json(
+        host, "{'inputs':['review'],'outputs':[{'name':'sentiment','type':'choices','choices':"
+              "['positive','negative']}],'extra':[],'modules':["
+              "{'name':'find','inputs':['review'],'outputs':[{'name':'tone','type':'text'}],"
+              "'extra':[],'instruction':'find.instruction','demos':'find.demos'},"
+              "{'name':'judge','inputs':['tone'],'outputs':[{'name':'sentiment','type':'choices',"
+              "'choices':['positive','negative']}],'extra':['reasoning'],'instruction':"
+              "'judge.instruction','demos':'judge.demos','calibration':'judge.calibration'}]}");
+    fake_host_add_component(host, "find.demos", "demos", "[]");
+    fake_host_add_component(host, "judge.demos", "demos", "[]");
+    fake_host_add_component(host, "judge.calibration", "calibration", "{}");
+    fake_host_set_train(host, n_train);
+    for (size_t i = 0; i < n_train; i++)
+        fake_host_set_case(host, i, pawl_arena_printf(&host->arena, "{'review':'review %zu.'}", i),
+                           "{'sentiment':'positive'}");
+    host->n_dev = 4;
+    host->answer = answer_pipeline;
+}
+
+static void expect_demos(const struct pawl_host *host, uint32_t candidate, size_t component,
+                         size_t n, const char *fields)
+{
+    json_t *list;
+    assert_int_equal(pawl_json_parse(text_of(host, candidate, component), 1 << 20, &list, NULL),
+                     PAWL_OK);
+    assert_int_equal(json_array_size(list), n);
+    for (size_t i = 0; i < n; i++) {
+        char *text = pawl_json_text(json_array_get(list, i));
+        for (char *c = text; *c != '\0'; c++)
+            if (*c >= '0' && *c <= '9') *c = '#';
+        if (strstr(fields, text) == NULL) fail_msg("%s", text);
+        free(text);
+    }
+    json_decref(list);
+}
+
+/* What a module gave on the way to a good answer is its demonstration; targets lack its fields. */
+static void test_every_module_of_a_pipeline_learns(void **state)
+{
+    (void)state;
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    fake_host_init(&host, &pawl_op_bootstrap, 1);
+    set_pipeline(&host, 30);
+    assert_int_equal(fake_host_run(&host, "{'candidates':3,'calibrate':'off'}", &err), PAWL_OK);
+    assert_in_range(host.n_candidates, 3, 5); /* small sets may be equal */
+    for (uint32_t i = 1; i < host.n_candidates; i++) {
+        json_t *list;
+        assert_int_equal(pawl_json_parse(text_of(&host, i, FIND_DEMOS), 1 << 20, &list, NULL),
+                         PAWL_OK);
+        size_t n = json_array_size(list);
+        json_decref(list);
+        assert_in_range(n, 1, 4);
+        if (i == 1) assert_int_equal(n, 4);
+        expect_demos(&host, i, FIND_DEMOS, n,
+                     "{\"review\":\"review #.\",\"tone\":\"t#\"} "
+                     "{\"review\":\"review ##.\",\"tone\":\"t##\"}");
+        expect_demos(&host, i, JUDGE_DEMOS, n,
+                     "{\"reasoning\":\"r#\",\"sentiment\":\"positive\",\"tone\":\"t#\"} "
+                     "{\"reasoning\":\"r##\",\"sentiment\":\"positive\",\"tone\":\"t##\"}");
+    }
+    fake_host_release(&host);
+}
+
+/* A target that has a module's fields is a demonstration of it, and its case is not asked about. */
+static void test_targets_of_a_module(void **state)
+{
+    (void)state;
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    fake_host_init(&host, &pawl_op_bootstrap, 1);
+    set_pipeline(&host, 30);
+    for (size_t i = 0; i < 30; i += 2) {
+        const char *target = pawl_arena_printf(&host.arena, "{'tone':'g%zu'}", i);
+        host.train[i].target = fake_host_json(&host, target);
+    }
+    assert_int_equal(fake_host_run(&host, "{'candidates':0,'calibrate':'off'}", &err), PAWL_OK);
+    assert_int_equal(host.n_candidates, 3); /* the start, the labelled and the unshuffled set */
+    expect_demos(&host, 1, FIND_DEMOS, 7,   /* a quarter of the cases each, so that half are left */
+                 "{\"review\":\"review #.\",\"tone\":\"g#\"} "
+                 "{\"review\":\"review ##.\",\"tone\":\"g##\"}");
+    expect_demos(&host, 1, JUDGE_DEMOS, 0, "");
+    fake_host_release(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +814,8 @@ int main(void)
         cmocka_unit_test(test_a_lost_world),
         cmocka_unit_test(test_strange_cases),
         cmocka_unit_test(test_refuses_what_it_cannot_improve),
+        cmocka_unit_test(test_every_module_of_a_pipeline_learns),
+        cmocka_unit_test(test_targets_of_a_module),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

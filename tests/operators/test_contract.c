@@ -74,6 +74,15 @@ static void test_a_resumed_run_equals_an_uninterrupted_one(void **state)
         check_resume_at_every_step(pawl_operators[i]);
 }
 
+static void test_a_resumed_run_of_a_pipeline_equals_an_uninterrupted_one(void **state)
+{
+    (void)state;
+    rig_set_pipeline(&rig);
+    assert_int_equal(rig.start->n_components, 6);
+    for (size_t i = 0; pawl_operators[i] != NULL; i++)
+        check_resume_at_every_step(pawl_operators[i]);
+}
+
 /* Equal seeds, equal runs: an operator has no other source of chance. */
 static void test_equal_seeds_give_equal_runs(void **state)
 {
@@ -164,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_table_is_whole),
         TEST(test_a_resumed_run_equals_an_uninterrupted_one),
+        TEST(test_a_resumed_run_of_a_pipeline_equals_an_uninterrupted_one),
         TEST(test_equal_seeds_give_equal_runs),
         TEST(test_budgets_are_kept),
         TEST(test_a_hostile_model_does_no_harm),

@@ -531,6 +531,75 @@ static void test_components_in_turn_or_all(void **state)
     assert_int_equal(two, 10);
 }
 
+/* --- pipelines --------------------------------------------------------------------------------------------- */
+
+/* Two modules; the answer of the first cannot be read in case 0, so the second is not asked there. */
+static void answer_pipeline(struct pawl_host *host, const struct fake_question *question,
+                            struct pawl_host_result *result)
+{
+    uint32_t i = question->train_or_dev_case;
+    char text[400];
+    result->score = 0.25 * question->candidate / (1 + question->candidate);
+    result->failed = i == 0;
+    result->output = i == 0 ? NULL : fake_host_json(host, "{'label':'whole'}");
+    result->feedback = "The label was good.";
+    snprintf(text, sizeof text,
+             i == 0 ? "[{'module':'one','input':{'q':'first in %u'},'reply':'garbled'}]"
+                    : "[{'module':'one','input':{'q':'first in %u'},'output':{'fact':'first out'}},"
+                      "{'module':'two','input':{'fact':'second in'},'output':{'label':'good'}}]",
+             i);
+    result->trace = fake_host_json(host, text);
+}
+
+static void reply_to_module(struct pawl_host *host, const struct pawl_host_prompt *prompt,
+                            struct pawl_host_reply *reply, struct pawl_arena *step)
+{
+    size_t *n_asked = host->context; /* by module */
+    const char *user = prompt->user.ptr;
+    bool is_first = strstr(user, "instruction one") != NULL;
+    (void)step;
+    n_asked[is_first ? 0 : 1]++;
+    assert_null(strstr(user, "whole")); /* the program's answer is the judgement's to tell */
+    assert_non_null(strstr(user, "Judgement: The label was good."));
+    if (is_first) {
+        assert_non_null(strstr(user, "- q: first in 0"));
+        assert_non_null(strstr(user, "Answer, which could not be read:\n\"garbled\""));
+        assert_non_null(strstr(user, "- fact: first out"));
+        assert_null(strstr(user, "second in"));
+        assert_non_null(strstr(user, "## Task 3"));
+        reply->text = PAWL_STR("instruction one, better");
+    } else {
+        assert_non_null(strstr(user, "- fact: second in"));
+        assert_non_null(strstr(user, "- label: good"));
+        assert_null(strstr(user, "first"));
+        assert_null(strstr(user, "## Task 3"));
+        reply->text = PAWL_STR("instruction two, better");
+    }
+}
+
+static void test_a_module_is_shown_what_it_did(void **state)
+{
+    (void)state;
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    size_t n_asked[2] = {0};
+    fake_host_init(&host, &pawl_op_gepa, 3);
+    fake_host_add_component(&host, "one.instruction", "instruction", "instruction one");
+    fake_host_add_component(&host, "two.demos", "demos", "[]");
+    fake_host_add_component(&host, "two.instruction", "instruction", "instruction two");
+    fake_host_set_train(&host, 3);
+    for (size_t i = 0; i < 3; i++) fake_host_set_case(&host, i, "{'q':'1'}", "{'label':'bad'}");
+    host.n_dev = 2;
+    host.answer = answer_pipeline;
+    host.reply = reply_to_module;
+    host.context = n_asked;
+    assert_int_equal(fake_host_run(&host, "{'max_iterations':6,'parent':'best'}", &err), PAWL_OK);
+    assert_int_equal(n_asked[0], 3);
+    assert_int_equal(n_asked[1], 3);
+    assert_true(host.n_candidates >= 3); /* both texts were rewritten */
+    fake_host_release(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_useless_replies),
         cmocka_unit_test(test_a_lost_world),
         cmocka_unit_test(test_refuses_what_it_cannot_improve),
+        cmocka_unit_test(test_a_module_is_shown_what_it_did),
         cmocka_unit_test(test_components_in_turn_or_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
