@@ -76,9 +76,54 @@ static const struct pawl_template_file scripted_files[] = {
      NULL},
     {0}};
 
+/* The same questions in two steps, so that a pipeline can be tried without weights. */
+static const struct pawl_template_file pipeline_files[] = {
+    {"prompts/find.md", "Find the number in the question.\n", NULL},
+    {"prompts/judge.md", "Say whether the number is even.\n", NULL},
+    {"model.lua",
+     "-- A stand-in for a model: each module is right in 75 of 100 cases, and in 95 when its\n"
+     "-- instruction asks for care. When asked to reflect, it asks for care in the instruction "
+     "that\n"
+     "-- it is shown.\n"
+     "function complete(request)\n"
+     "  local last = request.messages[#request.messages].content\n"
+     "  if request.role == \"reflect\" then\n"
+     "    local shown = last:match(\"```\\n(.-)\\n*```\") or \"\"\n"
+     "    local times = 1 + math.floor(random(request) * 1000)\n"
+     "    return \"```\\n\" .. (shown:gsub(\" Take care.*\", \"\")) .. \" Take care: check \" ..\n"
+     "           times .. \" times.\\n```\"\n"
+     "  end\n"
+     "  local system = request.messages[1].content\n"
+     "  local skill = system:find(\"Take care\", 1, true) and 0.95 or 0.75\n"
+     "  local right = random(request) < skill\n"
+     "  local n = math.floor(tonumber(last:match(\"%d+\")) or 0)\n"
+     "  if system:find(\"Find\", 1, true) then return tostring(right and n or n + 1) end\n"
+     "  return (n % 2 == 0) == right and \"yes\" or \"no\"\n"
+     "end\n",
+     NULL},
+    {"data/cases.csv", NULL, write_questions},
+    {"pawl.yaml",
+     "name: pipeline\n"
+     "# What a module gives feeds those that take a field of its name, whatever the order here.\n"
+     "program:\n"
+     "  modules:\n"
+     "    find: {signature: \"question -> number: number\", instruction: prompts/find.md}\n"
+     "    judge: {signature: \"number -> answer: yes | no\", instruction: prompts/judge.md}\n"
+     "data: {file: data/cases.csv, columns: {id: id, input: {question: question}, target: "
+     "answer}}\n"
+     "metric: exact_match\n"
+     "models:\n"
+     "  toy: {backend: script, file: model.lua}\n"
+     "roles: {task: toy}\n"
+     "improve: {operator: gepa, budget: {evaluations: 2000}}\n"
+     "gate: {alpha: 0.05}\n",
+     NULL},
+    {0}};
+
 static const struct pawl_template templates[] = {
     {"sentiment", "a review classifier on a small local model", sentiment_files},
     {"scripted", "a project without weights, to try everything", scripted_files},
+    {"pipeline", "the same in two modules, one feeding the other", pipeline_files},
 };
 
 const struct pawl_template *pawl_template_find(const char *name)
@@ -91,5 +136,5 @@ const struct pawl_template *pawl_template_find(const char *name)
 
 const char *pawl_template_names(void)
 {
-    return "sentiment, scripted";
+    return "sentiment, scripted, pipeline";
 }
