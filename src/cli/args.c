@@ -97,13 +97,19 @@ static enum pawl_status take_option(struct words *words, const char *flag, const
     return PAWL_OK;
 }
 
+/* "files..." takes every further word too; only the last of them is so. */
+static bool takes_rest(struct pawl_str positional)
+{
+    return positional.len > 3 && memcmp(positional.ptr + positional.len - 3, "...", 3) == 0;
+}
+
 bool cli_positional(const json_t *table, size_t n, char out[CLI_NAME_MAX])
 {
     struct pawl_str rest = pawl_str_of(cli_text(table, "positional")), word;
     while (pawl_str_split(&rest, ' ', &word)) {
         if (word.len == 0) continue;
         if (n-- > 0) continue;
-        option_name(word.ptr, word.len, out);
+        option_name(word.ptr, word.len - (takes_rest(word) ? 3 : 0), out);
         return true;
     }
     return false;
@@ -128,6 +134,13 @@ static enum pawl_status take_positional(const char *word, size_t index, const js
                                         json_t *values, struct pawl_error *err)
 {
     char name[64];
+    if (takes_rest(pawl_str_of(cli_text(table, "positional")))) {
+        while (!cli_positional(table, index, name)) index--;
+        json_t *list = json_object_get(values, name);
+        if (list == NULL) pawl_json_set(values, name, list = json_array());
+        json_array_append_new(list, pawl_json_string(pawl_str_of(word)));
+        return PAWL_OK;
+    }
     if (!cli_positional(table, index, name)) return usage(err, "Unexpected argument", word);
     bool is_input = strcmp(name, "input") == 0;
     json_t *value = is_input && strcmp(word, "-") == 0 ? read_lines(stdin)

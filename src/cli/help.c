@@ -8,9 +8,9 @@ enum { LEFT = 26 /* columns of names */, WIDTH = 100, TEXT_MAX = 4096 };
 
 /* Verbs in the order in which a person meets them. One that is missing here is listed last. */
 static const struct {
-    const char *title, *verbs[8];
+    const char *title, *verbs[12];
 } groups[] = {
-    {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "plan"}},
+    {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card"}},
     {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "ledger"}},

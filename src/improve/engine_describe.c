@@ -120,7 +120,7 @@ enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *requ
     return PAWL_OK;
 }
 
-/* --- validate and seed --------------------------------------------------------------------------- */
+/* --- validate, seed and fields --------------------------------------------------------------------------- */
 
 static enum pawl_status check_operator(const struct pawl_config *config, struct pawl_error *err)
 {
@@ -165,4 +165,12 @@ enum pawl_status pawl_engine_seed(struct pawl_engine *engine, json_t **done, str
     if (status == PAWL_OK) *done = json_pack("{s:o}", "artifact", pawl_artifact_json(seed));
     pawl_arena_release(&arena);
     return status;
+}
+
+enum pawl_status pawl_engine_fields(struct pawl_engine *engine, json_t **done,
+                                    struct pawl_error *err)
+{
+    PAWL_TRY(pawl_engine_open(engine, false, err));
+    *done = pawl_program_fields(engine->program);
+    return PAWL_OK;
 }

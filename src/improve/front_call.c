@@ -10,15 +10,22 @@ extern const struct pawl_verb pawl_verb_init, pawl_verb_validate, pawl_verb_doct
     pawl_verb_data, pawl_verb_run, pawl_verb_eval, pawl_verb_improve, pawl_verb_gate,
     pawl_verb_compare, pawl_verb_status, pawl_verb_log, pawl_verb_show, pawl_verb_diff,
     pawl_verb_lineage, pawl_verb_promote, pawl_verb_rollback, pawl_verb_certificate,
-    pawl_verb_ledger, pawl_verb_model, pawl_verb_bench, pawl_verb_card, pawl_verb_rotate;
+    pawl_verb_ledger, pawl_verb_model, pawl_verb_bench, pawl_verb_card, pawl_verb_rotate,
+    pawl_verb_import, pawl_verb_index;
 
-const struct pawl_verb *const pawl_verbs[] = {
-    &pawl_verb_init,     &pawl_verb_validate,    &pawl_verb_doctor,  &pawl_verb_plan,
-    &pawl_verb_data,     &pawl_verb_run,         &pawl_verb_eval,    &pawl_verb_improve,
-    &pawl_verb_gate,     &pawl_verb_compare,     &pawl_verb_status,  &pawl_verb_log,
-    &pawl_verb_show,     &pawl_verb_diff,        &pawl_verb_lineage, &pawl_verb_promote,
-    &pawl_verb_rollback, &pawl_verb_certificate, &pawl_verb_ledger,  &pawl_verb_model,
-    &pawl_verb_bench,    &pawl_verb_card,        &pawl_verb_rotate,  NULL};
+const struct pawl_verb *const pawl_verbs[] = {&pawl_verb_init,     &pawl_verb_validate,
+                                              &pawl_verb_doctor,   &pawl_verb_plan,
+                                              &pawl_verb_data,     &pawl_verb_run,
+                                              &pawl_verb_eval,     &pawl_verb_improve,
+                                              &pawl_verb_gate,     &pawl_verb_compare,
+                                              &pawl_verb_status,   &pawl_verb_log,
+                                              &pawl_verb_show,     &pawl_verb_diff,
+                                              &pawl_verb_lineage,  &pawl_verb_promote,
+                                              &pawl_verb_rollback, &pawl_verb_certificate,
+                                              &pawl_verb_ledger,   &pawl_verb_model,
+                                              &pawl_verb_bench,    &pawl_verb_card,
+                                              &pawl_verb_rotate,   &pawl_verb_import,
+                                              &pawl_verb_index,    NULL};
 
 enum { ARGS_BYTES_MAX = 64 << 20, VERBS_MAX = 64 };
 

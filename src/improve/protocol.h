@@ -24,6 +24,8 @@
  *   {"op":"describe"}                      operators, backends, metrics, sandbox, llama -> {...}
  *   {"op":"tune","model":name|null,"measure":bool} -> {"tuning":{name:{...}}}, see pawl_lm_tune
  *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
+ *   {"op":"fields"}                        -> as pawl_program_fields gives them
+ *   {"op":"embed","role","texts":[...]}    -> {"model","dimension","vectors":[[...]]}
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
  *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","limit":N,"samples":K,

@@ -45,6 +45,10 @@ example() { # example CODE VERB
 for verb in init validate doctor plan improve log show diff lineage card status certificate ledger run eval compare rollback; do
     example 0 $verb
 done
+printf '{"signature": {"instructions": "Be careful."}, "demos": []}' >program.json
+example 0 import
+printf 'Open from nine to five.\n' >handbook.md
+example 0 index
 example 0 gate # the stored answer for the same text is free
 example 0 promote
 sed -i 's/jsonl/csv/' ../example.data # as this project's cases are
