@@ -12,7 +12,7 @@ static const struct {
 } groups[] = {
     {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
-    {"Look", {"status", "log", "show", "diff", "lineage", "card"}},
+    {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
     {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };

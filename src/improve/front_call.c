@@ -6,26 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct pawl_verb pawl_verb_init, pawl_verb_validate, pawl_verb_doctor, pawl_verb_plan,
-    pawl_verb_data, pawl_verb_run, pawl_verb_eval, pawl_verb_improve, pawl_verb_gate,
-    pawl_verb_compare, pawl_verb_status, pawl_verb_log, pawl_verb_show, pawl_verb_diff,
-    pawl_verb_lineage, pawl_verb_promote, pawl_verb_rollback, pawl_verb_certificate,
-    pawl_verb_ledger, pawl_verb_model, pawl_verb_bench, pawl_verb_card, pawl_verb_rotate,
-    pawl_verb_import, pawl_verb_index;
+/* In the order in which completion lists them. */
+/* clang-format off */
+#define VERBS(X) \
+    X(init) \
+    X(validate) \
+    X(doctor) \
+    X(plan) \
+    X(data) \
+    X(import) \
+    X(index) \
+    X(run) \
+    X(eval) \
+    X(improve) \
+    X(gate) \
+    X(compare) \
+    X(status) \
+    X(log) \
+    X(show) \
+    X(diff) \
+    X(lineage) \
+    X(promote) \
+    X(rollback) \
+    X(rotate) \
+    X(card) \
+    X(redteam) \
+    X(certificate) \
+    X(ledger) \
+    X(model) \
+    X(bench)
+/* clang-format on */
+#define DECLARE(name) extern const struct pawl_verb pawl_verb_##name;
+#define ADDRESS(name) &pawl_verb_##name,
+VERBS(DECLARE)
 
-const struct pawl_verb *const pawl_verbs[] = {&pawl_verb_init,     &pawl_verb_validate,
-                                              &pawl_verb_doctor,   &pawl_verb_plan,
-                                              &pawl_verb_data,     &pawl_verb_run,
-                                              &pawl_verb_eval,     &pawl_verb_improve,
-                                              &pawl_verb_gate,     &pawl_verb_compare,
-                                              &pawl_verb_status,   &pawl_verb_log,
-                                              &pawl_verb_show,     &pawl_verb_diff,
-                                              &pawl_verb_lineage,  &pawl_verb_promote,
-                                              &pawl_verb_rollback, &pawl_verb_certificate,
-                                              &pawl_verb_ledger,   &pawl_verb_model,
-                                              &pawl_verb_bench,    &pawl_verb_card,
-                                              &pawl_verb_rotate,   &pawl_verb_import,
-                                              &pawl_verb_index,    NULL};
+const struct pawl_verb *const pawl_verbs[] = {VERBS(ADDRESS) NULL};
 
 enum { ARGS_BYTES_MAX = 64 << 20, VERBS_MAX = 64 };
 
