@@ -141,7 +141,8 @@ static const char *find_python(void)
 
 enum pawl_status pawl_stage_find(struct pawl_stage *stage, struct pawl_error *err)
 {
-    *stage = (struct pawl_stage){.top = "", .noun = "even", .python = find_python()};
+    *stage = (struct pawl_stage){
+        .top = "", .noun = "even", .python = find_python(), .secret = "pawl-canary-of-nobody"};
     enum pawl_status status = pawl_front_helper(&stage->arena, "pawl", &stage->pawl, err);
     if (status != PAWL_OK)
         pawl_hint(err, "Attacks are made with the command itself; name its folder in "

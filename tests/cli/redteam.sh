@@ -7,6 +7,8 @@ mkdir "$TMPDIR"
 chmod 755 "$work" "$TMPDIR"
 python=$(real_python)
 
+nothing_left() { ! ls -d "$TMPDIR"/pawl-redteam* 2>/dev/null || fail "a stage was left in the temporary folder"; }
+
 # Every page is in order, and the 32 are there.
 expect 0 pawl redteam --list --json
 check '[a["id"] for a in r["attacks"]] == ["A%d" % i for i in range(1, 33)]'
@@ -18,14 +20,12 @@ expect 2 pawl redteam --mine --json
 check 'r["error"]["code"] == "usage" and "-C" in r["error"]["hint"]'
 
 # All of them, and nothing is left of it.
-began=$(date +%s)
 expect 0 pawl redteam --json
-took=$(($(date +%s) - began))
 check 'r["failed"] == 0 and r["void"] == 0 and r["prevented"] + r["detected"] + r["skipped"] == 32'
 check 'all(a["why"].startswith("needs ") for a in r["attacks"] if a["result"] == "skipped")'
 check 'all(len(a["why"]) > 20 for a in r["attacks"])'
 cp "$work/out" all
-[ -z "$(ls "$TMPDIR")" ] || fail "left in the temporary folder: $(ls "$TMPDIR")"
+nothing_left
 [ ! -e "$XDG_DATA_HOME" ] || fail "the user's data home was touched"
 expect 0 pawl redteam --only A5
 says 'A5   detected'
@@ -124,5 +124,4 @@ expect 4 pawl redteam --mine --only A7 --json -C p
 edit p/pawl.yaml 'metric: contains' "metric: {command: [$python, grade.py], network: true}"
 expect 2 pawl redteam --mine --json -C p
 says --spend
-[ -z "$(ls "$TMPDIR")" ] || fail "left in the temporary folder: $(ls "$TMPDIR")"
-echo "all attacks took $took s" >&2
+nothing_left
