@@ -11,7 +11,7 @@ stops() { # stops WORD: eval and improve name the reason
     check "r['failed'] == r['n'] == 30 and '$1' in r['reason']"
     expect 0 pawl eval -C p
     says "every case failed, the first because: .*$1"
-    for operator in gepa bootstrap; do
+    for operator in gepa bootstrap textgrad; do
         expect 2 pawl improve --json -C p --operator $operator
         check "r['error']['code'] == 'config' and '$1' in r['error']['message'] and 'failed on all' in r['error']['message']"
         check '"--force" in r["error"]["hint"] and "resume" not in r["error"]["hint"]'

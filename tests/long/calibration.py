@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 import lab
 
 SCENARIOS = {"noise": lab.NOISE, "gain": lab.GAIN}
-# As many random sets as 2,000 evaluations pay for, so that both operators search with all of it.
-OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30")}
+# As many random sets as 2,000 evaluations pay for, so that all operators search with all of it.
+OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30"),
+             "textgrad": ("--set", "epochs=0")}
 
 
 def one_run(scenario, operator, number, dev_check):
