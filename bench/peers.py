@@ -189,9 +189,15 @@ def textgrad_step(peers):
         theirs = [peers.script("bench_textgrad.py", 20, 3, "litellm",
                                env={"MOCK_PORT": str(port), "MOCK_PORT_TEXTGRAD": str(port)})[0]
                   for _ in range(peers.bench.repeats)]
-    peers.bench.versus("a TextGrad-like step, 3 cases", f"textgrad {theirs[0]['textgrad']}", None,
+        ours = [peers.program("bench_textgrad", 20, f"http://127.0.0.1:{port}/v1")[0]
+                for _ in range(peers.bench.repeats)]
+    calls = {r["calls_per_step"] for r in ours}, {r["lm_calls_per_step"] for r in theirs}
+    if calls != ({13}, {13}):
+        raise RuntimeError(f"unequal work: {calls} requests a step")
+    peers.bench.versus("a TextGrad-like step, 3 cases", f"textgrad {theirs[0]['textgrad']}",
+                       [r["cpu_ms_per_step"] for r in ours],
                        [r["cpu_ms_per_step"] for r in theirs], "CPU ms", 50,
-                       "pawl has no such operator yet")
+                       "13 requests each, over HTTP to the same server; ours with its journal")
 
 
 def warm_eval(peers, port):
