@@ -137,7 +137,12 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
     enum pawl_status status = pawl_program_run(item->instance, arena, &shown, &how, &outcome, err);
     pawl_usage_add(usage, &outcome.usage); /* also of one that failed after it had paid */
     PAWL_TRY(status);
-    *result = (struct pawl_result){.status = outcome.status, .behaviour = outcome.behaviour};
+    *result = (struct pawl_result){.status = outcome.status,
+                                   .behaviour = outcome.behaviour,
+                                   .tokens = outcome.usage.prompt_tokens +
+                                             outcome.usage.completion_tokens,
+                                   .latency_us = outcome.usage.latency_us,
+                                   .cost_microusd = outcome.usage.cost_microusd};
     result->score = outcome.status == PAWL_OUTCOME_FAILED ? 0 : NAN;
     if (outcome.status == PAWL_OUTCOME_MISSING && outcome.reason)
         note_lost(evaluator, job, index, outcome.reason);

@@ -23,7 +23,8 @@ struct pawl_evaluation_item {
 };
 struct pawl_result {
     enum pawl_outcome_status status;
-    double score; /* NAN when missing, 0 when failed */
+    double score;                              /* NAN when missing, 0 when failed */
+    int64_t tokens, latency_us, cost_microusd; /* of its requests; a cached answer's are kept */
     struct pawl_hash behaviour;
     const json_t *output; /* below: only with PAWL_EVALUATE_OUTPUT / _TRACE; owned by the batch */
     const json_t *trace;

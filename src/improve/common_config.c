@@ -2,6 +2,7 @@
 
 #include "base/option.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct config_top {
@@ -72,6 +73,21 @@ static const struct pawl_option gate_options[] = {
                  "attempts over the life of the sealed set"),
     PAWL_OPT_INT(struct pawl_config_gate, max_promotions, "10", 1, 10000,
                  "promotions over the life of the sealed set"),
+    PAWL_OPT_JSON(struct pawl_config_gate, guards, "what a promotion must not make worse"),
+    {0}};
+
+struct config_guard {
+    const char *metric;
+    double margin;
+    bool zero_tolerance;
+};
+static const struct pawl_option guard_options[] = {
+    {"metric", PAWL_OPTION_CHOICE, offsetof(struct config_guard, metric), NULL, 0, 0,
+     PAWL_MEASURE_NAMES, "what must not become worse", true},
+    PAWL_OPT_REAL(struct config_guard, margin, "0", 0, PAWL_GUARD_MARGIN_MAX,
+                  "how much worse is too much: a share of tokens, seconds and cost, a part of 1 of "
+                  "score and failed"),
+    PAWL_OPT_BOOL(struct config_guard, zero_tolerance, "false", "no case may become worse"),
     {0}};
 
 /* A section that may be absent must be a map when it is there. */
@@ -121,6 +137,74 @@ static enum pawl_status check_data(const struct pawl_config_data *data, struct p
     return PAWL_ECONFIG;
 }
 
+/* --- guards ------------------------------------------------------------------------------------ */
+
+/* What is wrong with guard i, in a field of it that err names already. */
+static enum pawl_status place_in_guard(size_t i, struct pawl_error *err)
+{
+    char field[sizeof err->field];
+    if (err == NULL) return PAWL_ECONFIG;
+    snprintf(field, sizeof field, "gate.guards.%zu.%.32s", i, err->field);
+    snprintf(err->field, sizeof err->field, "%s", field);
+    return PAWL_ECONFIG;
+}
+
+static enum pawl_status check_single(const struct pawl_config_gate *gate, size_t i,
+                                     struct pawl_error *err)
+{
+    enum pawl_measure measure = gate->guard_rules[i].measure;
+    for (size_t k = 0; k < i; k++) {
+        if (gate->guard_rules[k].measure != measure) continue;
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric", "There are two guards on %s.",
+                     pawl_measure_name(measure));
+        pawl_hint(err, "Keep the stricter one; it implies the other.");
+        return place_in_guard(i, err);
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_status read_guard(const json_t *item, size_t i, struct pawl_arena *arena,
+                                   struct pawl_config_gate *gate, struct pawl_error *err)
+{
+    struct config_guard guard;
+    char name[32];
+    snprintf(name, sizeof name, "gate.guards.%zu", i);
+    if (!json_is_object(item)) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "A guard is not a map.");
+        pawl_hint(err, "Write `guards: [{metric: tokens, margin: 0.2}]`.");
+        return PAWL_ECONFIG;
+    }
+    PAWL_TRY(pawl_options_read(guard_options, item, name, arena, &guard, err));
+    struct pawl_guard_rule *rule = &gate->guard_rules[i];
+    *rule = (struct pawl_guard_rule){.measure = pawl_measure_find(guard.metric),
+                                     .zero_tolerance = guard.zero_tolerance,
+                                     .margin = guard.margin};
+    if (pawl_guard_rule_check(rule, err) != PAWL_OK) return place_in_guard(i, err);
+    return check_single(gate, i, err);
+}
+
+static enum pawl_status read_guards(struct pawl_arena *arena, struct pawl_config_gate *gate,
+                                    struct pawl_error *err)
+{
+    size_t i, n = json_array_size(gate->guards);
+    json_t *item;
+    if (gate->guards != NULL && !json_is_array(gate->guards)) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.guards", "The guards are not a list.");
+        pawl_hint(err, "Write `guards: [{metric: tokens, margin: 0.2}]`.");
+        return PAWL_ECONFIG;
+    }
+    if (n > PAWL_GUARDS_MAX) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.guards",
+                     "There are %zu guards, more than %d.", n, PAWL_GUARDS_MAX);
+        pawl_hint(err, "One for each of " PAWL_MEASURE_NAMES " is the most there can be.");
+        return PAWL_ECONFIG;
+    }
+    json_array_foreach((json_t *)gate->guards, i, item)
+        PAWL_TRY(read_guard(item, i, arena, gate, err));
+    gate->n_guards = n;
+    return PAWL_OK;
+}
+
 static enum pawl_status read_sections(struct pawl_arena *arena, const struct config_top *top,
                                       struct pawl_config *config, struct pawl_error *err)
 {
@@ -141,6 +225,7 @@ static enum pawl_status read_sections(struct pawl_arena *arena, const struct con
     PAWL_TRY(pawl_options_read(budget_options, improve.budget, "improve.budget", arena,
                                &config->improve.budget, err));
     PAWL_TRY(pawl_options_read(gate_options, top->gate, "gate", arena, &config->gate, err));
+    PAWL_TRY(read_guards(arena, &config->gate, err));
     config->improve.operator_name = improve.operator;
     config->improve.dev_check = improve.dev_check;
     config->improve.options = improve.options;

@@ -61,6 +61,7 @@ json_t *pawl_statement_make(const struct pawl_statement_facts *facts)
                   facts->models != NULL ? json_deep_copy(facts->models) : json_object());
     pawl_json_set(out, "custody", text_or_null(facts->custody));
     pawl_json_set(out, "confinement", text_or_null(facts->confinement));
+    if (facts->guards != NULL) pawl_json_set(out, "guards", json_deep_copy(facts->guards));
     pawl_json_set(out, "released_ms", json_integer(facts->released_ms));
     pawl_json_set(out, "public_key", text_or_null(facts->public_key));
     return out;

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/yaml.h"
+#include "gate/guard.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,9 @@ struct pawl_config_gate {
     const char *look;   /* auto | sequential | fixed */
     int64_t samples;    /* K answers per case and arm */
     int64_t max_attempts, max_promotions;
+    const json_t *guards;                                /* as written; NULL: none */
+    struct pawl_guard_rule guard_rules[PAWL_GUARDS_MAX]; /* the same, without caps */
+    size_t n_guards;
 };
 struct pawl_config {
     const char *name;

@@ -2,6 +2,7 @@
 #include "improve/engine_internal.h"
 
 #include "base/clock.h"
+#include "gate/guard.h"
 #include "gate/intervals.h"
 #include "gate/paired.h"
 
@@ -16,12 +17,31 @@ enum { PIECE_ITEMS = 512, ANSWER_THREADS_MAX = 64 };
 
 struct tally {
     size_t n_cases, n_failed, n_missing, n_evaluations, n_scored;
-    double *means;                    /* of each case that has a score, in order */
-    const struct pawl_case **cases;   /* each such case */
-    struct pawl_behaviour *behaviour; /* of sample 0 of each case */
-    const char *reason;               /* of the first failure, if it is in the first piece */
+    double *means;                       /* of each case that has a score, in order */
+    const struct pawl_case **cases;      /* each such case */
+    struct pawl_behaviour *behaviour;    /* of sample 0 of each case */
+    const char *reason;                  /* of the first failure, if it is in the first piece */
+    double (*measured)[PAWL_N_MEASURES]; /* of each case, NAN where it is missing; or NULL */
     struct pawl_usage usage;
 };
+
+/* The means over the samples that have a score: what a guard compares. */
+static void measure_case(const struct pawl_result *results, size_t n_samples,
+                         double measured[PAWL_N_MEASURES])
+{
+    double sums[PAWL_N_MEASURES] = {0}, n = 0;
+    for (size_t k = 0; k < n_samples; k++) {
+        const struct pawl_result *result = &results[k];
+        if (result->status == PAWL_OUTCOME_MISSING) continue;
+        sums[PAWL_MEASURE_SCORE] += result->score;
+        sums[PAWL_MEASURE_FAILED] += result->status == PAWL_OUTCOME_FAILED;
+        sums[PAWL_MEASURE_TOKENS] += (double)result->tokens;
+        sums[PAWL_MEASURE_SECONDS] += (double)result->latency_us / 1e6;
+        sums[PAWL_MEASURE_COST] += (double)result->cost_microusd / 1e6;
+        n++;
+    }
+    for (int m = 0; m < PAWL_N_MEASURES; m++) measured[m] = n > 0 ? sums[m] / n : NAN;
+}
 
 static void tally_case(struct tally *tally, const struct pawl_case *item,
                        const struct pawl_result *results, size_t n_samples)
@@ -38,6 +58,7 @@ static void tally_case(struct tally *tally, const struct pawl_case *item,
         sum += results[k].score;
         n++;
     }
+    if (tally->measured != NULL) measure_case(results, n_samples, tally->measured[tally->n_cases]);
     tally->behaviour[tally->n_cases++] = pawl_behaviour_of(&results[0]);
     if (n == 0) return;
     double mean = sum / (double)n;
@@ -95,6 +116,21 @@ static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
     pawl_json_set(done, "tokens", pawl_tokens_json(&tally->usage));
     pawl_json_set(done, "usd", json_real((double)tally->usage.cost_microusd / 1e6));
     pawl_json_set(done, "cached", json_integer((json_int_t)tally->usage.n_cached));
+}
+
+/* {measure: [value of each case, or null]} */
+static json_t *measured_json(const struct tally *tally)
+{
+    json_t *out = json_object();
+    for (int m = 0; m < PAWL_N_MEASURES; m++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < tally->n_cases; i++) {
+            double value = tally->measured[i][m];
+            json_array_append_new(values, isnan(value) ? json_null() : json_real(value));
+        }
+        pawl_json_set(out, pawl_measure_name((enum pawl_measure)m), values);
+    }
+    return out;
 }
 
 /* The model that answers; "one, other" where a pipeline's modules ask several. */
@@ -232,6 +268,7 @@ static enum pawl_status summarise(struct evaluation *evaluation, int64_t wall_us
                       "model", model, "wall_s", (double)wall_us / 1e6, "cpu_s", cpu_s, "pace_us",
                       (json_int_t)(wall_us / n > 0 ? wall_us / n : 1), "behaviour", hex);
     add_summary(*done, tally, engine->worker->config.seed);
+    if (tally->measured != NULL) pawl_json_set(*done, "measured", measured_json(tally));
     return PAWL_OK;
 }
 
@@ -268,6 +305,8 @@ static enum pawl_status evaluate_in(struct pawl_arena *arena, struct evaluation 
     tally->means = PAWL_NEW_N(arena, double, evaluation->cases.n);
     tally->cases = PAWL_NEW_N(arena, const struct pawl_case *, evaluation->cases.n);
     tally->behaviour = PAWL_NEW_N(arena, struct pawl_behaviour, evaluation->cases.n);
+    if (pawl_json_get_bool(request, "measured", false))
+        tally->measured = pawl_arena_alloc(arena, evaluation->cases.n, sizeof *tally->measured);
     PAWL_TRY(pawl_program_prepare(engine->program, artifact, 0, &evaluation->instance, err));
     int64_t started_us = pawl_clock_monotonic_us();
     double started_cpu_s = pawl_clock_cpu_s();

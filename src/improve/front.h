@@ -147,12 +147,28 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_prospect(struct pawl_call *call, con
                                                      double discordance,
                                                      struct pawl_prospect *prospect,
                                                      struct pawl_error *err);
+/* Cases of the n largest clusters of the gate, in the call's arena. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_sizes(struct pawl_call *call, size_t n, size_t **sizes,
+                                                  struct pawl_error *err);
 double pawl_front_power(struct pawl_call *call, const struct pawl_prospect *prospect, double gain);
 /* result: "smallest_certifiable_gain" (power .8), and where clusters cost power "clusters":
  * {largest, of_that_size, effective_cases, max_per_cluster, gain_with_it}; the last two are null
  * when a limit would not help much. */
 void pawl_front_certifiable(struct pawl_call *call, const struct pawl_prospect *prospect);
 double pawl_front_rounded(double value); /* to four digits */
+
+/* --- guards (front_guards.c) ---------------------------------------------------------------------- */
+
+/* Without guards, or once it is done, nothing. Else the incumbent is measured on dev, and the caps of
+ * costs are frozen with the sealed set. Fails PAWL_ECONFIG on a guard whose cost is nothing. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_freeze_guards(struct pawl_call *call,
+                                                          struct pawl_error *err);
+/* result: "arms", and where there are guards "guards": {level, chance, discordance, guards:[{metric,
+ * margin | zero_tolerance, cap, chance, margin_that_works}]}: the chance that an equal candidate
+ * passes. Fails PAWL_ECONFIG on a guard below .8 unless `force`. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_plan_guards(struct pawl_call *call, const json_t *vault,
+                                                        double discordance, bool force,
+                                                        struct pawl_error *err);
 
 /* --- files with sealed cases (front_case_files.c) ------------------------------------------------ */
 

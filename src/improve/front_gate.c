@@ -70,6 +70,18 @@ static enum pawl_status start_pair(struct pawl_project *project, struct pawl_fro
     return status;
 }
 
+/* Guards compare with the anchor, too. */
+static enum pawl_status add_anchor(struct pawl_call *call, json_t *request, struct pawl_error *err)
+{
+    char hex[PAWL_HASH_HEX];
+    struct pawl_artifact *anchor;
+    if (call->project->config.gate.n_guards == 0) return PAWL_OK;
+    PAWL_TRY(pawl_front_pointer(call->project, "anchor", hex, err));
+    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &anchor, err));
+    pawl_json_set(request, "anchor", pawl_artifact_json(anchor));
+    return PAWL_OK;
+}
+
 static json_t *attempt_request(const struct pawl_offer *offer,
                                const struct pawl_artifact *candidate,
                                const struct pawl_artifact *incumbent, int64_t recorded,
@@ -88,7 +100,8 @@ static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_
                                   struct pawl_error *err)
 {
     struct pawl_front_worker vault, sealed;
-    enum pawl_status status = start_pair(call->project, &vault, &sealed, err);
+    enum pawl_status status = add_anchor(call, request, err);
+    if (status == PAWL_OK) status = start_pair(call->project, &vault, &sealed, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;
@@ -340,6 +353,7 @@ static enum pawl_status measure(struct pawl_call *call, const struct asked *aske
     }
     PAWL_TRY(refuse_incumbent(asked, err));
     PAWL_TRY(refuse_closed(call, err));
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
     return measure_on_dev(call, asked->candidate, measured, err);
 }
 

@@ -443,6 +443,7 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
         PAWL_TRY(pawl_front_check_providers(call, &providers, err));
         json_decref(providers);
     }
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
     enum pawl_status status = open_row(call, &options, &row, err);
     /* Not part of what a run is: it may be given when it is gone on with. */
     if (status == PAWL_OK)

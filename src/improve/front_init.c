@@ -267,6 +267,7 @@ static enum pawl_status init_locked(struct pawl_call *call, const struct init_op
     PAWL_TRY(sealed ? pawl_front_agree_again(call, options->allow_remote, err)
                     : seal_project(call, options->allow_remote, err));
     PAWL_TRY(pawl_front_note_case_files(call, err));
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
     if (options->move_cases) PAWL_TRY(pawl_front_move_cases(call, err));
     return init_result(call, err);
 }

@@ -45,18 +45,17 @@ static void describe_clusters(struct pawl_call *call, const struct pawl_prospect
 
 /* --- from the vault -------------------------------------------------------------------------------- */
 
-static enum pawl_status ask_sizes(struct pawl_call *call, struct pawl_prospect *prospect,
+enum pawl_status pawl_front_sizes(struct pawl_call *call, size_t n, size_t **sizes,
                                   struct pawl_error *err)
 {
     json_t *done;
-    size_t n = prospect->plan.n;
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "sizes"), &done, err));
     const json_t *list = json_object_get(done, "sizes");
-    prospect->sizes = PAWL_NEW_N(&call->arena, size_t, n + 1);
+    *sizes = PAWL_NEW_N(&call->arena, size_t, n + 1);
     for (size_t i = 0; i < n; i++) {
         json_int_t size = json_integer_value(json_array_get(list, i));
-        prospect->sizes[i] = size > 0 ? (size_t)size : 1;
+        (*sizes)[i] = size > 0 ? (size_t)size : 1;
     }
     json_decref(done);
     return PAWL_OK;
@@ -75,7 +74,7 @@ enum pawl_status pawl_front_prospect(struct pawl_call *call, const json_t *vault
                                         .discordance = discordance}};
     /* A planned look weighs by what it sees, so that a large cluster costs it little. */
     if (fixed || pawl_json_get_int(vault, "largest_cluster", 1) <= 1) return PAWL_OK;
-    return ask_sizes(call, prospect, err);
+    return pawl_front_sizes(call, prospect->plan.n, &prospect->sizes, err);
 }
 
 /* --- figures --------------------------------------------------------------------------------------- */

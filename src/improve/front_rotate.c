@@ -209,6 +209,7 @@ static enum pawl_status fill_result(struct pawl_call *call, struct pawl_error *e
     pawl_json_set(result, "dev", json_incref(json_object_get(tiers, "dev")));
     pawl_json_set(result, "commitment", json_incref(json_object_get(statement, "commitment")));
     json_decref(done);
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
     PAWL_TRY(pawl_front_vault_status(call, &vault, err));
     enum pawl_status status = pawl_front_prospect(call, vault, 0.2, &prospect, err);
     if (status == PAWL_OK) pawl_front_certifiable(call, &prospect);

@@ -29,10 +29,11 @@
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
  *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","limit":N,"samples":K,
- *    "per_case":bool}                      {"row":{id,sample,score,status,output,feedback}}*,
+ *    "per_case":bool,"measured":bool}      {"row":{id,sample,score,status,output,feedback}}*,
  *                                          {"progress":{...}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
- *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour}
+ *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour},
+ *                                          and if asked for measured:{measure:[of each case|null]} (gate/guard.h)
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
  *     dev_check,started_from,forked_from}} {"begin":{"version":N}} (the operator's) when all is checked and nothing is written
  *                                          yet, answered by {"answer":{}} once the run is recorded;
@@ -65,10 +66,13 @@
  *   {"op":"rotation","epoch":E,"known":K}  -> {"epoch":now} and what began E, if it has begun
  *   {"op":"opening","attempt":K}           -> as "audit"; of an attempt whose set is rotated
  *   {"op":"sizes"}                         -> {"sizes":[...]} of the gate's clusters, largest first
+ *   {"op":"freeze","medians":{...}}        the incumbent's on dev, by measure -> {"caps":{...}}: for
+ *                                          guards, once for each sealed set
  *   {"op":"status"}                        -> {"attempts","promotions","next_threshold","level",
  *                                          "gate_cases","gate_clusters","largest_cluster","planned",
  *                                          "attempts_left","epoch_open",...}
  *   {"op":"attempt","candidate":{...},"incumbent":{...},"behaviour":hex,"pace_us":N,"run":id|null,
+ *    "anchor":{...} where there are guards,
  *    "recorded":K,"epoch":E}               K: the ledger's last attempt; more than ours: put back;
  *                                          E: the ledger's epoch; another than ours: refused
  *                                          {"progress":{"phase":"gate","release_points_passed":1..4,
@@ -87,9 +91,9 @@
  *   {"op":"describe"}                      as the engine's
  *
  * vault -> sealed
- *   {"load":{"arms":[{...incumbent},{...candidate}]}}      -> {"ready":{"parallel":N,"models":{...},
+ *   {"load":{"arms":[{...incumbent},{...candidate},{...anchor, where guards need it}]}} -> {"ready":{"parallel":N,"models":{...},
  *                                                            "confinement":"S2"}}
- *   {"case":{"n":N,"arm":0|1,"sample":K,"id":"opaque","input":...}}
+ *   {"case":{"n":N,"arm":0|1|2,"sample":K,"id":"opaque","input":...}}
  *                                          -> {"n":N,"arm":A,"sample":K,"status":"done"|"failed"|
  *                                              "missing","output":{...},"measurements":{...}}
  *     in any order; up to `parallel` cases are under way at once. No target is ever sent.

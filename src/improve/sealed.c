@@ -1,5 +1,5 @@
 /*
- * The sealed side: runs both artifacts on one sealed case at a time and forgets.
+ * The sealed side: runs two or three artifacts on one sealed case at a time and forgets.
  *
  * It knows no target, score, key or verdict. It has no store and no cache, writes no file, and is
  * never the process that an operator's requests go through.
@@ -17,13 +17,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ARMS = 2, THREADS_MAX = 256, QUEUE_MAX = 4096, STACK_BYTES = 1 << 20 };
+enum { ARMS_MAX = 3, THREADS_MAX = 256, QUEUE_MAX = 4096, STACK_BYTES = 1 << 20 };
 
 struct sealed {
     struct pawl_worker *worker;
     struct pawl_lm *lm;
     struct pawl_program *program;
-    struct pawl_instance *arms[ARMS];
+    struct pawl_instance *arms[ARMS_MAX];
     json_t *sandbox; /* what our confinement is worth on this machine */
     int n_threads;
     pthread_t threads[THREADS_MAX];
@@ -53,10 +53,11 @@ static const char *status_word(enum pawl_outcome_status status)
 
 static json_t *measurements_of(const struct pawl_usage *usage)
 {
-    return json_pack(
-        "{s:{s:I, s:I, s:I}, s:I}", "tokens", "prompt", (json_int_t)usage->prompt_tokens,
-        "completion", (json_int_t)usage->completion_tokens, "cached",
-        (json_int_t)usage->cached_tokens, "microusd", (json_int_t)usage->cost_microusd);
+    return json_pack("{s:{s:I, s:I, s:I}, s:I, s:I}", "tokens", "prompt",
+                     (json_int_t)usage->prompt_tokens, "completion",
+                     (json_int_t)usage->completion_tokens, "cached",
+                     (json_int_t)usage->cached_tokens, "microusd", (json_int_t)usage->cost_microusd,
+                     "latency_us", (json_int_t)usage->latency_us);
 }
 
 static json_t *answer_of(const json_t *item, const struct pawl_outcome *outcome)
@@ -187,7 +188,7 @@ static enum pawl_status open_program(struct sealed *sealed, struct pawl_error *e
 
 static void release_arms(struct sealed *sealed)
 {
-    for (int i = 0; i < ARMS; i++) {
+    for (int i = 0; i < ARMS_MAX; i++) {
         if (sealed->arms[i] != NULL) pawl_program_release(sealed->arms[i]);
         sealed->arms[i] = NULL;
     }
@@ -199,7 +200,7 @@ static enum pawl_status prepare_arms(struct sealed *sealed, const json_t *arms,
     struct pawl_arena arena = {0};
     enum pawl_status status = PAWL_OK;
     release_arms(sealed);
-    for (size_t i = 0; i < ARMS && status == PAWL_OK; i++) {
+    for (size_t i = 0; i < json_array_size(arms) && i < ARMS_MAX && status == PAWL_OK; i++) {
         struct pawl_artifact *artifact;
         status = pawl_artifact_from_json(&arena, json_array_get(arms, i), &artifact, err);
         if (status == PAWL_OK)
@@ -268,7 +269,7 @@ static enum pawl_status take_item(struct sealed *sealed, json_t *item, struct pa
 {
     int64_t arm = pawl_json_get_int(item, "arm", -1);
     enum pawl_status status = PAWL_OK;
-    if (arm < 0 || arm >= ARMS || sealed->arms[arm] == NULL)
+    if (arm < 0 || arm >= ARMS_MAX || sealed->arms[arm] == NULL)
         return pawl_fail(err, PAWL_EUSAGE, "A case came for an arm that is not loaded.");
     pthread_mutex_lock(&sealed->lock);
     if (sealed->broken || sealed->n_queued == QUEUE_MAX) {

@@ -57,6 +57,7 @@ struct pawl_statement_facts {
     const char *metric, *metric_hash, *program;
     const json_t *models; /* identities by role */
     const char *custody, *confinement;
+    const json_t *guards; /* {anchor, level, rules, guarantee}; NULL: none, and no such field */
 
     int64_t released_ms;
     const char *public_key;

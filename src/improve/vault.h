@@ -20,7 +20,7 @@
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
- * vault_measure.c, vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
+ * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -30,6 +30,7 @@
 
 #include "evaluate/cases.h"
 #include "gate/decide.h"
+#include "gate/guard.h"
 #include "gate/levels.h"
 
 #include <stdbool.h>
@@ -139,7 +140,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *       version is that of the rotation which ended it
  *     checkpoint {size, root} (the head of the ledger that was signed last)
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
- *     rule {alpha, policy, look}: fixed by the first attempt; before, null
+ *     rule {alpha, policy, look, guards}: fixed by the first attempt; before, null
+ *     caps, drift, evidence_width: of guards (vault_guards.c)
  *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"; of all
  *       epochs, numbered through
  */
@@ -348,9 +350,14 @@ int64_t pawl_vault_promotions_left(const struct pawl_vault *vault); /* in this e
 /* --- measuring (vault_measure.c) ----------------------------------------------------------------------- */
 
 /* What an attempt has seen, case by case in the gate's order. */
+enum {
+    PAWL_VAULT_WIDTH = 2, /* incumbent's and candidate's score */
+    PAWL_VAULT_WIDTH_GUARDED = PAWL_N_ARMS * PAWL_N_MEASURES, /* every measure of every arm */
+};
 struct pawl_vault_scores {
-    size_t n;      /* cases fed to the gate */
-    double *pairs; /* [2n]: incumbent's and candidate's mean score; NAN twice: missing */
+    size_t n;       /* cases fed to the gate */
+    size_t width;   /* values of a case, by whether there are guards */
+    double *values; /* [n * width]: means over the samples; all NAN: missing */
 };
 struct pawl_vault_measure {
     struct pawl_worker *worker;
@@ -359,33 +366,70 @@ struct pawl_vault_measure {
     const struct pawl_vault_order *order;
     struct pawl_metric *metric;
     struct pawl_gate *gate;
+    struct pawl_guards *guards; /* of n = 0: none */
+    size_t n_arms;              /* 3: the anchor is one of its own */
     struct pawl_arena *arena;
     int64_t attempt, samples;
-    int parallel; /* requests that may be under way in the sealed side */
-    struct pawl_vault_scores scores;
-    const char *undecided; /* a sentence when the world failed; else NULL */
+    int parallel;                    /* requests that may be under way in the sealed side */
+    struct pawl_vault_scores scores; /* the width is given */
+    const char *undecided;           /* a sentence when the world failed; else NULL */
 };
 /* Called while the measurement waits: pass the release points that are due. Gives how long, in
  * real milliseconds, it may wait before the next call (-1: no limit). */
 typedef enum pawl_status (*pawl_vault_tick)(void *context, int *wait_ms, struct pawl_error *err);
 /*
- * Ask the sealed side for every answer and feed the gate, in keyed order, until it promotes or is
- * exhausted; nothing is under way in the sealed side when it returns.
+ * Ask the sealed side for every answer and feed gate and guards, in keyed order, until they promote or
+ * all is seen: a guard that is broken for good ends nothing early; nothing is under way in the sealed side when it returns.
  * Fails as tick does, and PAWL_EPAUSED when the front has gone. A world that fails is no failure:
  * see undecided.
  */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_measure(struct pawl_vault_measure *measure,
                                                     pawl_vault_tick tick, void *context,
                                                     struct pawl_error *err);
-/* Load both arms in the sealed side. Gives *ready (new reference). */
+/* Load the arms in the sealed side; anchor may be NULL. Gives *ready (new reference). */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker,
                                                       const json_t *incumbent,
-                                                      const json_t *candidate, json_t **ready,
-                                                      struct pawl_error *err);
+                                                      const json_t *candidate, const json_t *anchor,
+                                                      json_t **ready, struct pawl_error *err);
 /* Wait for the peer (peer_ready not NULL) or for the time to pass. PAWL_EPAUSED when the front has
  * gone. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms,
                                                  bool *peer_ready, struct pawl_error *err);
+
+/* --- guards (vault_guards.c) ---------------------------------------------------------------------------- */
+
+/* {"medians":{measure: value}} of the incumbent on dev: gives {"caps"}, which are frozen once. Fails
+ * PAWL_ECONFIG after the first attempt of a set without guards. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_freeze(struct pawl_worker *worker,
+                                                   const json_t *request, json_t **done,
+                                                   struct pawl_error *err);
+/* The rules of pawl.yaml, without caps: part of the set's rule. New reference. */
+json_t *pawl_vault_guards_configured(const struct pawl_vault *vault);
+/* An attempt's guards, from its registered row; without guards, n = 0. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_guards_init(const struct pawl_vault *vault,
+                                                        const json_t *row,
+                                                        struct pawl_guards *guards,
+                                                        struct pawl_error *err);
+bool pawl_vault_is_guarded(const json_t *row);
+enum pawl_guard_anchor pawl_vault_anchor(const json_t *row);
+size_t pawl_vault_arms(const json_t *row);  /* that are run: 2, or 3 */
+size_t pawl_vault_width(const json_t *row); /* of its evidence */
+/* {"anchor","level","rules","guarantee"} for the statement (new reference); NULL without guards. */
+json_t *pawl_vault_guards_said(const json_t *row);
+/* The losses of a candidate that is promoted are remembered in the state. */
+void pawl_vault_guards_promoted(struct pawl_vault *vault, const json_t *row,
+                                const struct pawl_guards *guards);
+void pawl_vault_scores_case(const struct pawl_vault_scores *scores, size_t i,
+                            struct pawl_guard_case *out);
+void pawl_vault_scores_put(struct pawl_vault_scores *scores, size_t i,
+                           const struct pawl_guard_case *item);
+/* One cluster, for the gate while it is open and for the guards; a missing case is a tie. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_judge(struct pawl_gate *gate,
+                                                  struct pawl_guards *guards,
+                                                  const struct pawl_guard_case *cases, size_t n,
+                                                  struct pawl_arena *arena, struct pawl_error *err);
+/* The one bit: enough gain, and every guard passed. */
+bool pawl_vault_promotes(const struct pawl_gate *gate, const struct pawl_guards *guards);
 
 /* --- evidence (vault_evidence.c) ------------------------------------------------------------------------ */
 
@@ -453,6 +497,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_attempt(struct pawl_worker *worker,
  *
  *     attempt, candidate, incumbent, behaviour, context (hash of metric, program and models)
  *     policy, look, alpha, level, log_histories, samples, binary, log_size, root, n_planned, clusters
+ *     guards {anchor, level, rules, drift}, where there are any
  *     run, metric, metric_hash, program, models, confinement
  *     pace_us, duration_ms, started_ms, points (release points passed)
  *     statement, signature, why (it was undecided)
@@ -465,6 +510,10 @@ struct pawl_vault_asked {
     json_t *row;
     struct pawl_vault_scores scores;
 };
+/* Write the guards into the row. Fails PAWL_ECONFIG when nothing is frozen for them. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_guards_register(struct pawl_vault_asked *asked,
+                                                            const char *anchor,
+                                                            struct pawl_error *err);
 /* Make the row and the scores so far durable, as one change of always the same size. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *asked,
                                                        struct pawl_error *err);
@@ -472,7 +521,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked,
                                                          int parallel, struct pawl_error *err);
 /* The time from registration to `no`, from public figures alone, in whole seconds. */
-int64_t pawl_vault_duration_ms(int64_t n_cases, int64_t samples, int64_t pace_us);
+int64_t pawl_vault_duration_ms(int64_t n_cases, size_t arms, int64_t samples, int64_t pace_us);
 /* When the points lie, after the registration: 1..PAWL_VAULT_POINTS evenly up to the end, later ones
  * at twice the one before. */
 int64_t pawl_vault_point_ms(int64_t duration_ms, int64_t point);

@@ -28,11 +28,26 @@ enum {
 
 struct question {
     const struct pawl_artifact *candidate, *incumbent;
-    const char *behaviour; /* hex, or "" */
-    const char *run;       /* or NULL */
+    const struct pawl_artifact *anchor; /* NULL without guards */
+    const char *behaviour;              /* hex, or "" */
+    const char *run;                    /* or NULL */
     int64_t pace_us;
     char context[PAWL_HASH_HEX];
 };
+
+/* Guards compare with the anchor, too. */
+static enum pawl_status read_anchor(struct pawl_vault *vault, const json_t *request,
+                                    struct question *question, struct pawl_error *err)
+{
+    struct pawl_artifact *anchor;
+    const json_t *said = json_object_get(request, "anchor");
+    if (vault->worker->config.gate.n_guards == 0) return PAWL_OK;
+    if (said == NULL)
+        return pawl_fail(err, PAWL_EUSAGE, "An attempt under guards names the anchor.");
+    PAWL_TRY(pawl_artifact_from_json(&vault->arena, said, &anchor, err));
+    question->anchor = anchor;
+    return PAWL_OK;
+}
 
 static enum pawl_status read_question(struct pawl_vault *vault, const json_t *request,
                                       struct question *question, struct pawl_error *err)
@@ -58,7 +73,7 @@ static enum pawl_status read_question(struct pawl_vault *vault, const json_t *re
     if (question->pace_us < 0 || question->pace_us > PACE_MAX_US)
         return pawl_fail(err, PAWL_EUSAGE, "The pace of an evaluation is 0 to %d microseconds.",
                          PACE_MAX_US);
-    return PAWL_OK;
+    return read_anchor(vault, request, question, err);
 }
 
 static void hash_of_json(const json_t *value, char hex[PAWL_HASH_HEX])
@@ -79,7 +94,8 @@ static void metric_hex(const struct pawl_metric *metric, char hex[PAWL_HASH_HEX]
     pawl_hash_hex(&identity, hex);
 }
 
-/* A stored answer holds under the metric, program, models and samples that it was measured with. */
+/* A stored answer holds under the metric, program, models, samples and guards that it was measured
+ * with. */
 static void set_context(const struct pawl_worker *worker, const struct pawl_metric *metric,
                         struct question *question)
 {
@@ -90,6 +106,10 @@ static void set_context(const struct pawl_worker *worker, const struct pawl_metr
     pawl_json_set(context, "program", section(worker->config.program));
     pawl_json_set(context, "models", section(worker->config.models));
     pawl_json_set(context, "roles", section(worker->config.roles));
+    if (question->anchor != NULL) {
+        pawl_json_set(context, "guards", section(worker->config.gate.guards));
+        pawl_json_set(context, "anchor", json_string(question->anchor->hex));
+    }
     hash_of_json(context, question->context);
     json_decref(context);
 }
@@ -289,9 +309,10 @@ static void put_cases(json_t *row, struct pawl_vault_asked *asked)
     pawl_json_set(row, "clusters", json_integer((json_int_t)asked->order.n_clusters));
 }
 
-int64_t pawl_vault_duration_ms(int64_t n_cases, int64_t samples, int64_t pace_us)
+int64_t pawl_vault_duration_ms(int64_t n_cases, size_t arms, int64_t samples, int64_t pace_us)
 {
-    double work_s = (double)n_cases * 2 * (double)samples * (double)pace_us * 1e-6 * 1.5 + 2;
+    double answers = (double)n_cases * (double)arms * (double)samples;
+    double work_s = answers * (double)pace_us * 1e-6 * 1.5 + 2;
     int64_t whole_s = (int64_t)work_s;
     return 1000 * (whole_s + ((double)whole_s < work_s));
 }
@@ -303,9 +324,9 @@ static enum pawl_status start(struct pawl_vault_asked *asked, struct pawl_error 
     pawl_json_set(row, "points", json_integer(0));
     pawl_json_set(row, "started_ms", json_integer(pawl_clock_now_ms()));
     pawl_json_set(row, "duration_ms",
-                  json_integer(pawl_vault_duration_ms(pawl_json_get_int(row, "n_planned", 0),
-                                                      pawl_json_get_int(row, "samples", 1),
-                                                      pawl_json_get_int(row, "pace_us", 0))));
+                  json_integer(pawl_vault_duration_ms(
+                      pawl_json_get_int(row, "n_planned", 0), pawl_vault_arms(row),
+                      pawl_json_get_int(row, "samples", 1), pawl_json_get_int(row, "pace_us", 0))));
     return pawl_vault_asked_save(asked, err);
 }
 
@@ -321,11 +342,15 @@ static enum pawl_status register_new(struct pawl_vault_asked *asked,
     put_plan(asked->row, &plan);
     put_subject(asked->row, asked, ready);
     put_cases(asked->row, asked);
+    PAWL_TRY(pawl_vault_guards_register(
+        asked, question->anchor != NULL ? question->anchor->hex : "", err));
     json_array_append_new(json_object_get(vault->state, "attempts"),
                           json_pack("{s:i, s:s}", "version", 0, "verdict", "open"));
-    pawl_json_set(vault->state, "rule",
-                  json_pack("{s:f, s:s, s:s}", "alpha", plan.alpha, "policy", plan.policy->name,
-                            "look", pawl_gate_look_name(plan.look)));
+    json_t *rule = json_pack("{s:f, s:s, s:s}", "alpha", plan.alpha, "policy", plan.policy->name,
+                             "look", pawl_gate_look_name(plan.look));
+    if (question->anchor != NULL)
+        pawl_json_set(rule, "guards", pawl_vault_guards_configured(vault));
+    pawl_json_set(vault->state, "rule", rule);
     return start(asked, err);
 }
 
@@ -346,6 +371,14 @@ static json_t *answer_of(const json_t *row, bool stored)
                      json_object_get(row, "signature"), "stored", stored);
 }
 
+/* Whether the anchor needs an arm of its own. */
+static bool is_apart(const struct question *question)
+{
+    return question->anchor != NULL &&
+           strcmp(question->anchor->hex, question->incumbent->hex) != 0 &&
+           strcmp(question->anchor->hex, question->candidate->hex) != 0;
+}
+
 static enum pawl_status ask_anew(struct pawl_vault_asked *asked, const struct question *question,
                                  const json_t *request, struct pawl_error *err)
 {
@@ -355,8 +388,9 @@ static enum pawl_status ask_anew(struct pawl_vault_asked *asked, const struct qu
     PAWL_TRY(check_allowed(vault, err));
     PAWL_TRY(find_open(vault, question, &asked->row, err));
     if (asked->row == NULL) PAWL_TRY(check_left(vault, err));
-    PAWL_TRY(pawl_vault_load_arms(vault->worker, json_object_get(request, "incumbent"),
-                                  json_object_get(request, "candidate"), &ready, err));
+    PAWL_TRY(pawl_vault_load_arms(
+        vault->worker, json_object_get(request, "incumbent"), json_object_get(request, "candidate"),
+        is_apart(question) ? json_object_get(request, "anchor") : NULL, &ready, err));
     int64_t parallel = pawl_json_get_int(ready, "parallel", 1);
     enum pawl_status status = pawl_vault_set_load(vault, &asked->set, err);
     if (status == PAWL_OK)

@@ -9,29 +9,30 @@
 
 /* --- rows ------------------------------------------------------------------------------------------ */
 
-/* A 64-bit count, then the pairs as the machine writes doubles: the store never leaves it. */
+/* A 64-bit count, then the values as the machine writes doubles: the store never leaves it. */
 struct pawl_str pawl_vault_scores_pack(struct pawl_vault *vault,
                                        const struct pawl_vault_scores *scores)
 {
     uint64_t n = scores->n;
-    size_t pairs_bytes = 2 * scores->n * sizeof *scores->pairs;
-    char *out = pawl_arena_alloc(&vault->arena, sizeof n + pairs_bytes, 1);
+    size_t values_bytes = scores->n * scores->width * sizeof *scores->values;
+    char *out = pawl_arena_alloc(&vault->arena, sizeof n + values_bytes, 1);
     memcpy(out, &n, sizeof n);
-    if (pairs_bytes > 0) memcpy(out + sizeof n, scores->pairs, pairs_bytes);
-    return (struct pawl_str){out, sizeof n + pairs_bytes};
+    if (values_bytes > 0) memcpy(out + sizeof n, scores->values, values_bytes);
+    return (struct pawl_str){out, sizeof n + values_bytes};
 }
 
-static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text,
+static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text, size_t width,
                                struct pawl_vault_scores *scores, struct pawl_error *err)
 {
     uint64_t n = 0;
     if (text.len >= sizeof n) memcpy(&n, text.ptr, sizeof n);
-    size_t pairs_bytes = text.len - sizeof n;
-    if (text.len < sizeof n || n > pairs_bytes / (2 * sizeof(double)))
+    size_t values_bytes = text.len - sizeof n;
+    if (text.len < sizeof n || n > values_bytes / (width * sizeof(double)))
         return pawl_fail(err, PAWL_EINTEGRITY, "The evidence of an attempt is damaged.");
     scores->n = (size_t)n;
-    scores->pairs = PAWL_NEW_N(&vault->arena, double, 2 * scores->n + 1);
-    memcpy(scores->pairs, text.ptr + sizeof n, 2 * scores->n * sizeof(double));
+    scores->width = width;
+    scores->values = PAWL_NEW_N(&vault->arena, double, width * scores->n + 1);
+    memcpy(scores->values, text.ptr + sizeof n, width * scores->n * sizeof(double));
     return PAWL_OK;
 }
 
@@ -64,33 +65,31 @@ struct pawl_gate_plan pawl_vault_gate_plan(const struct pawl_vault *vault, const
         .seed = seed};
 }
 
-static double score_or_tie(double score)
-{
-    return isnan(score) ? 0 : score;
-}
-
-/* Feed a fresh gate what the attempt saw. */
+/* Feed a fresh gate, and fresh guards, what the attempt saw. */
 static enum pawl_status replay(struct pawl_vault *vault, const json_t *row,
                                const struct pawl_vault_order *order,
                                const struct pawl_vault_scores *scores, struct pawl_gate *gate,
-                               struct pawl_error *err)
+                               struct pawl_guards *guards, struct pawl_error *err)
 {
     struct pawl_gate_plan plan = pawl_vault_gate_plan(vault, row);
-    double *incumbent = PAWL_NEW_N(&vault->arena, double, scores->n + 1);
-    double *candidate = PAWL_NEW_N(&vault->arena, double, scores->n + 1);
+    struct pawl_guard_case *cases =
+        PAWL_NEW_N(&vault->arena, struct pawl_guard_case, plan.largest_cluster);
+    struct pawl_arena scratch = {0};
     PAWL_TRY(pawl_gate_init(gate, &plan, &vault->arena, err));
-    for (size_t i = 0; i < scores->n; i++) {
-        incumbent[i] = score_or_tie(scores->pairs[2 * i]);
-        candidate[i] = score_or_tie(scores->pairs[2 * i + 1]);
-    }
+    PAWL_TRY(pawl_vault_guards_init(vault, row, guards, err));
+    enum pawl_status status = PAWL_OK;
     size_t from = 0;
     for (size_t g = 0; g < order->n_clusters && order->ends[g] <= scores->n; g++) {
-        if (gate->state != PAWL_GATE_OPEN) break;
-        PAWL_TRY(pawl_gate_observe(gate, candidate + from, incumbent + from, order->ends[g] - from,
-                                   err));
+        size_t n = order->ends[g] - from;
+        if (status != PAWL_OK || n > plan.largest_cluster || pawl_vault_promotes(gate, guards))
+            break;
+        for (size_t i = 0; i < n; i++) pawl_vault_scores_case(scores, from + i, &cases[i]);
+        status = pawl_vault_judge(gate, guards, cases, n, &scratch, err);
+        pawl_arena_reset(&scratch);
         from = order->ends[g];
     }
-    return PAWL_OK;
+    pawl_arena_release(&scratch);
+    return status;
 }
 
 static json_t *score_json(double score)
@@ -98,15 +97,36 @@ static json_t *score_json(double score)
     return isnan(score) ? json_null() : json_real(score);
 }
 
+/* The measures of each arm that was run: [incumbent, candidate, anchor], each in order of
+ * enum pawl_measure; null for a missing case. */
+static json_t *measured_json(const struct pawl_guard_case *item, size_t n_arms)
+{
+    if (item->missing) return json_null();
+    json_t *out = json_array();
+    for (size_t arm = 0; arm < n_arms; arm++) {
+        json_t *values = json_array();
+        for (size_t m = 0; m < PAWL_N_MEASURES; m++)
+            json_array_append_new(values, json_real(item->values[arm][m]));
+        json_array_append_new(out, values);
+    }
+    return out;
+}
+
 static json_t *cases_json(const struct pawl_vault_set *set, const struct pawl_vault_order *order,
-                          const struct pawl_vault_scores *scores)
+                          const struct pawl_vault_scores *scores, const json_t *row)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < scores->n && i < order->n; i++) {
         const struct pawl_case *item = &set->cases.items[order->items[i]];
+        struct pawl_guard_case seen;
+        pawl_vault_scores_case(scores, i, &seen);
         json_t *entry = json_pack("{s:s, s:s}", "id", item->id, "cluster", item->cluster);
-        pawl_json_set(entry, "incumbent", score_json(scores->pairs[2 * i]));
-        pawl_json_set(entry, "candidate", score_json(scores->pairs[2 * i + 1]));
+        pawl_json_set(entry, "incumbent",
+                      score_json(seen.values[PAWL_ARM_INCUMBENT][PAWL_MEASURE_SCORE]));
+        pawl_json_set(entry, "candidate",
+                      score_json(seen.values[PAWL_ARM_CANDIDATE][PAWL_MEASURE_SCORE]));
+        if (pawl_vault_is_guarded(row))
+            pawl_json_set(entry, "measured", measured_json(&seen, pawl_vault_arms(row)));
         json_array_append_new(out, entry);
     }
     return out;
@@ -118,13 +138,16 @@ enum pawl_status pawl_vault_evidence(struct pawl_vault *vault, const struct pawl
 {
     struct pawl_vault_order order;
     struct pawl_gate gate;
+    struct pawl_guards guards;
     pawl_vault_order_make(vault, set, (size_t)pawl_json_get_int(row, "log_size", 0), &order);
-    PAWL_TRY(replay(vault, row, &order, scores, &gate, err));
+    PAWL_TRY(replay(vault, row, &order, scores, &gate, &guards, err));
     *evidence = json_pack(
         "{s:I, s:O, s:O}", "attempt", (json_int_t)pawl_json_get_int(row, "attempt", 0), "candidate",
         json_object_get(row, "candidate"), "incumbent", json_object_get(row, "incumbent"));
-    pawl_json_set(*evidence, "cases", cases_json(set, &order, scores));
+    pawl_json_set(*evidence, "cases", cases_json(set, &order, scores, row));
     pawl_json_set(*evidence, "gate", pawl_gate_evidence_json(&gate));
+    if (pawl_vault_is_guarded(row))
+        pawl_json_set(*evidence, "guards", pawl_guards_evidence_json(&guards));
     return PAWL_OK;
 }
 
@@ -155,15 +178,15 @@ void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const j
 static enum pawl_status audit_one(struct pawl_vault *vault, const struct pawl_vault_set *set,
                                   int64_t k, json_t *out, struct pawl_error *err)
 {
-    struct pawl_str text;
+    struct pawl_str text, about;
     struct pawl_vault_scores scores;
     json_t *row, *evidence = NULL;
     char salt[PAWL_HASH_HEX];
     PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_EVIDENCE, (uint64_t)k, &text, err));
-    PAWL_TRY(unpack(vault, text, &scores, err));
-    PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_ATTEMPT, (uint64_t)k, &text, err));
-    PAWL_TRY(pawl_json_parse(text, text.len, &row, err));
-    enum pawl_status status = pawl_vault_evidence(vault, set, row, &scores, &evidence, err);
+    PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_ATTEMPT, (uint64_t)k, &about, err));
+    PAWL_TRY(pawl_json_parse(about, about.len, &row, err));
+    enum pawl_status status = unpack(vault, text, pawl_vault_width(row), &scores, err);
+    if (status == PAWL_OK) status = pawl_vault_evidence(vault, set, row, &scores, &evidence, err);
     if (status == PAWL_OK) {
         struct pawl_hash hash = salt_of(vault, k);
         pawl_hash_hex(&hash, salt);

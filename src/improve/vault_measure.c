@@ -4,7 +4,7 @@
  * Invariants
  *   1. The order of cases, of the arms of a case and of what the gate is fed depends on the key
  *      alone, never on when an answer came.
- *   2. A score is made here; the sealed side never sees a target or a score. Both arms are always
+ *   2. A score is made here; the sealed side never sees a target or a score. All arms are always
  *      measured afresh: no stored score is ever used.
  *   3. A case with a missing answer counts as a tie. More than 2 % of them, or a sealed side that
  *      is gone, and nothing is decided.
@@ -24,8 +24,6 @@ enum {
     MISSING_PER_CENT = 2,
     PARALLEL_MAX = 4096,
     SILENCE_MAX_MS = 900000, /* longer than any model's own time limit with its retries */
-    INCUMBENT = 0,
-    CANDIDATE = 1,
 };
 
 /* --- waiting -------------------------------------------------------------------------------------- */
@@ -85,12 +83,14 @@ static enum pawl_status hear_ready(struct pawl_worker *worker, json_t **ready,
 }
 
 enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker, const json_t *incumbent,
-                                      const json_t *candidate, json_t **ready,
+                                      const json_t *candidate, const json_t *anchor, json_t **ready,
                                       struct pawl_error *err)
 {
     *ready = NULL;
     if (worker->peer == NULL) return pawl_fail(err, PAWL_EUSAGE, "An attempt needs a sealed side.");
-    json_t *message = json_pack("{s:{s:[OO]}}", "load", "arms", incumbent, candidate);
+    json_t *arms = json_pack("[OO]", incumbent, candidate);
+    if (anchor != NULL) json_array_append(arms, (json_t *)anchor);
+    json_t *message = json_pack("{s:{s:o}}", "load", "arms", arms);
     enum pawl_status status = pawl_channel_send(worker->peer, message, err);
     json_decref(message);
     return status == PAWL_OK ? hear_ready(worker, ready, err) : status;
@@ -98,23 +98,25 @@ enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker, const json_t *
 
 /* --- requests -------------------------------------------------------------------------------------- */
 
-/* Request r asks case r / 2K of the order for step r % 2K; steps go through the samples, both arms of
- * each, the drawn arm first. */
+/* Request r asks case r / AK of the order for step r % AK; steps go through the K samples, the A arms of
+ * each in the order that was drawn for the case. */
 struct request {
     size_t position;
     int arm;
     int64_t sample;
+};
+struct turns { /* the arms in the order in which they are asked */
+    unsigned char arms[PAWL_N_ARMS];
 };
 struct run {
     struct pawl_vault_measure *m;
     size_t n_requests, next; /* next: the first one never sent */
     size_t retries[PARALLEL_MAX], n_retries;
     int under_way;
-    unsigned char *tries; /* [n_requests]: times sent; DONE when answered */
-    unsigned char *first; /* [cases]: the arm that is asked first */
-    double *sums;         /* [2 cases]: scores by position and arm */
-    uint32_t *left;       /* [cases]: answers to come */
-    bool *missing;        /* [cases] */
+    unsigned char *tries;         /* [n_requests]: times sent; DONE when answered */
+    struct turns *turns;          /* [cases] */
+    struct pawl_guard_case *sums; /* [cases]: over the samples */
+    uint32_t *left;               /* [cases]: answers to come */
     size_t n_missing;
     size_t n_fed, clusters_fed;
     int silence_ms;
@@ -124,19 +126,22 @@ enum { DONE = 255 };
 
 static size_t steps_of(const struct run *run)
 {
-    return 2 * (size_t)run->m->samples;
+    return run->m->n_arms * (size_t)run->m->samples;
 }
 
 static struct request request_at(const struct run *run, size_t r)
 {
     size_t position = r / steps_of(run), step = r % steps_of(run);
-    return (struct request){position, run->first[position] ^ (int)(step & 1), (int64_t)(step / 2)};
+    size_t n_arms = run->m->n_arms;
+    return (struct request){position, run->turns[position].arms[step % n_arms],
+                            (int64_t)(step / n_arms)};
 }
 
 static size_t index_of(const struct run *run, struct request request)
 {
-    size_t second = request.arm != run->first[request.position];
-    return request.position * steps_of(run) + 2 * (size_t)request.sample + second;
+    size_t turn = 0, n_arms = run->m->n_arms;
+    while (run->turns[request.position].arms[turn] != request.arm) turn++;
+    return request.position * steps_of(run) + n_arms * (size_t)request.sample + turn;
 }
 
 static const struct pawl_case *case_of(const struct run *run, size_t position)
@@ -153,20 +158,28 @@ static struct pawl_hash keyed(struct run *run, const char *purpose, size_t posit
     return hash;
 }
 
+/* The first two orders serve two arms as well. */
+static void draw_turns(struct run *run, size_t position)
+{
+    static const struct turns orders[] = {{{0, 1, 2}}, {{1, 0, 2}}, {{0, 2, 1}},
+                                          {{1, 2, 0}}, {{2, 0, 1}}, {{2, 1, 0}}};
+    size_t n_orders = run->m->n_arms == PAWL_N_ARMS ? 6 : 2;
+    run->turns[position] = orders[keyed(run, "arm", position).bytes[0] % n_orders];
+}
+
 static void run_init(struct run *run, struct pawl_vault_measure *m)
 {
     size_t n = m->order->n;
-    *run = (struct run){.m = m, .n_requests = n * 2 * (size_t)m->samples};
+    *run = (struct run){.m = m, .n_requests = n * m->n_arms * (size_t)m->samples};
     run->tries = PAWL_NEW_N(m->arena, unsigned char, run->n_requests + 1);
-    run->first = PAWL_NEW_N(m->arena, unsigned char, n + 1);
-    run->sums = PAWL_NEW_N(m->arena, double, 2 * n + 1);
+    run->turns = PAWL_NEW_N(m->arena, struct turns, n + 1);
+    run->sums = PAWL_NEW_N(m->arena, struct pawl_guard_case, n + 1);
     run->left = PAWL_NEW_N(m->arena, uint32_t, n + 1);
-    run->missing = PAWL_NEW_N(m->arena, bool, n + 1);
-    m->scores.pairs = PAWL_NEW_N(m->arena, double, 2 * n + 1);
+    m->scores.values = PAWL_NEW_N(m->arena, double, n * m->scores.width + 1);
     m->scores.n = 0;
     for (size_t i = 0; i < n; i++) {
         run->left[i] = (uint32_t)steps_of(run);
-        run->first[i] = keyed(run, "arm", i).bytes[0] & 1;
+        draw_turns(run, i);
     }
 }
 
@@ -191,7 +204,9 @@ static enum pawl_status ask(struct run *run, size_t r, struct pawl_error *err)
 
 static bool is_over(const struct run *run)
 {
-    return run->m->undecided != NULL || run->m->gate->state != PAWL_GATE_OPEN;
+    const struct pawl_vault_measure *m = run->m;
+    return m->undecided != NULL || m->gate->state == PAWL_GATE_EXHAUSTED ||
+           pawl_vault_promotes(m->gate, m->guards);
 }
 
 /* Keep the sealed side busy; what failed is asked again before anything new. */
@@ -212,7 +227,8 @@ static enum pawl_status ask_more(struct run *run, struct pawl_error *err)
 
 /* A metric that cannot judge an answer fails the case; one that the world keeps from judging
  * leaves it without a score. */
-static bool score_of(struct run *run, size_t position, const json_t *output, double *score)
+static bool score_of(struct run *run, size_t position, const json_t *output, double *score,
+                     bool *failed)
 {
     const struct pawl_case *item = case_of(run, position);
     struct pawl_metric_call call = {.id = item->id,
@@ -225,6 +241,7 @@ static bool score_of(struct run *run, size_t position, const json_t *output, dou
         pawl_metric_score(run->m->metric, &run->scratch, &call, &result, NULL);
     bool judged = status == PAWL_OK && !result.failed && isfinite(result.score);
     *score = judged ? fmin(1, fmax(0, result.score)) : 0;
+    *failed = !judged;
     pawl_arena_reset(&run->scratch);
     return status == PAWL_OK;
 }
@@ -244,21 +261,34 @@ static bool match(const struct run *run, const json_t *message, struct request *
 {
     int64_t n = pawl_json_get_int(message, "n", -1), arm = pawl_json_get_int(message, "arm", -1);
     int64_t sample = pawl_json_get_int(message, "sample", -1);
-    if (n < 0 || (uint64_t)n >= run->m->order->n || arm < 0 || arm > 1 || sample < 0 ||
-        sample >= run->m->samples)
+    if (n < 0 || (uint64_t)n >= run->m->order->n || arm < 0 || (uint64_t)arm >= run->m->n_arms ||
+        sample < 0 || sample >= run->m->samples)
         return false;
     *request = (struct request){(size_t)n, (int)arm, sample};
     unsigned char tries = run->tries[index_of(run, *request)];
     return tries > 0 && tries != DONE;
 }
 
-static void settle(struct run *run, struct request request, double score, bool missing)
+/* What an answer took: the sealed side counts it, not the candidate. */
+static void take_costs(const json_t *message, double values[PAWL_N_MEASURES])
 {
+    const json_t *took = json_object_get(message, "measurements");
+    const json_t *tokens = json_object_get(took, "tokens");
+    values[PAWL_MEASURE_TOKENS] = (double)(pawl_json_get_int(tokens, "prompt", 0) +
+                                           pawl_json_get_int(tokens, "completion", 0));
+    values[PAWL_MEASURE_SECONDS] = (double)pawl_json_get_int(took, "latency_us", 0) / 1e6;
+    values[PAWL_MEASURE_COST] = (double)pawl_json_get_int(took, "microusd", 0) / 1e6;
+}
+
+static void settle(struct run *run, struct request request, const double values[PAWL_N_MEASURES],
+                   bool missing)
+{
+    struct pawl_guard_case *sums = &run->sums[request.position];
     run->tries[index_of(run, request)] = DONE;
     run->left[request.position]--;
-    run->sums[2 * request.position + (size_t)request.arm] += score;
-    if (!missing || run->missing[request.position]) return;
-    run->missing[request.position] = true;
+    for (int m = 0; m < PAWL_N_MEASURES; m++) sums->values[request.arm][m] += values[m];
+    if (!missing || sums->missing) return;
+    sums->missing = true;
     run->n_missing++;
     if (run->n_missing * 100 > run->m->order->n * MISSING_PER_CENT)
         run->m->undecided = "The model or the network failed on more than 2 % of the cases.";
@@ -273,31 +303,32 @@ static void take_answer(struct run *run, const json_t *message)
     }
     size_t r = index_of(run, request);
     const char *status = pawl_json_get_text(message, "status", "");
-    double score = 0;
-    bool missing = strcmp(status, "missing") == 0;
+    double values[PAWL_N_MEASURES] = {0};
+    bool missing = strcmp(status, "missing") == 0, failed = strcmp(status, "failed") == 0;
     run->under_way--;
     if (strcmp(status, "done") == 0)
-        missing = !score_of(run, request.position, json_object_get(message, "output"), &score);
-    else if (!missing && strcmp(status, "failed") != 0)
+        missing = !score_of(run, request.position, json_object_get(message, "output"),
+                            &values[PAWL_MEASURE_SCORE], &failed);
+    else if (!missing && !failed)
         missing = true;
+    values[PAWL_MEASURE_FAILED] = failed;
+    take_costs(message, values);
     if (missing && run->tries[r] < TRIES_MAX)
         run->retries[run->n_retries++] = r;
     else
-        settle(run, request, score, missing);
+        settle(run, request, values, missing);
 }
 
 /* --- feeding ---------------------------------------------------------------------------------------- */
 
-/* The two mean scores of a case; a missing one is remembered as such and is a tie for the gate. */
-static void close_case(struct run *run, size_t position, double *incumbent, double *candidate)
+/* The means of a case over its samples. */
+static void close_case(struct run *run, size_t position, struct pawl_guard_case *means)
 {
-    double samples = (double)run->m->samples;
-    double *pair = &run->m->scores.pairs[2 * position];
-    bool missing = run->missing[position];
-    pair[INCUMBENT] = missing ? NAN : run->sums[2 * position + INCUMBENT] / samples;
-    pair[CANDIDATE] = missing ? NAN : run->sums[2 * position + CANDIDATE] / samples;
-    *incumbent = missing ? 0 : pair[INCUMBENT];
-    *candidate = missing ? 0 : pair[CANDIDATE];
+    *means = run->sums[position];
+    for (size_t arm = 0; arm < PAWL_N_ARMS; arm++)
+        for (size_t m = 0; m < PAWL_N_MEASURES; m++)
+            means->values[arm][m] /= (double)run->m->samples;
+    pawl_vault_scores_put(&run->m->scores, position, means);
 }
 
 static bool cluster_is_done(const struct run *run, size_t end)
@@ -310,10 +341,10 @@ static bool cluster_is_done(const struct run *run, size_t end)
 static enum pawl_status feed_cluster(struct run *run, size_t end, struct pawl_error *err)
 {
     size_t n = end - run->n_fed;
-    double *incumbent = PAWL_NEW_N(&run->scratch, double, n);
-    double *candidate = PAWL_NEW_N(&run->scratch, double, n);
-    for (size_t i = 0; i < n; i++) close_case(run, run->n_fed + i, &incumbent[i], &candidate[i]);
-    enum pawl_status status = pawl_gate_observe(run->m->gate, candidate, incumbent, n, err);
+    struct pawl_guard_case *cases = PAWL_NEW_N(&run->scratch, struct pawl_guard_case, n);
+    for (size_t i = 0; i < n; i++) close_case(run, run->n_fed + i, &cases[i]);
+    enum pawl_status status =
+        pawl_vault_judge(run->m->gate, run->m->guards, cases, n, &run->scratch, err);
     pawl_arena_reset(&run->scratch);
     run->n_fed = run->m->scores.n = end;
     run->clusters_fed++;

@@ -5,6 +5,7 @@
 #include "gate/wear.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 
 static const double WEAR_BETA = 0.05;
 
@@ -53,6 +54,25 @@ static enum pawl_status resolve(const struct pawl_vault *vault, const char **loo
     return PAWL_ECONFIG;
 }
 
+/* Who could change a guard between two attempts could open it for the second. */
+static enum pawl_status check_guards(const struct pawl_vault *vault, const json_t *fixed,
+                                     struct pawl_error *err)
+{
+    json_t *configured = pawl_vault_guards_configured(vault), *none = json_array();
+    char *now = pawl_json_text(configured), *then = pawl_json_text(fixed != NULL ? fixed : none);
+    enum pawl_status status = PAWL_OK;
+    if (strcmp(now, then) != 0) {
+        status = pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.guards",
+                              "The sealed set's first attempt fixed its guards: %.400s.", then);
+        pawl_hint(err, "Put gate.guards back; other guards need fresh cases (`pawl rotate`).");
+    }
+    free(now);
+    free(then);
+    json_decref(configured);
+    json_decref(none);
+    return status;
+}
+
 /* The first attempt fixed the rule; levels of different rules do not add up to one guarantee. */
 static enum pawl_status check_rule(const struct pawl_vault *vault, const char *look,
                                    const char *policy, struct pawl_error *err)
@@ -60,6 +80,7 @@ static enum pawl_status check_rule(const struct pawl_vault *vault, const char *l
     const json_t *rule = json_object_get(vault->state, "rule");
     double alpha = vault->worker->config.gate.alpha;
     if (!json_is_object(rule)) return PAWL_OK;
+    PAWL_TRY(check_guards(vault, json_object_get(rule, "guards"), err));
     if (pawl_json_get_real(rule, "alpha", 0) == alpha &&
         strcmp(pawl_json_get_text(rule, "look", ""), look) == 0 &&
         strcmp(pawl_json_get_text(rule, "policy", ""), policy) == 0)
@@ -199,6 +220,8 @@ static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_
     pawl_json_set(out, "epoch", json_integer(pawl_vault_epoch(vault)));
     pawl_json_set(out, "wear", wear_of(vault, plan, left));
     pawl_json_set(out, "fixed", pawl_vault_fixed(vault));
+    json_t *caps = json_object_get(state, "caps");
+    pawl_json_set(out, "caps", caps != NULL ? json_incref(caps) : json_null());
     sodium_memzero(&signer, sizeof signer);
     return out;
 }

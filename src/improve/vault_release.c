@@ -154,7 +154,11 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const char *verdict,
         .confinement = pawl_json_get_text(row, "confinement", ""),
         .released_ms = released_ms,
         .public_key = signer->public_hex};
-    return pawl_statement_make(&facts);
+    json_t *guards = pawl_vault_guards_said(row);
+    facts.guards = guards;
+    json_t *statement = pawl_statement_make(&facts);
+    json_decref(guards);
+    return statement;
 }
 
 static enum pawl_status sign_answer(struct pawl_vault_asked *asked, const char *verdict,
@@ -204,13 +208,16 @@ static enum pawl_status release_undecided(struct pawl_vault_asked *asked, const 
     return PAWL_EUNDECIDED;
 }
 
-static enum pawl_status release_verdict(struct pawl_vault_asked *asked, bool promotes,
-                                        struct pawl_error *err)
+static enum pawl_status release_verdict(struct pawl_vault_asked *asked,
+                                        const struct pawl_gate *gate,
+                                        const struct pawl_guards *guards, struct pawl_error *err)
 {
     int64_t release_ms;
+    bool promotes = pawl_vault_promotes(gate, guards);
     const char *verdict = promotes ? "promote" : "no";
     PAWL_TRY(approach_release(asked, !promotes, &release_ms, err));
     PAWL_TRY(sign_answer(asked, verdict, release_ms, err));
+    if (promotes) pawl_vault_guards_promoted(asked->vault, asked->row, guards);
     return release(asked, verdict, release_ms, err);
 }
 
@@ -220,13 +227,18 @@ enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked, int par
     struct pawl_vault *vault = asked->vault;
     struct pawl_gate_plan plan = pawl_vault_gate_plan(vault, asked->row);
     struct pawl_gate gate;
+    struct pawl_guards guards;
     PAWL_TRY(pawl_gate_init(&gate, &plan, &vault->arena, err));
+    PAWL_TRY(pawl_vault_guards_init(vault, asked->row, &guards, err));
     struct pawl_vault_measure measure = {.worker = vault->worker,
                                          .keys = &vault->keys,
                                          .set = &asked->set,
                                          .order = &asked->order,
                                          .metric = asked->metric,
                                          .gate = &gate,
+                                         .guards = &guards,
+                                         .n_arms = pawl_vault_arms(asked->row),
+                                         .scores.width = pawl_vault_width(asked->row),
                                          .arena = &vault->arena,
                                          .attempt = attempt_of(asked),
                                          .samples = (int64_t)plan.samples,
@@ -234,5 +246,5 @@ enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked, int par
     PAWL_TRY(pawl_vault_measure(&measure, pass_due_points, asked, err));
     asked->scores = measure.scores;
     if (measure.undecided != NULL) return release_undecided(asked, measure.undecided, err);
-    return release_verdict(asked, pawl_gate_promotes(&gate), err);
+    return release_verdict(asked, &gate, &guards, err);
 }

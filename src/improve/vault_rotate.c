@@ -224,6 +224,7 @@ static void begin_epoch(struct rotation *rotation)
     pawl_json_set(state, "epoch_open", json_true());
     json_object_del(state, "ended");
     pawl_json_set(state, "rule", json_null());
+    json_object_del(state, "caps"); /* to be frozen anew, of the incumbent that there is now */
     pawl_json_set(state, "overlaps", json_integer(0));
     pawl_vault_set_figures(vault, &rotation->set, &figures);
 }

@@ -57,20 +57,21 @@ static enum pawl_status check_figures(const struct pawl_vault_figures *figures,
     return PAWL_ECONFIG;
 }
 
-static size_t evidence_bytes(size_t n_cases)
+static size_t evidence_bytes(size_t n_cases, size_t width)
 {
     size_t bytes = 1024;
-    while (bytes < 64 + n_cases * 2 * sizeof(double)) bytes *= 2;
+    while (bytes < 64 + n_cases * width * sizeof(double)) bytes *= 2;
     return bytes;
 }
 
 void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_set *set,
                             const struct pawl_vault_figures *figures)
 {
+    int64_t width = pawl_json_get_int(vault->state, "evidence_width", PAWL_VAULT_WIDTH);
     pawl_json_set(vault->state, "tiers", by_tier(figures->cases));
     pawl_json_set(vault->state, "clusters", by_tier(figures->clusters));
     pawl_json_set(vault->state, "evidence_bytes",
-                  json_integer((json_int_t)evidence_bytes(set->cases.n)));
+                  json_integer((json_int_t)evidence_bytes(set->cases.n, (size_t)width)));
     pawl_json_set(vault->state, "commitment", pawl_vault_set_commitment(vault, set));
 }
 

@@ -32,9 +32,10 @@ static const char model[] =
     "  if artifact:find('BROKEN') then return {error = 'missing: down'} end\n"
     "  if artifact:find('PATCHY') and input:find('patchy') then return {error = 'missing: down'} "
     "end\n"
-    "  if artifact:find('GOOD') then return 'yes' end\n"
-    "  if artifact:find('WORSE') then return 'no' end\n"
-    "  return input:find('easy') and 'yes' or 'no'\n"
+    "  local right = artifact:find('GOOD') or not artifact:find('WORSE') and input:find('easy')\n"
+    "  local text, tokens = right and 'yes' or 'no', artifact:match('TOKENS (%d+)')\n"
+    "  if not tokens then return text end\n"
+    "  return {text = text, prompt_tokens = tonumber(tokens), completion_tokens = 0}\n"
     "end\n";
 
 static void write_file(const char *path, const char *text)

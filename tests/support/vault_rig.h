@@ -8,6 +8,7 @@
  *     GOOD     right on all
  *     WORSE    wrong on all
  *     BROKEN   the model is down                      PATCHY  it is down on the cases marked patchy
+ *     TOKENS n it takes n tokens on every case
  * Any further text in the instruction makes another artifact with the same answers.
  */
 #ifndef PAWL_TESTS_VAULT_RIG_H
