@@ -2,6 +2,27 @@
 
 #include <stdlib.h>
 
+/* What each guard lets pass of what is as good as the incumbent. */
+static void print_guards(const json_t *guards, FILE *out)
+{
+    size_t i;
+    json_t *guard;
+    if (guards == NULL) return;
+    fprintf(out, "A candidate equal to the incumbent passes all guards with probability %.2f:\n",
+            cli_real(guards, "chance"));
+    json_array_foreach(json_object_get(guards, "guards"), i, guard)
+    {
+        fprintf(out, "  %-8s %.2f", cli_text(guard, "metric"), cli_real(guard, "chance"));
+        if (json_is_true(json_object_get(guard, "zero_tolerance")))
+            fputs(", zero tolerance", out);
+        else
+            fprintf(out, ", margin %g", cli_real(guard, "margin"));
+        if (json_is_number(json_object_get(guard, "margin_that_works")))
+            fprintf(out, "; a margin of %g would work", cli_real(guard, "margin_that_works"));
+        fputs("\n", out);
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *power = json_object_get(result, "power");
@@ -27,7 +48,9 @@ static void render(const json_t *result, FILE *out)
             cli_text(result, "next_attempt_needs"), cli_real(result, "next_threshold"),
             cli_int(result, "attempts_left"));
     cli_print_wear(result, out);
+    print_guards(json_object_get(result, "guards"), out);
     fprintf(out, "An attempt takes %lld evaluations", cli_int(result, "evaluations"));
+    if (cli_int(result, "arms") == 3) fputs(" (the anchor's included)", out);
     if (cli_real(result, "minutes") >= 0)
         fprintf(out, ", about %.1f minutes", cli_real(result, "minutes"));
     if (cli_real(result, "usd") > 0) fprintf(out, ", $%.2f", cli_real(result, "usd"));
@@ -37,7 +60,9 @@ static void render(const json_t *result, FILE *out)
 const struct pawl_command pawl_cmd_plan = {
     .name = "plan",
     .about = "Assumes that candidate and incumbent differ on a share of the cases (--discordance). "
-             "Asks no model and\n"
-             "spends no attempt.",
+             "Spends no "
+             "attempt, and asks\n"
+             "no model but for guards: the incumbent, and the anchor, on dev, where that was not "
+             "measured before.",
     .render = render,
 };

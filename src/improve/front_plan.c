@@ -12,10 +12,13 @@
 
 struct plan_options {
     double discordance;
+    bool force;
 };
 static const struct pawl_option plan_options[] = {
     PAWL_OPT_REAL(struct plan_options, discordance, "0.2", 0.01, 1,
                   "share of cases on which candidate and incumbent differ"),
+    PAWL_OPT_BOOL(struct plan_options, force, "false",
+                  "show the plan although a guard blocks what is equal"),
     {0}};
 
 /* What one attempt will take, from what was measured on visible cases; null while unknown. */
@@ -49,10 +52,24 @@ static void power_table(struct pawl_call *call, const struct pawl_prospect *pros
     pawl_json_set(call->result, "power", power);
 }
 
+/* Before the figures of a gain, which no guard lets through if it stops what is equal. */
+static enum pawl_status plan_guards(struct pawl_call *call, const struct plan_options *options,
+                                    struct pawl_error *err)
+{
+    json_t *vault;
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
+    PAWL_TRY(pawl_front_vault_status(call, &vault, err));
+    enum pawl_status status =
+        pawl_front_plan_guards(call, vault, options->discordance, options->force, err);
+    json_decref(vault);
+    return status;
+}
+
 static enum pawl_status run_plan(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct plan_options *options = values;
     json_t *vault;
+    PAWL_TRY(plan_guards(call, options, err));
     PAWL_TRY(pawl_front_vault_status(call, &vault, err));
     struct pawl_prospect prospect;
     enum pawl_status status =
@@ -77,7 +94,8 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     pawl_json_set(result, "attempts", json_incref(json_object_get(vault, "attempts")));
     pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));
     pawl_json_set(result, "wear", json_incref(json_object_get(vault, "wear")));
-    int64_t evaluations = 2 * cases * call->project->config.gate.samples;
+    int64_t arms = pawl_json_get_int(result, "arms", 2);
+    int64_t evaluations = arms * cases * call->project->config.gate.samples;
     json_decref(vault);
     return cost_of_attempt(call, evaluations, err);
 }
