@@ -28,6 +28,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_json_parse(struct pawl_str text, size_t li
                                                  json_t **out, struct pawl_error *err);
 /* Append the canonical form. Non-finite numbers are a bug. */
 void pawl_json_write(const json_t *value, struct pawl_buf *out);
+/* Whether the text is the canonical form of a value that reading accepts. One pass, nothing allocated but
+ * what `scratch` needs for a real number. */
+bool pawl_json_is_canonical(struct pawl_str text, struct pawl_buf *scratch);
 /* The canonical form as a malloc'd string; free() it. */
 char *pawl_json_text(const json_t *value);
 /* Append one JSON string literal with its quotes. Malformed UTF-8 and NUL become U+FFFD. */

@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include <stdint.h>
+
 /*
  * The length of the well-formed sequence at the start of p (1 to 4), or 0. The second byte's range
  * depends on the first (Unicode, table 3-7): that is what keeps out overlong forms, surrogates and
@@ -22,10 +24,23 @@ static size_t sequence_len(const unsigned char *p, size_t n)
     return len;
 }
 
+/* How many bytes from the start are surely ASCII: eight at a time. */
+static size_t ascii_len(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t eight; n - i >= sizeof eight; i += sizeof eight) {
+        memcpy(&eight, p + i, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080)) break;
+    }
+    return i;
+}
+
 bool pawl_utf8_is_valid(struct pawl_str text, size_t *bad_offset)
 {
     const unsigned char *p = (const unsigned char *)text.ptr;
     for (size_t i = 0; i < text.len;) {
+        if (p[i] < 0x80) i += ascii_len(p + i, text.len - i);
+        if (i == text.len) break;
         size_t len = sequence_len(p + i, text.len - i);
         if (len == 0) {
             if (bad_offset) *bad_offset = i;

@@ -11,6 +11,14 @@
 
 enum { LIMIT = 1 << 20 };
 
+static bool is_canonical(const char *text)
+{
+    struct pawl_buf scratch = PAWL_BUF(64);
+    bool answer = pawl_json_is_canonical(pawl_str_of(text), &scratch);
+    pawl_buf_release(&scratch);
+    return answer;
+}
+
 static void assert_canonical(const char *text, const char *expected)
 {
     json_t *value;
@@ -19,6 +27,8 @@ static void assert_canonical(const char *text, const char *expected)
         fail_msg("%s: %s", text, err.message);
     char *written = pawl_json_text(value);
     assert_string_equal(written, expected);
+    assert_true(is_canonical(expected));
+    assert_int_equal(is_canonical(text), strcmp(text, expected) == 0);
     free(written);
     json_decref(value);
 }
@@ -28,6 +38,7 @@ static void assert_real(double value, const char *expected)
     struct pawl_buf out = PAWL_BUF(64);
     pawl_json_write_real(value, &out);
     assert_string_equal(pawl_buf_str(&out).ptr, expected);
+    assert_true(is_canonical(expected));
     pawl_buf_release(&out);
 }
 
@@ -41,6 +52,9 @@ static void assert_refused(struct pawl_str text, int line, int column)
     if (column) assert_int_equal(err.column, column);
     assert_true(err.message[0] && err.hint[0]);
     assert_int_equal(pawl_json_parse(text, LIMIT, &value, NULL), PAWL_ECONFIG);
+    struct pawl_buf scratch = PAWL_BUF(64);
+    assert_false(pawl_json_is_canonical(text, &scratch));
+    pawl_buf_release(&scratch);
 }
 
 static void numbers_are_written_as_rfc_8785_says(void **state)
@@ -143,6 +157,55 @@ static void keys_are_sorted_by_utf_16(void **state)
                      "{\"\\r\":2,\"1\":4,\"\xC2\x80\":6,\"\xC3\xB6\":7,\"\xE2\x82\xAC\":1,"
                      "\"\xF0\x9F\x98\x80\":5,\"\xEF\xAC\xB3\":3}");
     assert_canonical("{\"aa\":1,\"a\":2,\"\":3}", "{\"\":3,\"a\":2,\"aa\":1}");
+}
+
+/* Spelled otherwise than the writer would, or nothing at all. */
+static void no_other_form_is_canonical(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "",
+        " 1",
+        "1 ",
+        "-0",
+        "01",
+        "1.0",
+        "1e2",
+        "1E+21",
+        "1e21",
+        "0.10",
+        ".5",
+        "+1",
+        "00",
+        "-",
+        "1.",
+        "9007199254740993.0",
+        "1e400",
+        "[1, 2]",
+        "[1,]",
+        "{\"a\":1,\"a\":1}",
+        "{\"b\":1,\"a\":1}",
+        "{\"a\":1,}",
+        "{\"\\\"\":1,\"!\":1}", /* U+0022 is after U+0021, though its backslash is not */
+        "{\"\xEF\xAC\xB3\":1,\"\xF0\x9F\x98\x80\":1}", /* surrogates come first */
+        "\"\\/\"",
+        "\"\\u0041\"",
+        "\"\\u000a\"",
+        "\"\\u000F\"",
+        "\"\\u0000\"",
+        "\"\t\"",
+        "\"\xC0\x80\"",
+        "\"a",
+        "tru",
+        "nullx",
+        "[",
+        "{\"a\"}",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (is_canonical(others[i])) fail_msg("%s passes for canonical", others[i]);
+    assert_true(is_canonical("{\"!\":1,\"\\\"\":1}"));
+    assert_true(is_canonical("\"\\u000f\""));
+    assert_true(is_canonical("9007199254740993"));
 }
 
 static void large_objects_are_sorted_too(void **state)
@@ -262,6 +325,7 @@ int main(void)
         cmocka_unit_test(every_number_reads_back),
         cmocka_unit_test(values_are_canonical),
         cmocka_unit_test(keys_are_sorted_by_utf_16),
+        cmocka_unit_test(no_other_form_is_canonical),
         cmocka_unit_test(large_objects_are_sorted_too),
         cmocka_unit_test(malformed_text_is_repaired_on_writing),
         cmocka_unit_test(bad_json_is_refused_with_its_place),
