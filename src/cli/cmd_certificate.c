@@ -18,11 +18,14 @@ static void render(const json_t *result, FILE *out)
 
 const struct pawl_command pawl_cmd_certificate = {
     .name = "certificate",
-    .about = "Says what was promised, not what was seen: counts open in the audit view, which is "
-             "recorded and\n"
-             "ends the life of the sealed set. With --json it holds the sealed cases and their "
-             "salts, too: "
-             "what\n"
-             "tools/pawl-verify recomputes the verdict from.",
+    .about =
+        "Says what was promised, not what was seen: counts open in the audit view, which is "
+        "recorded and\n"
+        "ends the life of the sealed set. With --json it holds the sealed cases and their "
+        "salts, too: "
+        "what\n"
+        "tools/pawl-verify recomputes the verdict from. --html FILE writes it as one page for a "
+        "browser, which\n"
+        "loads nothing and recomputes the verdict itself once the evidence is open.",
     .render = render,
 };

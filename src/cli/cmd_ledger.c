@@ -6,6 +6,7 @@ static void render(const json_t *result, FILE *out)
             pawl_json_get_bool(result, "ok", false) ? "all in order" : "damaged",
             cli_text(result, "root"));
     const json_t *proof = json_object_get(result, "proof");
+    if (proof == NULL) proof = json_object_get(result, "consistency");
     if (proof != NULL) {
         char *text = pawl_json_text(proof);
         fprintf(out, "%s\n", text);
@@ -25,6 +26,8 @@ const struct pawl_command pawl_cmd_ledger = {
         "tools/pawl-verify, which shares no code with this program.\n"
         "checkpoint has the vault sign the head of the ledger: who keeps that note sees later "
         "whether\n"
-        "anything before it was changed. prove shows one record to somebody who has the note.",
+        "anything before it was changed. prove shows one record to somebody who has the note; "
+        "consistency N shows\n"
+        "to who has the note of N records that the ledger has only grown since.",
     .render = render,
 };

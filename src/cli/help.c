@@ -8,12 +8,12 @@ enum { LEFT = 26 /* columns of names */, WIDTH = 100, TEXT_MAX = 4096 };
 
 /* Verbs in the order in which a person meets them. One that is missing here is listed last. */
 static const struct {
-    const char *title, *verbs[12];
+    const char *title, *verbs[16];
 } groups[] = {
     {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
-    {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "ledger"}},
+    {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "export", "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 

@@ -248,6 +248,17 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_explain(struct pawl_call *call, cons
 PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                                          struct pawl_error *err);
 
+/* --- the certificate as a page (front_page.c) ----------------------------------------------------- */
+
+/*
+ * Write one self-contained HTML page of the certificate that call->result holds, whose statement this is;
+ * result: "html". The page checks itself in the reader's browser and says `committed`, `recomputed` or
+ * what is wrong. Nothing in it can become markup or script, whatever candidates and cases say.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_certificate_page(struct pawl_call *call,
+                                                       const json_t *statement, const char *file,
+                                                       struct pawl_error *err);
+
 /* --- helpers shared by verbs (front_project.c) --------------------------------------------------- */
 
 /* After pawl.yaml was changed. */

@@ -128,9 +128,11 @@ struct ledger_options {
 };
 static const struct pawl_option ledger_options[] = {
     {"action", PAWL_OPTION_CHOICE, offsetof(struct ledger_options, action), "verify", 0, 0,
-     "verify|export|prove|checkpoint", "what to do", false},
-    PAWL_OPT_TEXT(struct ledger_options, file, NULL,
-                  "where export or checkpoint writes; prove: the number of a record"),
+     "verify|export|prove|consistency|checkpoint", "what to do", false},
+    PAWL_OPT_TEXT(
+        struct ledger_options, file, NULL,
+        "where export or checkpoint writes; prove: the number of a record; consistency: how many "
+        "records an earlier checkpoint had"),
     {0}};
 
 static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
@@ -148,6 +150,8 @@ static enum pawl_status run_ledger(struct pawl_call *call, const void *values,
     pawl_json_set(call->result, "root", json_string(report.root));
     pawl_json_set(call->result, "first_bad", ok ? json_null() : json_integer(report.first_bad));
     if (ok && strcmp(action, "prove") == 0) return pawl_ledger_prove(call, options->file, err);
+    if (ok && strcmp(action, "consistency") == 0)
+        return pawl_ledger_consistency(call, options->file, err);
     if (ok && strcmp(action, "checkpoint") == 0)
         return pawl_ledger_checkpoint(call, options->file, err);
     if (ok) return PAWL_OK;
@@ -172,13 +176,16 @@ const struct pawl_verb pawl_verb_ledger = {
 /* --- certificate ----------------------------------------------------------------------------------- */
 
 struct certificate_options {
-    const char *id;
+    const char *id, *html;
     bool audit;
 };
 static const struct pawl_option certificate_options[] = {
     PAWL_OPT_TEXT(struct certificate_options, id, "incumbent", "the promoted artifact"),
     PAWL_OPT_BOOL(struct certificate_options, audit, "false",
                   "open the evidence; recorded, and ends the life of the sealed set"),
+    PAWL_OPT_TEXT(struct certificate_options, html, NULL,
+                  "also write it as one page that checks itself in the reader's browser; it shows "
+                  "the texts of candidate and incumbent"),
     {0}};
 
 static bool is_promotion_of(void *context, const json_t *body)
@@ -220,6 +227,7 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
     char hex[PAWL_HASH_HEX];
     struct pawl_ledger_epoch epoch;
     json_t *body;
+    if (options->html != NULL) PAWL_TRY(pawl_front_check_output(call->project, options->html, err));
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
     PAWL_TRY(pawl_ledger_epoch(call->project->store, &epoch, err));
     PAWL_TRY(pawl_ledger_find_verdict(call->project->store, is_promotion_of, hex, &body, err));
@@ -242,6 +250,8 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
         status = show_evidence(call, "opening", attempt, err);
     else if (options->audit)
         status = open_evidence(call, attempt, err);
+    if (status == PAWL_OK && options->html != NULL)
+        status = pawl_certificate_page(call, statement, options->html, err);
     json_decref(body);
     return status;
 }

@@ -32,6 +32,7 @@
     X(card) \
     X(redteam) \
     X(certificate) \
+    X(export) \
     X(ledger) \
     X(model) \
     X(bench)

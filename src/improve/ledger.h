@@ -56,9 +56,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_ledger_verify(struct pawl_store *store,
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_export(struct pawl_project *project, const char *file,
                                                     struct pawl_error *err);
 /* result "proof": {seq,size,tree_root,path,record}, an inclusion proof (RFC 6962 2.1.1) of record `number`,
- * a decimal text. PAWL_EUSAGE when there is no such record. */
+ * a decimal text. PAWL_EUSAGE when there is no such record. Costs 32 bytes of memory a record. */
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_prove(struct pawl_call *call, const char *number,
                                                    struct pawl_error *err);
+/* result "consistency": {from,from_root,size,tree_root,path}, a proof (RFC 6962 2.1.2) that the ledger only
+ * grew since it had `number` records, 1 to all. */
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_consistency(struct pawl_call *call, const char *number,
+                                                         struct pawl_error *err);
 /* result "checkpoint": the tree's head, signed by the vault (vault_checkpoint.c); also in `file` unless
  * NULL. */
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_checkpoint(struct pawl_call *call, const char *file,

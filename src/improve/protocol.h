@@ -84,6 +84,7 @@
  *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
  *   {"op":"checkpoint","size":N,"tree_root":hex}  -> {"note":text}, signed
+ *   {"op":"attest","attempt":K,"format":"intoto"|"slsa"}  -> {"envelope":{...}} of a verdict that was told (attest.h)
  *   {"op":"burn"}                          -> {}; ends the epoch
  *
  * front -> tables, a worker without a project: it reads nothing and starts nothing, so it is neither

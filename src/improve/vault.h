@@ -20,7 +20,8 @@
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
- * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_overlap.c, vault_checkpoint.c, vault.c.
+ * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_overlap.c,
+ * vault_checkpoint.c, vault_attest.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -485,6 +486,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_burn(struct pawl_worker *worker, jso
 PAWL_MUST_CHECK enum pawl_status pawl_vault_checkpoint(struct pawl_worker *worker,
                                                        const json_t *request, json_t **done,
                                                        struct pawl_error *err);
+
+/* {"envelope":{...}} of an attempt whose verdict was told; "format" as in attest.h (vault_attest.c). */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_attest(struct pawl_worker *worker,
+                                                   const json_t *request, json_t **done,
+                                                   struct pawl_error *err);
 
 /* --- attempts (vault_attempt.c, vault_release.c) ------------------------------------------------------------ */
 

@@ -42,7 +42,7 @@ done
 example() { # example CODE VERB
     expect "$1" sh -c "$(cat "../example.$2")"
 }
-for verb in init validate doctor plan improve log show diff lineage card redteam status certificate ledger run eval compare rollback; do
+for verb in init validate doctor plan improve log show diff lineage card redteam status certificate export ledger run eval compare rollback; do
     example 0 $verb
 done
 printf '{"signature": {"instructions": "Be careful."}, "demos": []}' >program.json

@@ -86,6 +86,27 @@ function complete(request)
 end
 L
 }
+# A model that proposes another careful instruction each time, so that runs differ.
+inventive_model() { careful_model | sed 's/check the number/check the number \\" .. math.floor(1000 * random(request)) .. \\" times/; s/\\"/"/g'; }
+# A project of 600 gate cases that asked its gate three times: promoted, not, and after a rollback again, which
+# its own level may refuse. $best is what the first attempt promoted.
+several_attempts() { # several_attempts NAME POLICY LOOK [clusters]
+    inventive_model | own_project "$1" 40 60 600
+    printf 'gate: {policy: %s, look: %s}\n' "$2" "$3" >>"$1/pawl.yaml"
+    [ $# -lt 4 ] || python3 - "$1" <<'P'
+import json, sys
+path = sys.argv[1] + "/data/gate.jsonl"
+rows = [json.loads(line) for line in open(path)]
+open(path, "w").writelines(json.dumps(dict(row, cluster=f"c{i // 3 if i < 300 else i}")) + "\n" for i, row in enumerate(rows))
+P
+    expect 0 pawl init --json -C "$1"
+    expect 0 pawl improve --json -C "$1" --seed 1
+    check 'r["verdict"] == "promote"'
+    best=$(field 'r["best"]')
+    expect 1 pawl gate --json -C "$1" seed
+    expect 0 pawl rollback --json -C "$1" --reason 'to ask again'
+    pawl improve --json -C "$1" --seed 2 >"$work/out" 2>"$work/err"
+}
 # The interpreter itself: a python3 on the PATH may be a script that chooses one, in a private folder.
 real_python() {
     for python in /usr/bin/python3 /usr/local/bin/python3 "$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')"; do

@@ -12,8 +12,6 @@ accepts() { # accepts PROJECT WORD CERTIFICATE...: with the root and the key tha
     expect 0 "$python" "$root/tools/pawl-verify" "$folder.jsonl" "$@" --root "$tip" --key "$key"
     for certificate; do grep -q "^$certificate: $word" "$work/out" || fail "$certificate is not $word"; done
 }
-# A model that proposes another careful instruction each time, so that runs differ.
-inventive_model() { careful_model | sed 's/check the number/check the number \\" .. math.floor(1000 * random(request)) .. \\" times/; s/\\"/"/g'; }
 
 # One planned look, single cases: promoted, not promoted, rolled back, put back by hand, cases added,
 # a clean report set, the audit.
@@ -33,9 +31,43 @@ expect 0 pawl eval --json -C p --cases report.jsonl
 expect 0 pawl certificate --json -C p "$best"
 cp "$work/out" sealed.json
 accepts p committed sealed.json
-expect 0 pawl certificate --json -C p "$best" --audit
+expect 0 pawl certificate --json -C p "$best" --html sealed.html
+accepts p committed sealed.html
+expect 0 pawl certificate --json -C p "$best" --audit --html open.html
 cp "$work/out" open.json
-accepts p recomputed open.json
+accepts p recomputed open.json open.html
+
+# Verdicts as others read them: of a promotion and of a no, from the file and from the command's own object.
+for format in intoto slsa; do
+    expect 0 pawl export $format "$best" $format.json --json -C p
+    check 'r["verdict"] == "promote" and r["attempt"] == 1'
+    expect 0 pawl export $format seed --json -C p
+    check 'r["verdict"] == "no" and r["attempt"] == 2 and r["file"] is None'
+    cp "$work/out" $format.no.json
+    accepts p 'attested, promote' $format.json
+    accepts p 'attested, no' $format.no.json
+done
+expect 2 pawl export spdx "$best" --json -C p
+expect 2 pawl export slsa "$best" p/pawl.yaml --json -C p
+$python - <<'P' || fail "the exports are not what their specifications ask for"
+import base64, json
+for name, kind, result in (("intoto.json", "https://in-toto.io/attestation/test-result/v0.1", "PASSED"),
+                           ("slsa.json", "https://slsa.dev/verification_summary/v1", "PASSED"),
+                           ("slsa.no.json", "https://slsa.dev/verification_summary/v1", "FAILED")):
+    envelope = json.load(open(name))
+    envelope = envelope.get("envelope", envelope)
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    predicate = statement["predicate"]
+    assert statement["_type"] == "https://in-toto.io/Statement/v1" and statement["predicateType"] == kind
+    assert all(len(subject["digest"]["sha256"]) == 64 for subject in statement["subject"])
+    if "verificationResult" in predicate:
+        assert predicate["verificationResult"] == result and len(predicate["verifiedLevels"]) == 1
+        assert predicate["verifier"]["id"] and predicate["timeVerified"].endswith("Z") and predicate["resourceUri"]
+        assert predicate["policy"]["uri"] and all(a["digest"] for a in predicate["inputAttestations"])
+        assert not any(level.startswith("SLSA_") for level in predicate["verifiedLevels"])
+    else:
+        assert predicate["result"] == result and all(c["digest"] for c in predicate["configuration"])
+P
 
 # The other looks and policies, over several attempts; clusters of three make a grid.
 several_attempts() { # several_attempts NAME POLICY LOOK [clusters]
@@ -58,9 +90,15 @@ P
     cp "$work/out" "$1.json"
     accepts "$1" recomputed "$1.json"
 }
-several_attempts s strict sequential
-several_attempts e e-lond sequential clusters
-several_attempts f per-decision fixed clusters
+audited() { # audited NAME POLICY LOOK [clusters]
+    several_attempts "$@"
+    expect 0 pawl certificate --json -C "$1" --audit "$best"
+    cp "$work/out" "$1.json"
+    accepts "$1" recomputed "$1.json"
+}
+audited s strict sequential
+audited e e-lond sequential clusters
+audited f per-decision fixed clusters
 $python - <<'P' || fail "the projects do not cover what they should"
 import json
 units = {(r["look"], r["unit"], r["policy"]) for r in map(json.load, map(open, ("open.json", "s.json", "e.json", "f.json")))}
@@ -78,6 +116,7 @@ done
 expect 2 pawl ledger prove "$n" --json -C p
 expect 2 pawl ledger prove first --json -C p
 expect 0 pawl ledger checkpoint note.txt --json -C p
+cp note.txt first-note.txt
 accepts p recomputed open.json
 for i in $(seq 0 $((n - 1))); do
     expect 0 $tool --proof "proof.$i" --checkpoint note.txt --key "$key"
@@ -121,6 +160,14 @@ expect 0 pawl rollback --json -C p --reason 'after the checkpoint'
 accepts p recomputed open.json
 expect 0 $tool p.jsonl --checkpoint note.txt
 says "the first $n records"
+expect 0 pawl ledger consistency "$n" --json -C p
+cp "$work/out" grown.json
+expect 0 pawl ledger checkpoint note.txt --json -C p
+expect 0 $tool --consistency grown.json --since first-note.txt --checkpoint note.txt --key "$key"
+says "the ledger of $((n + 1)) records begins with the one of $n"
+expect 1 $tool --consistency grown.json --since note.txt --checkpoint first-note.txt --key "$key"
+expect 2 $tool --consistency grown.json --checkpoint note.txt --key "$key"
+for wrong in 0 $((n + 2)) first; do expect 2 pawl ledger consistency $wrong --json -C p; done
 
 # A rotation opens the audited set for good; the fresh one is asked from the first level on.
 $python - <<'P'
@@ -144,7 +191,10 @@ expect 1 "$python" "$root/tools/pawl-verify" damaged.jsonl
 says 'rejected: record 2'
 expect 2 "$python" "$root/tools/pawl-verify" no-such-file
 
-$python "$root/tests/cli/verify_mutations.py" "$root/tools/pawl-verify" p.jsonl open.json >"$work/out" 2>"$work/err" ||
+accepts p recomputed open.html
+accepts p attested intoto.json slsa.json
+$python "$root/tests/cli/verify_mutations.py" "$root/tools/pawl-verify" p.jsonl open.json open.html intoto.json slsa.json \
+    first-note.txt note.txt grown.json >"$work/out" 2>"$work/err" ||
     fail "a mutation was accepted"
 says 'mutations, each rejected'
 
@@ -179,6 +229,34 @@ assert V.canonical({"\u20ac": 1, "\r": "\x0f\n", "\ufb33": [None, True], "\U0001
 leaves = [hexed(x) for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
 assert V.merkle_root(leaves).hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
 assert V.merkle_root(leaves[:3]).hex() == "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"
+tree = V.Tree(range(1, 9))
+for leaf in leaves:
+    tree.add(leaf)
+assert [tree.roots[n] for n in range(1, 9)] == [V.merkle_root(leaves[:n]) for n in range(1, 9)]
+# Consistency proofs by the recursive definition (RFC 6962 2.1.2) give both roots; with a node changed, left out or
+# added they do not.
+def subproof(m, items, known):
+    n = len(items)
+    if m == n:
+        return [] if known else [V.merkle_root(items)]
+    k = 1 << (n - 1).bit_length() - 1
+    if m <= k:
+        return subproof(m, items[:k], known) + [V.merkle_root(items[k:])]
+    return subproof(m - k, items[k:], False) + [V.merkle_root(items[:k])]
+def proves(m, n, path):
+    try:
+        return V.roots_by_path(V.merkle_root(many[:m]), m, n, path) == (V.merkle_root(many[:m]), V.merkle_root(many[:n]))
+    except V.Rejected:
+        return False
+many = [bytes([i]) for i in range(40)]
+for n in range(1, 41):
+    for m in range(1, n + 1):
+        path = subproof(m, many[:n], True)
+        assert proves(m, n, path), (m, n)
+        for i in range(len(path)):
+            assert not proves(m, n, path[:i] + [V.sha256(path[i])] + path[i + 1:])
+            assert not proves(m, n, path[:i] + path[i + 1:])
+        assert not proves(m, n, path + [V.merkle_root(many)])
 for outcomes, e in (("", 1), ("w", Fraction(3, 2)), ("l", Fraction(1, 2)), ("wwwwww", Fraction(127, 7)),
                     ("wwwwwww", Fraction(255, 8)), ("wlw", Fraction(11, 12)), ("lww", Fraction(11, 12))):
     mixture = V.SignMixture()

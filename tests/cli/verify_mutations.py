@@ -1,19 +1,24 @@
 """Alter a ledger and a certificate in every way that we could think of; tools/pawl-verify must object.
 
-    verify_mutations.py VERIFIER LEDGER CERTIFICATE
+    verify_mutations.py VERIFIER LEDGER CERTIFICATE PAGE INTOTO SLSA EARLIER_NOTE NOTE CONSISTENCY
 
 The ledger holds: two attempts (1 promoted, 2 not), a rollback and a promotion by hand after them, the audit
-of attempt 1, whose open certificate is the other file, a rotation, and attempt 3 on the fresh set. Four
-kinds of liar:
+of attempt 1, whose open certificate is the other file (as JSON and as a page), a rotation, and attempt 3 on the
+fresh set. The exported verdicts are of attempt 1; the two checkpoints lie within the ledger, and the last file
+is the proof that one grew out of the other. Kinds of liar:
 
     raw      changes bytes and leaves the hashes as they are
     chained  makes the chain good again after the change; sees his signature fail, or is caught by --root
     forger   has a key of his own, puts it into the seal, signs and chains everything again: what is
              left to catch him is the sense of it
     paper    changes the certificate; "forged paper" re-signs the statement for the evidence he made
+    page     changes the certificate's page
+    export   changes an exported verdict; "forged export" signs it himself, with a ledger of his own
+    growth   changes a consistency proof, or what it is held against
 
-Without any change the last three must be accepted, or a rejection would say nothing.
+Without any change all must be accepted, or a rejection would say nothing.
 """
+import base64
 import contextlib
 import copy
 import hashlib
@@ -32,6 +37,9 @@ loader.exec_module(V)
 LINES = open(sys.argv[2], encoding="utf-8").read().splitlines()
 RECORDS = [json.loads(line) for line in LINES]
 CERTIFICATE = json.load(open(sys.argv[3], encoding="utf-8"))
+PAGE, *EXPORTS, EARLIER, NOTE, GROWN = [open(path, encoding="utf-8").read() for path in sys.argv[4:10]]
+EXPORTS = dict(zip(("intoto", "slsa"), map(json.loads, EXPORTS)))
+GROWN = json.loads(GROWN)
 ROOT, KEY = RECORDS[-1]["hash"], RECORDS[0]["body"]["public_key"]
 KINDS = [record["kind"] for record in RECORDS]
 PROMOTED, REFUSED, FRESH = [i for i, kind in enumerate(KINDS) if kind == "verdict"]
@@ -40,19 +48,37 @@ ROLLBACK, PROMOTION, AUDIT, DATA, RUN, END, ROTATE = map(
 SEED = hashlib.sha256(b"a forger").digest()
 
 
-def verify(lines, certificate=None, *more):
+class File(str):
+    """An argument that is the text of a file."""
+
+
+def call(*arguments):
     """(exit code, what was said)"""
     said, folder = io.StringIO(), tempfile.mkdtemp()
-    paths = [os.path.join(folder, name) for name in ("ledger", "certificate")]
-    open(paths[0], "w", encoding="utf-8").write("".join(line + "\n" for line in lines) if isinstance(lines, list) else lines)
-    json.dump(certificate, open(paths[1], "w", encoding="utf-8"))
-    sys.argv = ["pawl-verify", paths[0], *([paths[1]] if certificate is not None else []), *more]
+    sys.argv = ["pawl-verify"]
+    for i, argument in enumerate(arguments):
+        if isinstance(argument, File):
+            path = os.path.join(folder, str(i))
+            open(path, "w", encoding="utf-8", newline="").write(argument)
+            argument = path
+        sys.argv.append(argument)
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = V.main()
-    for path in paths:
-        os.unlink(path)
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
     os.rmdir(folder)
     return code, said.getvalue()
+
+
+def verify(lines, certificate=None, *more):
+    """With a certificate, page or exported verdict: a text, or what is one as JSON."""
+    text = "".join(line + "\n" for line in lines) if isinstance(lines, list) else lines
+    shown = [] if certificate is None else [File(certificate if isinstance(certificate, str) else json.dumps(certificate))]
+    return call(File(text), *shown, *more)
+
+
+def grown(proof, since, note, key):
+    return call("--consistency", File(json.dumps(proof)), "--since", File(since), "--checkpoint", File(note), "--key", key)
 
 
 def scalar(data):
@@ -131,6 +157,64 @@ MUTATIONS = []  # (name, arguments of verify)
 
 def raw(name, lines, *more):
     MUTATIONS.append(("raw: " + name, (lines, None, *more)))
+
+
+def page(name, change):
+    """`change` gives the data of the page, or alters them."""
+    data = page_data(PAGE)
+    data = change(data) or data
+    MUTATIONS.append(("page: " + name, (LINES, page_with(data))))
+
+
+def page_data(text):
+    return json.loads(text.split('id="data">')[1].split("</script>")[0])
+
+
+def page_with(data):
+    head, rest = PAGE.split('id="data">')
+    return head + 'id="data">' + json.dumps(data).replace("<", "\\u003c") + "</script>" + rest.split("</script>", 1)[1]
+
+
+def export(name, kind, change, lines=LINES, *more):
+    envelope = copy.deepcopy(EXPORTS[kind])
+    envelope = change(envelope) or envelope
+    MUTATIONS.append((f"export: {name} ({kind})", (lines, envelope, *more)))
+
+
+def payload_of(envelope):
+    return json.loads(base64.b64decode(envelope["payload"]))
+
+
+def payload(change):
+    """The payload altered and left under its signature."""
+    def alter(envelope):
+        told = payload_of(envelope)
+        change(told)
+        envelope["payload"] = base64.b64encode(V.canonical_bytes(told)).decode()
+    return alter
+
+
+def sealed_envelope(data, signed=None):
+    """An envelope of the forger's."""
+    kind = V.INTOTO_TYPE
+    encoded = signed or b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(data), data)
+    return {"payload": base64.b64encode(data).decode(), "payloadType": kind,
+            "signatures": [{"keyid": PUBLIC, "sig": base64.b64encode(bytes.fromhex(sign(encoded))).decode()}]}
+
+
+def forged_export(name, kind, change, *more):
+    """He signs another payload; his ledger is in order."""
+    lines = forge(RECORDS)
+    statement = json.loads(lines[PROMOTED])["body"]["statement"]
+    told = json.loads(V.payload_of(statement, payload_of(EXPORTS[kind])["predicateType"]))
+    change(told)
+    MUTATIONS.append((f"forged export: {name} ({kind})", (lines, sealed_envelope(V.canonical_bytes(told)), *more)))
+
+
+def growth(name, change=lambda proof: None, since=EARLIER, note=NOTE, key=KEY):
+    proof = copy.deepcopy(GROWN)
+    change(proof["consistency"])
+    MUTATIONS.append(("growth: " + name, (proof, since, note, key)))
 
 
 def chained(name, change, *more):
@@ -313,6 +397,94 @@ forged_paper("evidence of another attempt", lambda s, o, sealed: o["evidence"].u
 forged_paper("only one arm missing", lambda s, o, sealed: o["evidence"]["cases"][0].update(candidate=None))
 forged_paper("cases that were not sealed then", lambda s, o, sealed: sealed[0]["case"].update(target="maybe"))
 
+# --- page -----------------------------------------------------------------------------------------------------
+
+for field, value in (("level", 0.01), ("attempt", 2), ("candidate", other_digit), ("verdict", "no"), ("guarantee", "It is always right."),
+                     ("custody", "perfect"), ("evidence_root", other_digit), ("released_ms", bump), ("public_key", PUBLIC)):
+    page(f"its {field}", lambda d, f=field, v=value: d["statement"].update({f: v(d["statement"][f]) if callable(v) else v}))
+page("its signature", lambda d: d.update(signature=other_digit(d["signature"])))
+page("a score", lambda d: d["evidence"][0]["evidence"]["cases"][0].update(candidate=0.5))
+page("a sealed case", lambda d: d["sealed"][0]["case"].update(target="maybe"))
+page("the evidence taken away", lambda d: {k: v for k, v in d.items() if k != "evidence"})
+page("the sealed cases taken away", lambda d: {k: v for k, v in d.items() if k != "sealed"})
+page("an earlier attempt that was none", lambda d: d["history"].append(
+    {"statement": d["statement"], "signature": d["signature"]}))
+page("attempts of another set", lambda d: d.update(before=1))
+page("a nicer text of the candidate", lambda d: next(iter(d["artifacts"]["candidate"]["components"].values())).update(text="Be kind."))
+page("a worse text of the incumbent", lambda d: next(iter(d["artifacts"]["incumbent"]["components"].values())).update(text="Be rude."))
+page("a component more", lambda d: d["artifacts"]["candidate"]["components"].update(more={"kind": "text", "role": "x", "text": ""}))
+page("a third artifact", lambda d: d["artifacts"].update(another=d["artifacts"]["candidate"]))
+page("a field more", lambda d: d.update(note="trust me"))
+MUTATIONS.append(("page: a list", (LINES, page_with([]))))
+MUTATIONS.append(("page: two sets of data", (LINES, PAGE.replace("</body>", '<script type="application/json" id="data">{}</script></body>'))))
+MUTATIONS.append(("page: data that are no JSON", (LINES, PAGE.replace('id="data">{', 'id="data">{,'))))
+MUTATIONS.append(("page: none of the certificate", (LINES, "<!doctype html><p>All is well.")))
+
+# --- export ---------------------------------------------------------------------------------------------------
+
+OTHER = {"intoto": "slsa", "slsa": "intoto"}
+for kind in EXPORTS:
+    export("another predicate's signature", kind, lambda e, k=kind: e.update(signatures=EXPORTS[OTHER[k]]["signatures"]))
+    export("another predicate's payload", kind, lambda e, k=kind: e.update(payload=EXPORTS[OTHER[k]]["payload"]))
+    export("another subject", kind, payload(lambda p: p["subject"][0]["digest"].update(sha256="ab" * 32)))
+    export("another name of the subject", kind, payload(lambda p: p["subject"][0].update(name="pawl:artifact/" + "ab" * 32)))
+    export("a subject more", kind, payload(lambda p: p["subject"].append({"name": "x", "digest": {"sha256": "ab" * 32}})))
+    export("another predicate type", kind, payload(lambda p: p.update(predicateType="https://example.com/v1")))
+    export("a field more in the predicate", kind, payload(lambda p: p["predicate"].update(note="trust me")))
+    export("a statement of another type", kind, payload(lambda p: p.update(_type="https://in-toto.io/Statement/v0.1")))
+    export("the signature", kind, lambda e: e["signatures"][0].update(sig=base64.b64encode(bytes(64)).decode()))
+    export("a signature that is none", kind, lambda e: e["signatures"][0].update(sig="@@@"))
+    export("the statement's signature", kind, lambda e: e["signatures"][0].update(
+        sig=base64.b64encode(bytes.fromhex(CERTIFICATE["signature"])).decode()))
+    export("the key", kind, lambda e: e["signatures"][0].update(keyid=PUBLIC))
+    export("no key", kind, lambda e: e["signatures"][0].pop("keyid"))
+    export("no signature", kind, lambda e: e.update(signatures=[]))
+    export("a second signature", kind, lambda e: e["signatures"].append(dict(e["signatures"][0])))
+    export("another type of payload", kind, lambda e: e.update(payloadType="text/plain"))
+    export("a field more", kind, lambda e: e.update(note="trust me"))
+    export("white space in the payload", kind, lambda e: e.update(
+        payload=base64.b64encode(json.dumps(payload_of(e), indent=1).encode()).decode()))
+    export("base64 with a line break", kind, lambda e: e.update(payload=e["payload"][:40] + "\n" + e["payload"][40:]))
+    export("no payload", kind, lambda e: e.update(payload=""))
+    export("a payload that is no object", kind, lambda e: e.update(payload=base64.b64encode(b"[]").decode()))
+    export("the verdict, the ledger without it", kind, lambda e: None,
+           chain([r for i, r in enumerate(RECORDS) if i not in (PROMOTED, AUDIT)]))
+    export("all of it, signed by a forger", kind, lambda e: sealed_envelope(base64.b64decode(e["payload"])))
+    export("all of it, by a forger in the vault's name", kind,
+           lambda e: dict(e, signatures=[dict(sealed_envelope(base64.b64decode(e["payload"]))["signatures"][0], keyid=KEY)]))
+    forged_export("nothing, the key being known", kind, lambda p: None, "--key", KEY)
+    forged_export("an artifact that was never judged", kind, lambda p: p["subject"][0]["digest"].update(sha256="ab" * 32))
+    forged_export("another attempt", kind, lambda p: p.update(json.loads(json.dumps(p).replace("/attempt/1", "/attempt/2"))))
+    forged_export("another policy", kind, lambda p: p.update(json.loads(json.dumps(p).replace("pawl:policy/", "pawl:policy/very-"))))
+    lines = forge(RECORDS)
+    MUTATIONS.append((f"forged export: signed without its type ({kind})", (lines, sealed_envelope(
+        V.payload_of(json.loads(lines[PROMOTED])["body"]["statement"], payload_of(EXPORTS[kind])["predicateType"]), b"payload"))))
+for field, value in (("verificationResult", "FAILED"), ("verifiedLevels", ["SLSA_BUILD_LEVEL_3"]), ("timeVerified", "2030-01-01T00:00:00.000Z"),
+                     ("verifier", {"id": "https://example.com"}), ("resourceUri", "pkg:other"), ("inputAttestations", []), ("policy", {"uri": "x"})):
+    export(f"the {field}", "slsa", payload(lambda p, f=field, v=value: p["predicate"].update({f: v})))
+    forged_export(f"the {field}", "slsa", lambda p, f=field, v=value: p["predicate"].update({f: v}))
+for field, value in (("result", "WARNED"), ("passedTests", ["gate", "everything"]), ("failedTests", ["gate"]), ("configuration", []), ("url", "https://example.com")):
+    export(f"the {field}", "intoto", payload(lambda p, f=field, v=value: p["predicate"].update({f: v})))
+    forged_export(f"the {field}", "intoto", lambda p, f=field, v=value: p["predicate"].update({f: v}))
+
+# --- growth ---------------------------------------------------------------------------------------------------
+
+growth("another node", lambda p: p["path"].__setitem__(0, other_digit(p["path"][0])))
+growth("a node left out", lambda p: p["path"].pop())
+growth("a node more", lambda p: p["path"].append(p["path"][0]))
+growth("no nodes", lambda p: p.update(path=[]))
+if len(GROWN["consistency"]["path"]) > 1:
+    growth("the nodes in another order", lambda p: p["path"].append(p["path"].pop(0)))
+growth("a node that is none", lambda p: p["path"].__setitem__(0, "00"))
+growth("an earlier beginning", lambda p: p.update({"from": p["from"] - 1}))
+growth("a later end", lambda p: p.update(size=p["size"] + 1))
+growth("from the same", since=NOTE)
+growth("to the same", note=EARLIER)
+growth("backwards", since=NOTE, note=EARLIER)
+growth("another's key", key=PUBLIC)
+growth("a note of another length", note=NOTE.replace(f"\n{GROWN['consistency']['size']}\n", f"\n{GROWN['consistency']['size'] + 1}\n"))
+growth("a note cut off", note=NOTE[:-9] + "\n")
+
 # --- judgement ------------------------------------------------------------------------------------------------
 
 code, said = verify(LINES, CERTIFICATE, "--root", ROOT, "--key", KEY)
@@ -321,9 +493,19 @@ for name, lines, certificate in (("chained", chain(RECORDS), CERTIFICATE),
                                  ("forger", forge(RECORDS), certificate_of(forge(RECORDS), CERTIFICATE))):
     code, said = verify(lines, certificate)
     assert code == 0 and "recomputed" in said, f"{name}: rejected without a change: {said}"
+for name, document in {"page": PAGE, "page with its data written anew": page_with(page_data(PAGE)), **EXPORTS}.items():
+    code, said = verify(LINES, document, "--root", ROOT, "--key", KEY)
+    assert code == 0, f"{name}: rejected without a change: {said}"
+for kind, envelope in EXPORTS.items():
+    lines = forge(RECORDS)
+    told = V.payload_of(json.loads(lines[PROMOTED])["body"]["statement"], payload_of(envelope)["predicateType"])
+    code, said = verify(lines, sealed_envelope(told))
+    assert code == 0 and "attested" in said, f"forged {kind}: rejected without a change: {said}"
+code, said = grown(GROWN, EARLIER, NOTE, KEY)
+assert code == 0, f"growth: rejected without a change: {said}"
 passed = []
 for name, arguments in MUTATIONS:
-    code, said = verify(*arguments)
+    code, said = (grown if name.startswith("growth: ") else verify)(*arguments)
     if os.environ.get("SHOW"):
         print(f"{name:60} {said.strip().splitlines()[-1]}")
     if code != 1 or "rejected" not in said:

@@ -1,6 +1,7 @@
 /* The life of a sealed set: sealing, adding, attempts and their answers, the audit view. */
 #include "support/vault_rig.h"
 
+#include "improve/attest.h"
 #include "improve/protocol.h"
 #include "improve/statement.h"
 #include "improve/vault.h"
@@ -219,6 +220,45 @@ static void the_gate_promotes_what_is_better(void **state)
         json_decref(good);
         vault_rig_remove(&rig);
     }
+}
+
+static json_t *ask_to_attest(struct vault_rig *rig, int64_t attempt, const char *format)
+{
+    return vault_rig_once(rig, RIG_NO_PEER,
+                          json_pack("{s:s, s:I, s:s}", "op", "attest", "attempt",
+                                    (json_int_t)attempt, "format", format));
+}
+
+/* What was told is told again in the words of others, and nothing else is signed. */
+static void told_verdicts_alone_are_attested(void **state)
+{
+    (void)state;
+    struct vault_rig rig;
+    struct pawl_error err;
+    vault_rig_seal(&rig, &few, "{}");
+    vault_rig_expect_error(ask_to_attest(&rig, 1, "slsa"), "not_found");
+    json_t *answers[] = {ask(&rig, "WORSE", "PLAIN"), ask(&rig, "GOOD", "PLAIN")};
+    vault_rig_expect_error(
+        vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("BROKEN", "PLAIN", NULL)), "undecided");
+    for (int i = 0; i < 2; i++) {
+        const json_t *statement = json_object_get(answers[i], "statement");
+        json_t *slsa = vault_rig_done(ask_to_attest(&rig, i + 1, "slsa"));
+        json_t *intoto = vault_rig_done(ask_to_attest(&rig, i + 1, "intoto"));
+        assert_int_equal(pawl_attest_verify(json_object_get(slsa, "envelope"), statement,
+                                            PAWL_ATTEST_SLSA, &err),
+                         PAWL_OK);
+        assert_int_equal(pawl_attest_verify(json_object_get(intoto, "envelope"), statement,
+                                            PAWL_ATTEST_INTOTO, &err),
+                         PAWL_OK);
+        json_decref(slsa);
+        json_decref(intoto);
+        json_decref(answers[i]);
+    }
+    vault_rig_expect_error(ask_to_attest(&rig, 3, "slsa"), "not_found");
+    vault_rig_expect_error(ask_to_attest(&rig, 4, "slsa"), "not_found");
+    vault_rig_expect_error(ask_to_attest(&rig, 0, "slsa"), "not_found");
+    vault_rig_expect_error(ask_to_attest(&rig, 1, "spdx"), "usage");
+    vault_rig_remove(&rig);
 }
 
 /* alpha gamma_1 = .04, alpha gamma_2 = .2 * 6/pi^2 * alpha: what the vault uses is what is told. */
@@ -562,6 +602,7 @@ int main(void)
         cmocka_unit_test(adding_moves_no_case),
         cmocka_unit_test(other_content_under_a_known_id_is_refused_whole),
         cmocka_unit_test(the_gate_promotes_what_is_better),
+        cmocka_unit_test(told_verdicts_alone_are_attested),
         cmocka_unit_test(levels_follow_all_attempts_ever),
         cmocka_unit_test(the_level_is_the_one_that_decides),
         cmocka_unit_test(asking_again_gives_the_stored_answer),
