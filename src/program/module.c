@@ -2,6 +2,7 @@
 #include "program/fields.h"
 #include "program/project_file.h"
 #include "program/render.h"
+#include "program/script.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,9 +11,9 @@
 enum { PROMPT_BYTES_MAX = 16 << 20, DEMOS_MAX = 1024, STOPS_MAX = 16 };
 
 struct section {
-    const char *signature, *strategy, *role, *demos;
+    const char *signature, *strategy, *role, *demos, *reduce, *check;
     json_t *instruction, *fields, *stop;
-    int64_t max_tokens;
+    int64_t max_tokens, samples;
     double temperature, top_p;
     bool hold_choices, repair;
 };
@@ -22,7 +23,12 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_JSON(struct section, instruction, "a file, or {text: ...}; what is improved"),
     PAWL_OPT_JSON(struct section, fields, "a sentence for each field that needs one"),
     PAWL_OPT_TEXT(struct section, demos, NULL, "a file with a JSON list of demonstrations"),
-    PAWL_OPT_TEXT(struct section, strategy, "predict", "how to ask: predict or cot"),
+    PAWL_OPT_TEXT(struct section, strategy, "predict",
+                  "how to ask: predict, cot, self_consistency or best_of_n"),
+    PAWL_OPT_INT(struct section, samples, "0", 0, PAWL_SAMPLES_MAX,
+                 "answers to choose from, for a strategy that does (0: its own number)"),
+    PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
+    PAWL_OPT_TEXT(struct section, check, NULL, "of best_of_n: Lua that scores an answer"),
     PAWL_OPT_CHOICE(struct section, role, "task", "task|reflect|judge",
                     "the role whose model is asked"),
     PAWL_OPT_INT(struct section, max_tokens, "0", 0, 1000000,
@@ -150,6 +156,35 @@ static enum pawl_status read_demos(struct pawl_module *module, const char *path,
     return PAWL_ECONFIG;
 }
 
+static enum pawl_status refuse_option(const struct pawl_module *module, const char *name,
+                                      struct pawl_error *err)
+{
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "The strategy \"%s\" has no use for \"%s\".",
+                 module->strategy->name, name);
+    pawl_hint(err, "Remove it, or choose a strategy that has: self_consistency or best_of_n.");
+    return PAWL_ECONFIG;
+}
+
+/* What only some strategies have a use for. */
+static enum pawl_status read_sampling(struct pawl_module *module, const struct section *section,
+                                      struct pawl_error *err)
+{
+    const struct pawl_strategy *strategy = module->strategy;
+    const struct {
+        const char *name, *source;
+    } scripts[] = {{"reduce", section->reduce}, {"check", section->check}};
+    if (section->samples > 0 && strategy->n_samples == 0)
+        return refuse_option(module, "samples", err);
+    module->n_samples = section->samples > 0 ? (int)section->samples : strategy->n_samples;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        if (scripts[i].source == NULL) continue;
+        if (strategy->script == NULL || strcmp(strategy->script, scripts[i].name) != 0)
+            return refuse_option(module, scripts[i].name, err);
+        PAWL_TRY(pawl_script_open(scripts[i].source, scripts[i].name, &module->script, err));
+    }
+    return PAWL_OK;
+}
+
 static void name_components(struct pawl_module *module, const char *name)
 {
     const char *dot = name[0] != '\0' ? "." : "";
@@ -178,13 +213,15 @@ static enum pawl_status open_section(const struct pawl_program_settings *setting
     PAWL_TRY(pawl_signature_describe(&m->signature, section.fields, m->arena, err));
     PAWL_TRY(pawl_signature_extend(&m->signature, m->strategy->extra_outputs, m->arena, err));
     m->own = m->signature.outputs + (m->signature.n_outputs - m->n_own);
-    if (section.hold_choices && m->n_own == 1 && m->own->type == PAWL_FIELD_CHOICES)
+    /* Samples are drawn as text: the best choice is the same each time. */
+    if (section.hold_choices && m->n_own == 1 && m->own->type == PAWL_FIELD_CHOICES &&
+        m->strategy->n_samples == 0)
         m->held = m->own;
     PAWL_TRY(read_instruction(m, section.instruction, settings->project_dir, err));
     PAWL_TRY(read_demos(m, section.demos, settings->project_dir, err));
     PAWL_TRY(read_stops(m, section.stop, err));
     m->max_tokens = section.max_tokens ? (int)section.max_tokens : default_max_tokens(m);
-    return PAWL_OK;
+    return read_sampling(m, &section, err);
 }
 
 enum pawl_status pawl_module_open(const struct pawl_program_settings *settings,
@@ -204,8 +241,15 @@ enum pawl_status pawl_module_open(const struct pawl_program_settings *settings,
         const char *full = pawl_arena_printf(arena, "%s.%s", path, err->field);
         snprintf(err->field, sizeof err->field, "%s", full);
     }
+    if (status != PAWL_OK) pawl_module_close(m);
     *module = m;
     return status;
+}
+
+void pawl_module_close(struct pawl_module *module)
+{
+    pawl_lua_close(module->script);
+    module->script = NULL;
 }
 
 size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_component *list,
@@ -414,7 +458,7 @@ enum pawl_status pawl_module_run(const struct pawl_module_instance *instance,
         .input = input,
         .messages = PAWL_NEW_N(arena, struct pawl_message, instance->n_shared + PAWL_TURNS_MAX),
         .n_messages = instance->n_shared,
-        .seed = pawl_sampling_seed(module->seed, case_id, how->sample),
+        .case_id = case_id,
         .usage = &outcome->usage,
         .trace = how->flags & PAWL_RUN_TRACE ? json_array() : NULL};
     memcpy(call.messages, instance->shared, instance->n_shared * sizeof *call.messages);

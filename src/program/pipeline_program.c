@@ -31,6 +31,7 @@ static const struct pawl_option section_options[] = {
 
 struct pipeline_program {
     size_t n;
+    struct pawl_module *opened[PAWL_MODULES_MAX];        /* as they are written down */
     const struct pawl_module *modules[PAWL_MODULES_MAX]; /* in the order in which they run */
     struct pawl_signature signature;
 };
@@ -80,21 +81,21 @@ static enum pawl_status check_modules(const json_t *modules, struct pawl_arena *
 
 static enum pawl_status open_modules(const struct pawl_program_settings *settings,
                                      const json_t *modules, struct pawl_arena *arena,
-                                     struct pawl_module **opened,
-                                     struct pawl_pipeline_module *shown, struct pawl_error *err)
+                                     struct pipeline_program *p, struct pawl_pipeline_module *shown,
+                                     struct pawl_error *err)
 {
     const char *name;
     json_t *section;
-    size_t n = 0;
     json_object_foreach((json_t *)(uintptr_t)modules, name, section)
     {
-        PAWL_TRY(pawl_module_open(settings, section, name, arena, &opened[n], err));
-        const struct pawl_module *module = opened[n];
-        shown[n++] = (struct pawl_pipeline_module){.name = module->name,
-                                                   .inputs = module->signature.inputs,
-                                                   .n_inputs = module->signature.n_inputs,
-                                                   .outputs = module->own,
-                                                   .n_outputs = module->n_own};
+        struct pawl_module *module;
+        PAWL_TRY(pawl_module_open(settings, section, name, arena, &module, err));
+        p->opened[p->n] = module;
+        shown[p->n++] = (struct pawl_pipeline_module){.name = module->name,
+                                                      .inputs = module->signature.inputs,
+                                                      .n_inputs = module->signature.n_inputs,
+                                                      .outputs = module->own,
+                                                      .n_outputs = module->n_own};
     }
     return PAWL_OK;
 }
@@ -113,29 +114,29 @@ static enum pawl_status wire(const struct section *section,
     return status;
 }
 
+/* *out is there to be closed, also by a failure half way. */
 static enum pawl_status open_program(const struct pawl_program_settings *settings,
                                      struct pawl_arena *arena, void **out, struct pawl_error *err)
 {
     struct section section;
-    struct pawl_module *opened[PAWL_MODULES_MAX];
     struct pawl_pipeline_module shown[PAWL_MODULES_MAX];
     struct pawl_pipeline pipeline;
     struct pipeline_program *p = PAWL_NEW(arena, struct pipeline_program);
+    *out = p;
     PAWL_TRY(
         pawl_options_read(section_options, settings->program, "program", arena, &section, err));
     PAWL_TRY(check_modules(section.modules, arena, err));
-    p->n = json_object_size(section.modules);
-    PAWL_TRY(open_modules(settings, section.modules, arena, opened, shown, err));
+    PAWL_TRY(open_modules(settings, section.modules, arena, p, shown, err));
     PAWL_TRY(wire(&section, shown, p->n, arena, &pipeline, err));
-    for (size_t i = 0; i < p->n; i++) p->modules[i] = opened[pipeline.order[i]];
+    for (size_t i = 0; i < p->n; i++) p->modules[i] = p->opened[pipeline.order[i]];
     p->signature = pipeline.signature;
-    *out = p;
     return PAWL_OK;
 }
 
 static void close_program(void *program)
 {
-    (void)program; /* all of it lies in the program's arena */
+    struct pipeline_program *p = program;
+    for (size_t i = 0; i < p->n; i++) pawl_module_close(p->opened[i]);
 }
 
 static enum pawl_status make_seed(void *program, struct pawl_arena *arena,

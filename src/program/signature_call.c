@@ -55,33 +55,54 @@ static void set_stops(const struct pawl_strategy_call *call, const struct pawl_c
     request->n_stops += ask->n_stops;
 }
 
+static void make_request(const struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
+                         struct pawl_lm_request *request)
+{
+    const struct pawl_module *module = call->module;
+    double temperature = module->temperature > 0 ? module->temperature : ask->temperature;
+    if (call->how->temperature > 0) temperature = call->how->temperature;
+    uint32_t sample = call->how->sample;
+    if (ask->of > 0) sample = sample * (uint32_t)ask->of + (uint32_t)ask->nth;
+    *request = (struct pawl_lm_request){.role = module->role,
+                                        .messages = call->messages,
+                                        .n_messages = call->n_messages,
+                                        .n_shared = call->instance->n_shared,
+                                        .max_tokens = module->max_tokens,
+                                        .temperature = temperature,
+                                        .top_p = module->top_p,
+                                        .sample = sample};
+    /* A greedy answer depends on the prompt alone: equal prompts are equal requests. */
+    if (temperature > 0) request->seed = pawl_sampling_seed(module->seed, call->case_id, sample);
+    if (ask->choices) {
+        request->choices = ask->choices->choices;
+        request->n_choices = ask->choices->n_choices;
+        /* A calibration shifts all of them before it compares. */
+        request->best_only = !wants_logprobs(call) && !call->instance->offsets;
+    }
+    set_stops(call, ask, request);
+}
+
+enum pawl_status pawl_call_ask_all(struct pawl_strategy_call *call,
+                                   const struct pawl_call_ask *asks, size_t n,
+                                   struct pawl_lm_reply *replies, struct pawl_error *err)
+{
+    struct pawl_lm_request *requests = PAWL_NEW_N(call->arena, struct pawl_lm_request, n);
+    for (size_t i = 0; i < n; i++) {
+        make_request(call, &asks[i], &requests[i]);
+        replies[i] = (struct pawl_lm_reply){0};
+    }
+    PAWL_TRY(pawl_lm_ask(call->module->lm, call->arena, requests, n, replies, err));
+    for (size_t i = 0; i < n; i++) {
+        pawl_usage_add(call->usage, &replies[i].usage);
+        if (call->trace) add_trace(call, &replies[i], requests[i].n_choices);
+    }
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct pawl_call_ask *ask,
                                struct pawl_lm_reply *reply, struct pawl_error *err)
 {
-    const struct pawl_module *module = call->module;
-    double temperature = call->how->temperature > 0 ? call->how->temperature : module->temperature;
-    struct pawl_lm_request request = {.role = module->role,
-                                      .messages = call->messages,
-                                      .n_messages = call->n_messages,
-                                      .n_shared = call->instance->n_shared,
-                                      .max_tokens = module->max_tokens,
-                                      .temperature = temperature,
-                                      .top_p = module->top_p,
-                                      .sample = call->how->sample};
-    /* A greedy answer depends on the prompt alone: equal prompts are equal requests. */
-    if (temperature > 0) request.seed = call->seed;
-    if (ask->choices) {
-        request.choices = ask->choices->choices;
-        request.n_choices = ask->choices->n_choices;
-        /* A calibration shifts all of them before it compares. */
-        request.best_only = !wants_logprobs(call) && !call->instance->offsets;
-    }
-    set_stops(call, ask, &request);
-    *reply = (struct pawl_lm_reply){0};
-    PAWL_TRY(pawl_lm_ask(module->lm, call->arena, &request, 1, reply, err));
-    pawl_usage_add(call->usage, &reply->usage);
-    if (call->trace) add_trace(call, reply, request.n_choices);
-    return PAWL_OK;
+    return pawl_call_ask_all(call, ask, 1, reply, err);
 }
 
 enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
@@ -138,16 +159,23 @@ static struct pawl_hash behaviour_of(const struct pawl_module *module, const jso
     return hash;
 }
 
-enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *output,
-                                struct pawl_outcome *outcome)
+enum pawl_status pawl_call_done_at(const struct pawl_strategy_call *call, json_t *output,
+                                   size_t n_after, struct pawl_outcome *outcome)
 {
     outcome->status = PAWL_OUTCOME_DONE;
     outcome->output = output;
     outcome->behaviour = behaviour_of(call->module, output);
     size_t n_steps = json_array_size(call->trace);
-    if (n_steps > 0)
-        pawl_json_set(json_array_get(call->trace, n_steps - 1), "output", json_incref(output));
+    if (n_steps > n_after)
+        pawl_json_set(json_array_get(call->trace, n_steps - 1 - n_after), "output",
+                      json_incref(output));
     return PAWL_OK;
+}
+
+enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *output,
+                                struct pawl_outcome *outcome)
+{
+    return pawl_call_done_at(call, output, 0, outcome);
 }
 
 static void say_fault(struct pawl_strategy_call *call, struct pawl_str reply, const char *fault)

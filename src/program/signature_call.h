@@ -14,7 +14,7 @@
 #include "program/signature.h"
 #include "program/strategy.h"
 
-enum { PAWL_TURNS_MAX = 64 /* that a case or a strategy may add */ };
+enum { PAWL_TURNS_MAX = 64 /* that a case or a strategy may add */, PAWL_SAMPLES_MAX = 64 };
 
 /* Opened from pawl.yaml; the same for all candidates. */
 struct pawl_module {
@@ -35,6 +35,8 @@ struct pawl_module {
     double temperature, top_p;
     bool repair;
     uint64_t seed;
+    int n_samples;           /* of a strategy that asks for several answers */
+    struct pawl_lua *script; /* of the strategy, or NULL */
 };
 
 /* One candidate, rendered. */
@@ -55,7 +57,7 @@ struct pawl_strategy_call {
     const json_t *input;           /* {field: value} */
     struct pawl_message *messages; /* room for PAWL_TURNS_MAX beyond the shared ones */
     size_t n_messages;
-    uint64_t seed;
+    const char *case_id;
     struct pawl_usage *usage;
     json_t *trace; /* list, or NULL */
 };
@@ -67,10 +69,17 @@ struct pawl_call_ask {
     const struct pawl_field *choices; /* hold the answer to them; NULL: free text */
     const struct pawl_str *stops;     /* beside those of pawl.yaml; n_stops 0: none */
     size_t n_stops;
+    double temperature; /* unless the run or pawl.yaml says otherwise; 0: greedy */
+    int nth, of;        /* one of several answers to these messages; of 0: the only one */
 };
 PAWL_MUST_CHECK enum pawl_status pawl_call_ask(struct pawl_strategy_call *call,
                                                const struct pawl_call_ask *ask,
                                                struct pawl_lm_reply *reply, struct pawl_error *err);
+/* Several at once, e.g. samples. replies[n] in order, and as many entries of the trace. */
+PAWL_MUST_CHECK enum pawl_status pawl_call_ask_all(struct pawl_strategy_call *call,
+                                                   const struct pawl_call_ask *asks, size_t n,
+                                                   struct pawl_lm_reply *replies,
+                                                   struct pawl_error *err);
 /* The outcome of a reply that is not OK. */
 enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
                                       struct pawl_outcome *outcome);
@@ -78,7 +87,10 @@ enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
  * false when it has to be read from the text. */
 bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                            struct pawl_str *choice);
-/* The outcome of an output that was read; takes the reference. */
+/* The outcome of an output that was read; takes the reference. In the trace it is that of the last
+ * request, or of the request that many before the last. */
+enum pawl_status pawl_call_done_at(const struct pawl_strategy_call *call, json_t *output,
+                                   size_t n_after, struct pawl_outcome *outcome);
 enum pawl_status pawl_call_done(const struct pawl_strategy_call *call, json_t *output,
                                 struct pawl_outcome *outcome);
 /* Ask for all outputs at once, read them, ask once more when they cannot be read. */

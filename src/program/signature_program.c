@@ -16,7 +16,7 @@ static enum pawl_status open_program(const struct pawl_program_settings *setting
 
 static void close_program(void *program)
 {
-    (void)program; /* all of it lies in the program's arena */
+    pawl_module_close(program);
 }
 
 static enum pawl_status make_seed(void *program, struct pawl_arena *arena,

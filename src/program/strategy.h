@@ -17,6 +17,9 @@ struct pawl_strategy {
     const char *name, *summary, *paper;
     /* Output fields it adds before the signature's own (e.g. "reasoning"), NULL-terminated. */
     const char *const *extra_outputs;
+    int n_samples; /* answers that it asks for where `samples` is not set; 0: it asks for one */
+    /* The option of pawl.yaml that holds its Lua, and the function in it; NULL: it has none. */
+    const char *script;
     enum pawl_status (*run)(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err);
 };

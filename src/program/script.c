@@ -1,0 +1,50 @@
+#include "program/script.h"
+
+#include <math.h>
+
+struct question {
+    const json_t *argument;
+    double *number;
+};
+
+enum pawl_status pawl_script_open(const char *source, const char *entry, struct pawl_lua **script,
+                                  struct pawl_error *err)
+{
+    struct pawl_error why = {0};
+    const struct pawl_lua_script settings = {
+        .name = entry, .source = pawl_str_of(source), .entry = entry, .limits = PAWL_LUA_LIMITS};
+    if (pawl_lua_open(&settings, script, &why) == PAWL_OK) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, entry, "The Lua of \"%s\" cannot be used: %.300s",
+                 entry, why.message);
+    pawl_hint(err, "Write `%s: \"function %s(call) return ... end\"`.", entry, entry);
+    return PAWL_ECONFIG;
+}
+
+static int push_argument(lua_State *L, void *context)
+{
+    pawl_lua_push_json(L, ((struct question *)context)->argument);
+    return 1;
+}
+
+static void take_number(lua_State *L, void *context)
+{
+    double *number = ((struct question *)context)->number;
+    *number = NAN;
+    if (lua_type(L, -1) == LUA_TBOOLEAN) *number = lua_toboolean(L, -1);
+    if (lua_type(L, -1) == LUA_TNUMBER) *number = lua_tonumber(L, -1);
+    if (!isfinite(*number)) luaL_error(L, "it gave neither a number nor true or false");
+}
+
+const char *pawl_script_number(struct pawl_lua *script, const json_t *argument,
+                               struct pawl_arena *arena, double *number)
+{
+    struct question question = {argument, number};
+    struct pawl_lua_call call = {.push = push_argument, .take = take_number, .context = &question};
+    if (pawl_lua_call(script, &call)) return NULL;
+    struct pawl_buf reason = PAWL_BUF(4 * sizeof call.reason);
+    pawl_utf8_repair(pawl_str_of(call.reason), &reason);
+    const char *copy =
+        pawl_arena_printf(arena, "The project's script failed: %s", reason.data ? reason.data : "");
+    pawl_buf_release(&reason);
+    return copy;
+}
