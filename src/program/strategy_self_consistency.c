@@ -85,11 +85,23 @@ static enum pawl_status choose(const struct pawl_strategy_call *call, const stru
     return pawl_call_done_at(call, json_incref(answers->read[chosen]), n_after, outcome);
 }
 
+/* An answer without its reasons has a vote, too: small models often leave them out. */
+static json_t *read_answer(const struct pawl_strategy_call *call, struct pawl_str text,
+                           const char **fault)
+{
+    const struct pawl_module *module = call->module;
+    const struct pawl_signature *s = &module->signature;
+    json_t *answer = pawl_answer_parse(text, s->outputs, s->n_outputs, call->arena, fault);
+    if (answer) return answer;
+    answer = pawl_answer_parse(text, module->own, module->n_own, call->arena, fault);
+    if (answer) pawl_json_set(answer, extra_outputs[0], json_string(""));
+    return answer;
+}
+
 /* Fewer samples than asked for would be another strategy: one that the world lost loses the case. */
 static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err)
 {
-    const struct pawl_signature *s = &call->module->signature;
     struct pawl_call_ask asks[PAWL_SAMPLES_MAX];
     struct pawl_lm_reply replies[PAWL_SAMPLES_MAX];
     struct answers answers = {.n = 0};
@@ -104,8 +116,7 @@ static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome
     for (int i = 0; i < n; i++) {
         json_t *answer = NULL;
         if (replies[i].status == PAWL_REPLY_OK)
-            answer =
-                pawl_answer_parse(replies[i].text, s->outputs, s->n_outputs, call->arena, &fault);
+            answer = read_answer(call, replies[i].text, &fault);
         else
             fault = replies[i].reason;
         if (!answer) continue;
