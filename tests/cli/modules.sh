@@ -30,9 +30,11 @@ run=$(field 'r["run"]')
 expect 0 pawl log --json -C p
 check "any(x['run'] == '$run' for x in r['runs'])"
 
-# A module of another role: the model that answers in it is on the certificate.
+# A module of another role, which draws answers until its check is content: the model that answers in it
+# is on the certificate.
 expect 0 pawl init --template pipeline -C q
-edit q/pawl.yaml 'instruction: prompts/judge.md}' 'instruction: prompts/judge.md, role: judge}'
+edit q/pawl.yaml 'instruction: prompts/judge.md}' 'instruction: prompts/judge.md, role: judge, strategy: best_of_n,
+      check: "function check(call) return call.input.number % 3 > 0 or call.output.answer == [[yes]] end"}'
 edit q/pawl.yaml 'roles: {task: toy}' 'roles: {task: toy, judge: other}'
 edit q/pawl.yaml 'file: model.lua}' 'file: model.lua}
   other: {backend: script, file: other.lua}'
