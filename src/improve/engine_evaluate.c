@@ -133,10 +133,10 @@ static json_t *measured_json(const struct tally *tally)
     return out;
 }
 
-/* The model that answers; "one, other" where a pipeline's modules ask several. */
 static enum pawl_status model_json(struct pawl_engine *engine, json_t **model,
                                    struct pawl_error *err)
 {
+    /* The model that answers; "one, other" where a pipeline's modules ask several. */
     struct pawl_arena arena = {0};
     const char *names[PAWL_N_ROLES], *all = NULL;
     unsigned roles = pawl_program_roles(engine->program);
