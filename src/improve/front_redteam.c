@@ -197,6 +197,12 @@ static void tell_count(struct redteam *team, size_t n_done, size_t n_all)
     json_decref(message);
 }
 
+/* Between attacks, so that every stage is removed. */
+static bool is_canceled(const struct pawl_call *call)
+{
+    return call->project != NULL && call->project->canceled;
+}
+
 static bool is_page(const struct pawl_attack_source *source, const char *only)
 {
     return strncmp(source->name, "base_", 5) != 0 && is_named(source->name, only);
@@ -211,6 +217,7 @@ static enum pawl_status take_all(struct redteam *team, json_t *keep, struct pawl
     for (source = pawl_attack_sources; source->name != NULL; source++) {
         struct pawl_attack attack;
         if (!is_page(source, team->options->only)) continue;
+        if (is_canceled(team->call)) return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
         tell_count(team, n_done++, n);
         PAWL_TRY(
             pawl_attack_read(pawl_attack_sources, source, &team->call->arena, keep, &attack, err));

@@ -536,8 +536,11 @@ static enum pawl_status attack_all(struct mine *mine, const char *only, json_t *
     PAWL_TRY(seal(mine, err));
     PAWL_TRY(find_bounds(mine, err));
     size_t before = json_array_size(rows);
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
+        if (mine->call->project->canceled)
+            return pawl_fail(err, PAWL_EPAUSED, "Stopped on request.");
         if (only == NULL || strcmp(only, attacks[i].id) == 0) attack_with(mine, &attacks[i], rows);
+    }
     if (json_array_size(rows) > before) return PAWL_OK;
     pawl_fail(err, PAWL_EUSAGE, "There is no attack %s on a grader.", only);
     pawl_hint(err, "They are A7, A8, A13, A18, A19 and A20.");
