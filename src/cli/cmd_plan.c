@@ -60,9 +60,7 @@ static void render(const json_t *result, FILE *out)
 const struct pawl_command pawl_cmd_plan = {
     .name = "plan",
     .about = "Assumes that candidate and incumbent differ on a share of the cases (--discordance). "
-             "Spends no "
-             "attempt, and asks\n"
-             "no model but for guards: the incumbent, and the anchor, on dev, where that was not "
-             "measured before.",
+             "Spends no\n"
+             "attempt, and asks no model but for guards: incumbent and anchor on dev, once.",
     .render = render,
 };

@@ -145,4 +145,23 @@ assert verdict(fails) is not None
 def unguarded(s, evidence):
     del evidence["guards"]
 assert verdict(unguarded) is not None
+
+# Of what is still sealed, the statement alone: under another anchor, level or promise it is none of the ledger's.
+ledger = V.read_ledger("p.jsonl")
+ledger.check_guards(statement)
+for field, value in (("anchor", "0" * 64), ("level", 0.2), ("drift", [0]), ("rules", []), ("rules", statement["guards"]["rules"] * 2)):
+    try:
+        ledger.check_guards(dict(statement, guards=dict(statement["guards"], **{field: value})))
+        sys.exit(f"accepted: {field}")
+    except V.Rejected:
+        pass
+# Losses that do not go on where the promotion before left them: there was none.
+V.check_drift(statement, entry, certificate["evidence"], ledger)
+forgetful = copy.deepcopy(entry)
+forgetful["evidence"]["guards"]["guards"][0]["drift_before"] = 0.25
+try:
+    V.check_drift(statement, forgetful, certificate["evidence"], ledger)
+    sys.exit("losses out of nowhere were accepted")
+except V.Rejected:
+    pass
 P
