@@ -91,6 +91,24 @@ static bool is_before(struct pawl_str a, struct pawl_str b)
 
 enum { NUMBER_MAX = 40, INTEGER_DIGITS = 18 /* any such integer fits 64 bits */ };
 
+/*
+ * A fraction of at most 15 digits is surely the shortest that reads back as its double: no two such decimals
+ * give the same one. Written plainly it is canonical from 0.000001 on, without a zero at its end.
+ */
+static bool is_plain_fraction(const char *digits, size_t len)
+{
+    enum { SURE_DIGITS = 15, ZEROS_MAX = 5 };
+    size_t whole = 0, zeros = 0;
+    while (whole < len && digits[whole] >= '0' && digits[whole] <= '9') whole++;
+    if (whole == 0 || len < whole + 2 || digits[whole] != '.' || len - 1 > SURE_DIGITS)
+        return false;
+    if (digits[0] == '0' && whole > 1) return false;
+    for (size_t i = whole + 1; i < len; i++)
+        if (digits[i] < '0' || digits[i] > '9') return false;
+    while (zeros < len - whole - 1 && digits[whole + 1 + zeros] == '0') zeros++;
+    return digits[len - 1] != '0' && (digits[0] != '0' || zeros <= ZEROS_MAX);
+}
+
 static bool take_number(struct reader *r)
 {
     const char *start = r->at;
@@ -102,6 +120,7 @@ static bool take_number(struct reader *r)
     if (digits == 0 || len > NUMBER_MAX) return false;
     if (sign + digits == len && digits <= INTEGER_DIGITS)
         return start[sign] != '0' || (digits == 1 && sign == 0);
+    if (is_plain_fraction(start + sign, len - sign)) return true;
     char text[NUMBER_MAX + 1], *end;
     memcpy(text, start, len);
     text[len] = '\0';

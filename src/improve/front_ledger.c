@@ -215,6 +215,30 @@ static bool is_bystander(const char *kind)
     return false;
 }
 
+/* Take `word` off the end of the text, if it ends so. */
+static bool cut_end(struct pawl_str *text, const char *word, size_t len)
+{
+    if (text->len < len || memcmp(text->ptr + text->len - len, word, len) != 0) return false;
+    text->len -= len;
+    return true;
+}
+
+/* The same for a decimal number; *value is it. */
+static bool cut_number(struct pawl_str *text, int64_t *value)
+{
+    int64_t unit = 1;
+    size_t n = 0;
+    for (*value = 0; n < 18 && n < text->len; n++, unit *= 10) {
+        char digit = text->ptr[text->len - 1 - n];
+        if (digit < '0' || digit > '9') break;
+        *value += unit * (digit - '0');
+    }
+    text->len -= n;
+    return n > 0;
+}
+
+#define CUT(text, literal) cut_end(text, literal, sizeof(literal) - 1)
+
 /*
  * Whether a record in canonical form ends in
  *     ,"kind":"<kind>","prev":"<root>","seq":<seq>,"ts":<digits>,"v":1}
@@ -223,17 +247,11 @@ static bool is_bystander(const char *kind)
  */
 static bool is_in_place(struct pawl_str record, const char *kind, const char *root, int64_t seq)
 {
-    char place[2 * PAWL_HASH_HEX + 64];
-    static const char last[] = ",\"v\":1}";
-    const size_t last_len = sizeof last - 1;
-    int len =
-        snprintf(place, sizeof place, ",\"kind\":\"%s\",\"prev\":\"%s\",\"seq\":%lld,\"ts\":", kind,
-                 root, (long long)seq);
-    if (len < 0 || (size_t)len >= sizeof place || record.len < last_len) return false;
-    const char *end = record.ptr + record.len - last_len;
-    if (memcmp(end, last, last_len) != 0) return false;
-    while (end > record.ptr && end[-1] >= '0' && end[-1] <= '9') end--;
-    return end - record.ptr >= len && memcmp(end - len, place, (size_t)len) == 0;
+    int64_t ts, own_seq;
+    return CUT(&record, ",\"v\":1}") && cut_number(&record, &ts) && CUT(&record, ",\"ts\":") &&
+           cut_number(&record, &own_seq) && own_seq == seq && CUT(&record, "\",\"seq\":") &&
+           cut_end(&record, root, PAWL_HASH_HEX - 1) && CUT(&record, "\",\"prev\":\"") &&
+           cut_end(&record, kind, strlen(kind)) && CUT(&record, ",\"kind\":\"");
 }
 
 static void verify_whole(struct verify_context *verify, int64_t seq, const char *kind,
@@ -271,7 +289,9 @@ static enum pawl_status verify_one(void *context, int64_t seq, const char *kind,
         verify_whole(verify, seq, kind, text);
     if (!canonical) mark_bad(report, seq, "the record is not in canonical form");
     report->records++;
-    snprintf(report->root, sizeof report->root, "%s", hash);
+    size_t len = strnlen(hash, PAWL_HASH_HEX - 1);
+    memcpy(report->root, hash, len);
+    report->root[len] = '\0';
     return PAWL_OK;
 }
 

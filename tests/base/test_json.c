@@ -174,6 +174,12 @@ static void no_other_form_is_canonical(void **state)
         "1E+21",
         "1e21",
         "0.10",
+        "00.5",
+        "0.0000001",
+        "0.0000005",
+        "-0.50",
+        "1.5.2",
+        "1.",
         ".5",
         "+1",
         "00",
@@ -206,6 +212,9 @@ static void no_other_form_is_canonical(void **state)
     assert_true(is_canonical("{\"!\":1,\"\\\"\":1}"));
     assert_true(is_canonical("\"\\u000f\""));
     assert_true(is_canonical("9007199254740993"));
+    assert_true(is_canonical("0.000001") && is_canonical("-0.125") && is_canonical("123456.789"));
+    assert_true(is_canonical("1e-7") && is_canonical("0.30000000000000004"));
+    assert_false(is_canonical("0.300000000000000040"));
 }
 
 static void large_objects_are_sorted_too(void **state)
