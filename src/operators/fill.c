@@ -6,7 +6,6 @@
 static const struct pawl_fill_mark *mark_at(struct pawl_str text,
                                             const struct pawl_fill_mark *marks, size_t *len)
 {
-    if (!pawl_str_starts(text, "{{")) return NULL;
     for (const struct pawl_fill_mark *mark = marks; mark->name != NULL; mark++) {
         size_t n = strlen(mark->name);
         *len = n + 4;
@@ -20,13 +19,17 @@ static const struct pawl_fill_mark *mark_at(struct pawl_str text,
 void pawl_fill_pattern(struct pawl_str pattern, const struct pawl_fill_mark *marks,
                        struct pawl_buf *out)
 {
-    while (pattern.len > 0) {
+    const char *at = pattern.ptr, *end = at + pattern.len, *open;
+    while (at < end && (open = memmem(at, (size_t)(end - at), "{{", 2)) != NULL) {
         size_t used = 0;
-        const struct pawl_fill_mark *mark = mark_at(pattern, marks, &used);
-        if (mark == NULL) used = 1;
-        pawl_buf_add_str(out, mark != NULL ? mark->value : (struct pawl_str){pattern.ptr, used});
-        pattern = (struct pawl_str){pattern.ptr + used, pattern.len - used};
+        const struct pawl_fill_mark *mark =
+            mark_at((struct pawl_str){open, (size_t)(end - open)}, marks, &used);
+        if (mark == NULL) used = 1; /* "{{{name}}" has a mark one further on */
+        pawl_buf_add_bytes(out, at, (size_t)(open - at) + (mark == NULL));
+        if (mark != NULL) pawl_buf_add_str(out, mark->value);
+        at = open + used;
     }
+    pawl_buf_add_bytes(out, at, (size_t)(end - at));
 }
 
 struct pawl_str pawl_fill_take(struct pawl_arena *arena, struct pawl_buf *buf)

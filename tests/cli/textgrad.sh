@@ -16,3 +16,14 @@ expect 0 pawl improve --json -C p --operator textgrad --seed 1 --set momentum=2 
 check 'r["verdict"] == "promote" and r["attempts"] == 1'
 expect 0 pawl diff seed incumbent -C p
 says 'Take care'
+
+# Budgets hold, and too small a one is refused before anything is written.
+for operator in textgrad simba; do
+    for limit in 211 263 307 401; do
+        pawl improve --json --force -C p --operator $operator --seed $limit --budget "evaluations=$limit" \
+            >"$work/out" 2>"$work/err"
+        check "'error' not in r and 0 < r['evaluations'] <= $limit"
+    done
+    expect 3 pawl improve --json --force -C p --operator $operator --budget evaluations=60
+    check '"60 evaluations" in r["error"]["message"] and "--budget evaluations=" in r["error"]["hint"]'
+done

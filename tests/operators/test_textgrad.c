@@ -214,6 +214,9 @@ static void test_pattern(void **state)
     pawl_fill_pattern(PAWL_STR("{{a}}|{{b}}|{{other}}{{a"),
                       PAWL_MARKS({"a", PAWL_STR("{{b}}")}, {"b", PAWL_STR("B")}), &out);
     assert_string_equal(out.data, "{{b}}|B|{{other}}{{a");
+    pawl_buf_reset(&out);
+    pawl_fill_pattern(PAWL_STR("{{{a}}}"), PAWL_MARKS({"a", PAWL_STR("A")}), &out);
+    assert_string_equal(out.data, "{A}");
     pawl_buf_release(&out);
 }
 
