@@ -57,6 +57,9 @@ struct pawl_watch {
     /* A question to a person, who agrees (not 0) or does not. NULL: nobody is there, and what needs
      * consent is refused with the argument that gives it. */
     int (*ask)(void *context, const char *question);
+    /* A secret from a person, written to out (with its NUL, at most `size` bytes) and shown nowhere; 0:
+     * there is none. NULL: nobody is there. */
+    int (*secret)(void *context, const char *question, char *out, size_t size);
 };
 
 /*

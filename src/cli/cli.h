@@ -64,6 +64,8 @@ void cli_progress_end(struct cli_progress *progress);
 /* A person is at the terminal, and did not ask for JSON. */
 bool cli_can_ask(const struct cli_args *args);
 int cli_ask(void *progress, const char *question); /* fits struct pawl_watch */
+/* Typed unseen; fits struct pawl_watch. */
+int cli_ask_secret(void *progress, const char *question, char *out, size_t size);
 
 /* --- words and numbers (render.c) ------------------------------------------------------------------ */
 
@@ -72,6 +74,9 @@ double cli_real(const json_t *object, const char *key);
 long long cli_int(const json_t *object, const char *key);
 /* The first 12 digits of a hash, in a static ring of 8 texts. */
 const char *cli_id(const json_t *object, const char *key);
+/* Milliseconds since 1970 as "2026-11-30 14:05 UTC". */
+enum { CLI_DAY_MAX = 32 };
+void cli_write_day(long long ts_ms, char out[CLI_DAY_MAX]);
 void cli_print_money_and_time(const json_t *result, FILE *out);
 /* How worn the sealed set is. */
 void cli_print_wear(const json_t *result, FILE *out);

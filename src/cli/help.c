@@ -10,7 +10,8 @@ enum { LEFT = 26 /* columns of names */, WIDTH = 100, TEXT_MAX = 4096 };
 static const struct {
     const char *title, *verbs[16];
 } groups[] = {
-    {"Set up", {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan"}},
+    {"Set up",
+     {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan", "key"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
     {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "export", "ledger"}},

@@ -99,7 +99,10 @@ static int run(struct cli_args *args)
     char *result_json = NULL;
     json_t *result = NULL;
     cli_progress_init(&progress, args->quiet);
-    if (cli_can_ask(args)) watch.ask = cli_ask;
+    if (cli_can_ask(args)) {
+        watch.ask = cli_ask;
+        watch.secret = cli_ask_secret;
+    }
     enum pawl_status status = open_project(args, &project, &error);
     if (status == PAWL_OK) {
         char *values = pawl_json_text(args->values);

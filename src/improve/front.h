@@ -259,6 +259,19 @@ PAWL_MUST_CHECK enum pawl_status pawl_certificate_page(struct pawl_call *call,
                                                        const json_t *statement, const char *file,
                                                        struct pawl_error *err);
 
+/* --- keys (front_key.c) --------------------------------------------------------------------------- */
+
+/*
+ * A passphrase from the environment variable called `env_name`, or (NULL) typed at the terminal; into
+ * out, PAWL_PASSPHRASE_MAX bytes (key.h), to be wiped.
+ *
+ * Fails   PAWL_EUSAGE when there is none; the message does not repeat `env_name`, which may be the
+ *         passphrase by mistake. PAWL_EPAUSED when it was given up.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_front_passphrase(struct pawl_call *call, const char *env_name,
+                                                       const char *question, char *out,
+                                                       struct pawl_error *err);
+
 /* --- helpers shared by verbs (front_project.c) --------------------------------------------------- */
 
 /* After pawl.yaml was changed. */

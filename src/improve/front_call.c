@@ -29,6 +29,7 @@
     X(promote) \
     X(rollback) \
     X(rotate) \
+    X(key) \
     X(card) \
     X(redteam) \
     X(certificate) \
