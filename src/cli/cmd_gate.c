@@ -6,10 +6,12 @@ static void render(const json_t *result, FILE *out)
 {
     bool promoted = strcmp(cli_text(result, "verdict"), "promote") == 0;
     const char *note = json_string_value(json_object_get(result, "note"));
+    bool waits = pawl_json_get_bool(result, "pending_approval", false);
     fprintf(out, "attempt %lld: %s\n", cli_int(result, "attempt"),
-            note != NULL ? "answered before"
-            : promoted   ? "promoted"
-                         : "not promoted");
+            waits          ? "certified, and waits for approval"
+            : note != NULL ? "answered before"
+            : promoted     ? "promoted"
+                           : "not promoted");
     if (note != NULL) fprintf(out, "  %s\n", note);
     fprintf(out, "  %s against %s; %lld attempts left\n", cli_id(result, "artifact"),
             cli_id(result, "incumbent"), cli_int(result, "attempts_left"));

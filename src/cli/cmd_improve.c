@@ -28,7 +28,9 @@ static void render(const json_t *result, FILE *out)
     const char *note = json_string_value(json_object_get(result, "note"));
     fprintf(out, "run %s (%s, seed %lld): ", cli_text(result, "run"), cli_text(result, "operator"),
             cli_int(result, "seed"));
-    if (note != NULL) {
+    if (pawl_json_get_bool(result, "pending_approval", false)) {
+        fprintf(out, "certified, and waits for approval\n  %s\n", note);
+    } else if (note != NULL) {
         fprintf(out, "answered before\n  %s\n", note);
     } else if (strcmp(verdict, "promote") == 0) {
         fprintf(out, "promoted\n  %s is in force instead of %s\n", cli_id(result, "best"),

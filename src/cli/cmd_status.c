@@ -1,11 +1,28 @@
 #include "cli/cli.h"
 
+static void print_pending(const json_t *pending, FILE *out)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)pending, i, item)
+    {
+        char until[CLI_DAY_MAX];
+        cli_write_day(cli_int(item, "until_ms"), until);
+        fprintf(out,
+                "! %s waits for approval: layer %s, %zu of %lld, until %s; `pawl approve %s`\n",
+                cli_id(item, "artifact"), cli_text(item, "layer"),
+                json_array_size(json_object_get(item, "approved_by")), cli_int(item, "needed"),
+                until, cli_id(item, "artifact"));
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *wear = json_object_get(result, "wear");
     const json_t *ledger = json_object_get(result, "ledger");
-    fprintf(out, "incumbent %s, anchor %s\n", cli_id(result, "incumbent"),
-            cli_id(result, "anchor"));
+    fprintf(out, "incumbent %s (%s), anchor %s\n", cli_id(result, "incumbent"),
+            cli_text(result, "state"), cli_id(result, "anchor"));
+    print_pending(json_object_get(result, "pending_approvals"), out);
     fprintf(out, "%lld runs, %lld attempts, %lld left; the next must reach %.1f\n",
             cli_int(result, "runs"), cli_int(result, "attempts"), cli_int(wear, "attempts_left"),
             cli_real(wear, "next_threshold"));

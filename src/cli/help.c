@@ -14,7 +14,8 @@ static const struct {
      {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan", "key"}},
     {"Improve", {"improve", "gate", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
-    {"Decide and prove", {"promote", "rollback", "rotate", "certificate", "export", "ledger"}},
+    {"Decide and prove",
+     {"promote", "rollback", "approve", "reject", "rotate", "certificate", "export", "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 const char *cli_text(const json_t *object, const char *key)
 {
@@ -25,6 +26,14 @@ const char *cli_id(const json_t *object, const char *key)
     char *id = ring[next++ % 8];
     snprintf(id, sizeof ring[0], "%.12s", cli_text(object, key));
     return id;
+}
+
+void cli_write_day(long long ts_ms, char out[CLI_DAY_MAX])
+{
+    time_t seconds = (time_t)(ts_ms / 1000);
+    struct tm day;
+    gmtime_r(&seconds, &day);
+    strftime(out, CLI_DAY_MAX, "%Y-%m-%d %H:%M UTC", &day);
 }
 
 void cli_print_money_and_time(const json_t *result, FILE *out)

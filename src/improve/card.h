@@ -43,6 +43,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_card_read(struct pawl_str yaml, const char
 PAWL_MUST_CHECK enum pawl_status pawl_cards_read(const struct pawl_card_source *sources,
                                                  const json_t *operators, json_t **cards,
                                                  struct pawl_error *err);
+/* The lowest risk level, 0 to 4, of a kind of change (text, weights, tools, code, memory); 4 for a word
+ * that is none of them. */
+int pawl_card_lowest_level(const char *change);
+/* The risk level, 0 to 4, that the card of this operator states; -1 when there is no such card. */
+int pawl_card_level(const struct pawl_card_source *sources, const char *name);
 /* The operator's table in the list; NULL: not there. Borrowed. */
 const json_t *pawl_card_operator(const json_t *operators, const char *name);
 /* Card and table as one object (new reference); risk.failure_modes is the table's `risks`, as a list. */

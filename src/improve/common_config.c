@@ -1,6 +1,7 @@
 #include "improve/config.h"
 
 #include "base/option.h"
+#include "base/hash.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 struct config_top {
     const char *name;
     int64_t seed, concurrency;
-    json_t *program, *data, *metric, *models, *roles, *improve, *gate;
+    json_t *program, *data, *metric, *models, *roles, *improve, *gate, *approval;
 };
 static const struct pawl_option top_options[] = {
     {"name", PAWL_OPTION_TEXT, offsetof(struct config_top, name), NULL, 0, 0, NULL,
@@ -26,6 +27,7 @@ static const struct pawl_option top_options[] = {
     PAWL_OPT_JSON(struct config_top, roles, "which model plays task, reflect and judge"),
     PAWL_OPT_JSON(struct config_top, improve, "operator and budget"),
     PAWL_OPT_JSON(struct config_top, gate, "how a change is decided"),
+    PAWL_OPT_JSON(struct config_top, approval, "who must agree before a change takes force"),
     {0}};
 
 static const struct pawl_option data_options[] = {
@@ -88,6 +90,23 @@ static const struct pawl_option guard_options[] = {
                   "how much worse is too much: a share of tokens, seconds and cost, a part of 1 of "
                   "score and failed"),
     PAWL_OPT_BOOL(struct config_guard, zero_tolerance, "false", "no case may become worse"),
+    {0}};
+
+struct config_approval {
+    const char *from;
+    int64_t people;
+    double expires_hours;
+    json_t *keys;
+};
+static const struct pawl_option approval_options[] = {
+    PAWL_OPT_CHOICE(struct config_approval, from, "L2", "L0|L1|L2|L3",
+                    "the lowest layer of change that waits for people"),
+    PAWL_OPT_INT(struct config_approval, people, "0", 0, PAWL_APPROVERS_MAX,
+                 "how many must approve (0: one, and two from L3 on)"),
+    PAWL_OPT_REAL(struct config_approval, expires_hours, "72", 0.001, 8760,
+                  "hours after which silence rejects"),
+    {"keys", PAWL_OPTION_JSON, offsetof(struct config_approval, keys), NULL, 0, 0, NULL,
+     "who may approve: a public key by name", true},
     {0}};
 
 /* A section that may be absent must be a map when it is there. */
@@ -205,6 +224,77 @@ static enum pawl_status read_guards(struct pawl_arena *arena, struct pawl_config
     return PAWL_OK;
 }
 
+/* --- approval -------------------------------------------------------------------------------------- */
+
+static enum pawl_status fail_key(const char *name, const char *what, struct pawl_error *err)
+{
+    char field[sizeof err->field];
+    snprintf(field, sizeof field, "approval.keys.%.64s", name);
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, field, "The key of \"%.64s\" %s.", name, what);
+    pawl_hint(err, "`pawl key show NAME` prints a public key: 64 digits of 0-9 and a-f.");
+    return PAWL_ECONFIG;
+}
+
+/* Keys are compared as texts, so each has one spelling. */
+static bool is_public_key(const json_t *value)
+{
+    unsigned char bytes[PAWL_HASH_BYTES];
+    char hex[PAWL_HASH_HEX];
+    struct pawl_str text = {json_string_value(value), json_string_length(value)};
+    if (!json_is_string(value) || !pawl_unhex(text, bytes, sizeof bytes)) return false;
+    pawl_hex(bytes, sizeof bytes, hex);
+    return pawl_str_is(text, hex);
+}
+
+/* Two names for one key would let one person be two. */
+static const char *other_name(const json_t *keys, const char *name, const json_t *value)
+{
+    const char *other;
+    json_t *key;
+    json_object_foreach((json_t *)(uintptr_t)keys, other, key)
+    {
+        if (strcmp(other, name) != 0 && json_equal(key, value)) return other;
+    }
+    return NULL;
+}
+
+static enum pawl_status check_approval(const struct pawl_config_approval *approval,
+                                       struct pawl_error *err)
+{
+    const char *name;
+    json_t *value;
+    size_t n = json_object_size(approval->keys);
+    size_t wanted = approval->people > 0 ? (size_t)approval->people : 1;
+    json_object_foreach((json_t *)(uintptr_t)approval->keys, name, value)
+    {
+        if (!is_public_key(value)) return fail_key(name, "is no public key", err);
+        if (other_name(approval->keys, name, value) != NULL)
+            return fail_key(name, "is another one's, too", err);
+    }
+    if (n >= wanted && n <= PAWL_APPROVERS_MAX) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "approval.keys",
+                 "%zu keys are named, and %zu must approve (at most %d can be named).", n, wanted,
+                 PAWL_APPROVERS_MAX);
+    pawl_hint(err, "Write `keys: {ann: PUBLIC_KEY}`; `pawl key make ann` prints one.");
+    return PAWL_ECONFIG;
+}
+
+static enum pawl_status read_approval(const json_t *section, struct pawl_arena *arena,
+                                      struct pawl_config_approval *out, struct pawl_error *err)
+{
+    struct config_approval read;
+    PAWL_TRY(section_is_map(section, "approval", err));
+    if (section == NULL) return PAWL_OK;
+    PAWL_TRY(pawl_options_read(approval_options, section, "approval", arena, &read, err));
+    PAWL_TRY(section_is_map(read.keys, "approval.keys", err));
+    *out = (struct pawl_config_approval){.is_asked = true,
+                                         .from = read.from,
+                                         .people = read.people,
+                                         .keys = read.keys,
+                                         .expires_hours = read.expires_hours};
+    return check_approval(out, err);
+}
+
 static enum pawl_status read_sections(struct pawl_arena *arena, const struct config_top *top,
                                       struct pawl_config *config, struct pawl_error *err)
 {
@@ -226,6 +316,7 @@ static enum pawl_status read_sections(struct pawl_arena *arena, const struct con
                                &config->improve.budget, err));
     PAWL_TRY(pawl_options_read(gate_options, top->gate, "gate", arena, &config->gate, err));
     PAWL_TRY(read_guards(arena, &config->gate, err));
+    PAWL_TRY(read_approval(top->approval, arena, &config->approval, err));
     config->improve.operator_name = improve.operator;
     config->improve.dev_check = improve.dev_check;
     config->improve.options = improve.options;

@@ -48,6 +48,15 @@ struct pawl_config_gate {
     struct pawl_guard_rule guard_rules[PAWL_GUARDS_MAX]; /* the same, without caps */
     size_t n_guards;
 };
+enum { PAWL_APPROVERS_MAX = 32 };
+/* Who must agree before what the gate promotes takes force (approval.h). */
+struct pawl_config_approval {
+    bool is_asked;      /* the section is there */
+    const char *from;   /* L0 .. L3: the lowest layer of change that waits for people */
+    int64_t people;     /* how many; 0: one, and two from L3 on */
+    const json_t *keys; /* {name: public key in hex}: who may */
+    double expires_hours;
+};
 struct pawl_config {
     const char *name;
     uint64_t seed;                                   /* of sampling and scripted models */
@@ -56,6 +65,7 @@ struct pawl_config {
     struct pawl_config_data data;
     struct pawl_config_improve improve;
     struct pawl_config_gate gate;
+    struct pawl_config_approval approval;
     json_t *json; /* owns every value above */
 };
 

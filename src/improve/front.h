@@ -239,7 +239,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
  * that answers dev alike, or with its own that is no longer in force.
  *
  * Gives   *certified: this very text was promoted by the gate. *note: why no pointer was moved and
- *         what can be done, in the call's arena; NULL where the verdict says it all.
+ *         what can be done, in the call's arena; NULL where the verdict says it all. result
+ *         "pending_approval": true where it waits for people.
  */
 PAWL_MUST_CHECK enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statement,
                                                     const char *candidate, bool *certified,
@@ -258,6 +259,27 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call,
 PAWL_MUST_CHECK enum pawl_status pawl_certificate_page(struct pawl_call *call,
                                                        const json_t *statement, const char *file,
                                                        struct pawl_error *err);
+
+/* --- approvals (front_approve.c; the fold is in approval.h) ------------------------------------------ */
+
+struct pawl_approvals;
+/* The fold over the ledger, to be released. Fails PAWL_EINTEGRITY when the ledger does not verify. */
+PAWL_MUST_CHECK enum pawl_status pawl_approvals_read(struct pawl_project *project,
+                                                     struct pawl_approvals *all, int64_t *now_ms,
+                                                     struct pawl_error *err);
+/* What became of a promotion that people were asked about: *note, in the call's arena, untouched where it
+ * asked nobody or took force; result "pending_approval". */
+PAWL_MUST_CHECK enum pawl_status pawl_approval_explain(struct pawl_call *call,
+                                                       const json_t *statement, const char **note,
+                                                       struct pawl_error *err);
+/* What waits now, for status: [pawl_approval_json]. New reference. */
+PAWL_MUST_CHECK enum pawl_status pawl_approvals_pending(struct pawl_project *project,
+                                                        json_t **pending, struct pawl_error *err);
+/* Whether a person may put `to` in force by hand: where the policy has people approve such a change, only
+ * what was in force before. Fails PAWL_EUSAGE. */
+PAWL_MUST_CHECK enum pawl_status pawl_approval_admit_by_hand(struct pawl_call *call,
+                                                             const char *from, const char *to,
+                                                             struct pawl_error *err);
 
 /* --- keys (front_key.c) --------------------------------------------------------------------------- */
 

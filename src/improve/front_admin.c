@@ -18,6 +18,7 @@ static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind,
     PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, to, &artifact, err));
     if (strcmp(previous, to) == 0)
         return pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
+    PAWL_TRY(pawl_approval_admit_by_hand(call, previous, to, err));
     json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "incumbent", to, "previous", previous,
                              "reason", reason, "gated", 0);
     struct pawl_ledger_entry entry = {.kind = kind, .body = body, .n_flips = 1};
@@ -190,7 +191,9 @@ static const struct pawl_option certificate_options[] = {
 
 static bool is_promotion_of(void *context, const json_t *body)
 {
-    return pawl_json_get_bool(body, "promoted", false) &&
+    bool waits =
+        json_object_get(body, "approval") != NULL; /* and its certificate is there to be read */
+    return (waits || pawl_json_get_bool(body, "promoted", false)) &&
            strcmp(pawl_json_get_text(json_object_get(body, "statement"), "candidate", ""),
                   context) == 0;
 }
@@ -238,7 +241,7 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
     }
     const json_t *statement = json_object_get(body, "statement");
     json_object_update(call->result, (json_t *)statement);
-    static const char *const beside[] = {"signature", "providers", "case_copies"};
+    static const char *const beside[] = {"signature", "providers", "case_copies", "approval"};
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
         json_t *value = json_object_get(body, beside[i]);
         if (value != NULL) pawl_json_set(call->result, beside[i], json_incref(value));

@@ -20,6 +20,8 @@
     X(eval) \
     X(improve) \
     X(gate) \
+    X(approve) \
+    X(reject) \
     X(compare) \
     X(status) \
     X(log) \

@@ -335,3 +335,28 @@ json_t *pawl_card_join(const json_t *card, const json_t *operator_table)
                   split_risks(pawl_json_get_text(operator_table, "risks", "")));
     return out;
 }
+
+/* --- levels -------------------------------------------------------------------------------------- */
+
+int pawl_card_lowest_level(const char *change)
+{
+    for (size_t s = 0; s < N_SURFACES; s++)
+        if (strcmp(change, surface_risks[s].edits) == 0) return surface_risks[s].lowest - '0';
+    return 4;
+}
+
+/* The cards that we came with are whole (a test reads them all), so one field may be read alone. */
+int pawl_card_level(const struct pawl_card_source *sources, const char *name)
+{
+    struct pawl_yaml_places *places;
+    json_t *card;
+    while (sources->name != NULL && strcmp(sources->name, name) != 0) sources++;
+    if (sources->name == NULL) return -1;
+    struct pawl_str yaml = {(const char *)sources->text, sources->len};
+    if (pawl_yaml_parse(yaml, sources->file, &card, &places, NULL) != PAWL_OK) return -1;
+    const char *level = pawl_json_get_text(json_object_get(card, "risk"), "level", "L4");
+    int n = level[1] - '0';
+    json_decref(card);
+    pawl_yaml_places_free(places);
+    return n;
+}

@@ -9,6 +9,8 @@
  */
 #include "improve/front.h"
 
+#include "improve/approval.h"
+#include "improve/card.h"
 #include "improve/protocol.h"
 #include "improve/statement.h"
 #include "io/process.h"
@@ -20,6 +22,7 @@ struct asked {
     const char *candidate, *incumbent, *run;
     struct pawl_ledger_epoch epoch;
     json_t *around; /* what the front saw before it asked: {"providers","case_copies","made_by"} */
+    json_t *approval; /* what a promotion would ask of people (approval.h); NULL: nothing */
 };
 
 /* Keeps the highest number of an attempt; wants every record. */
@@ -133,7 +136,7 @@ static enum pawl_status check_answer(struct pawl_project *project, const json_t 
 }
 
 /* A stored answer for a text with the same dev outputs names the candidate that was tested; it
- * does not promote another text. */
+ * does not promote another text. What waits for people moves no pointer yet. */
 static enum pawl_status record_verdict(struct pawl_project *project, const json_t *done,
                                        const struct asked *asked, struct pawl_error *err)
 {
@@ -141,14 +144,17 @@ static enum pawl_status record_verdict(struct pawl_project *project, const json_
     bool same_text = strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) == 0;
     bool promotes = strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
     if (!same_text) return PAWL_OK;
-    json_t *body = json_pack("{s:O, s:s, s:b}", "statement", statement, "signature",
-                             pawl_json_get_text(done, "signature", ""), "promoted", promotes);
+    bool waits = promotes && asked->approval != NULL;
+    json_t *body =
+        json_pack("{s:O, s:s, s:b}", "statement", statement, "signature",
+                  pawl_json_get_text(done, "signature", ""), "promoted", promotes && !waits);
     json_object_update(body, asked->around);
+    if (waits) pawl_json_set(body, "approval", json_incref(asked->approval));
     struct pawl_ledger_entry entry = {.kind = "verdict", .body = body};
-    if (promotes) {
+    if (promotes) { /* what waits holds the pointer where it was when it was judged */
         entry.flips[0].pointer = "incumbent";
         entry.flips[0].expect = asked->incumbent;
-        entry.flips[0].to = asked->candidate;
+        entry.flips[0].to = waits ? asked->incumbent : asked->candidate;
         entry.n_flips = 1;
     }
     enum pawl_status status = pawl_ledger_append(project, &entry, err);
@@ -187,6 +193,61 @@ static enum pawl_status look_around(struct pawl_call *call, json_t **around, str
     return status;
 }
 
+/* The operator of the run that asks, or that made the candidate. NULL: nobody is known. In the call's arena. */
+static const char *maker_of(struct pawl_call *call, const struct asked *asked)
+{
+    json_t *row = NULL;
+    const char *run =
+        asked->run != NULL ? asked->run : pawl_json_get_text(asked->around, "made_by", NULL);
+    if (run == NULL || pawl_store_run_get(call->project->store, run, &row, NULL) != PAWL_OK)
+        return NULL;
+    const char *name = pawl_json_get_text(json_object_get(row, "run"), "operator", NULL);
+    if (name != NULL) name = pawl_arena_strdup(&call->arena, name);
+    json_decref(row);
+    return name;
+}
+
+/* A promotion that could never take force is refused before the attempt is counted. */
+static enum pawl_status refuse_hopeless(int layer, int64_t needed, int64_t n_keys,
+                                        struct pawl_error *err)
+{
+    if (layer >= 4) {
+        pawl_fail(err, PAWL_EUSAGE, "This change has risk level L4, which is never put in force.");
+        pawl_hint(err, "`pawl card` shows what operators may change; no attempt was spent.");
+        return PAWL_EUSAGE;
+    }
+    if (needed <= n_keys) return PAWL_OK;
+    pawl_fail_at(err, PAWL_EUSAGE, NULL, 0, "approval.keys",
+                 "A change of layer L%d needs %lld people, and the policy names %lld.", layer,
+                 (long long)needed, (long long)n_keys);
+    pawl_hint(err, "Name more keys under approval.keys in pawl.yaml; no attempt was spent.");
+    return PAWL_EUSAGE;
+}
+
+/* Before the answer is known, so that it cannot depend on it. */
+static enum pawl_status ask_people(struct pawl_call *call, const struct pawl_artifact *candidate,
+                                   const struct pawl_artifact *incumbent, struct asked *asked,
+                                   struct pawl_error *err)
+{
+    const struct pawl_config_approval *config = &call->project->config.approval;
+    const char *maker = maker_of(call, asked);
+    json_t *changes = json_array();
+    int layer = pawl_approval_layer(incumbent, candidate,
+                                    maker != NULL ? pawl_card_level(pawl_card_sources, maker) : -1,
+                                    changes);
+    json_t *policy = config->is_asked ? pawl_approval_policy(config) : NULL;
+    int64_t needed = policy != NULL ? pawl_approval_people(policy, layer) : 0;
+    enum pawl_status status =
+        refuse_hopeless(layer, needed, (int64_t)json_object_size(config->keys), err);
+    if (status == PAWL_OK && needed > 0)
+        asked->approval = json_pack("{s:O, s:s, s:I, s:O}", "changes", changes, "layer",
+                                    pawl_arena_printf(&call->arena, "L%d", layer), "needed",
+                                    (json_int_t)needed, "policy", policy);
+    json_decref(policy);
+    json_decref(changes);
+    return status;
+}
+
 static enum pawl_status refuse_incumbent(const struct asked *asked, struct pawl_error *err)
 {
     if (strcmp(asked->candidate, asked->incumbent) != 0) return PAWL_OK;
@@ -208,6 +269,7 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     PAWL_TRY(pawl_ledger_find_verdict(project->store, count_attempts, &recorded, &none, err));
     PAWL_TRY(look_around(call, &asked->around, err));
     enum pawl_status status = find_maker(project, asked, err);
+    if (status == PAWL_OK) status = ask_people(call, candidate, incumbent, asked, err);
     if (status == PAWL_OK)
         status = ask_vault(
             call, attempt_request(offer, candidate, incumbent, recorded, asked->epoch.number),
@@ -216,6 +278,7 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));
     json_decref(asked->around);
+    json_decref(asked->approval);
     json_decref(done);
     return status;
 }
@@ -278,7 +341,8 @@ enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statem
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     *certified = is_own && strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
     *note = is_own ? NULL : note_on_another(&call->arena, statement);
-    if (*certified && strcmp(incumbent, candidate) != 0)
+    if (*certified) PAWL_TRY(pawl_approval_explain(call, statement, note, err));
+    if (*certified && *note == NULL && strcmp(incumbent, candidate) != 0)
         *note = pawl_arena_printf(
             &call->arena,
             "This text was certified in attempt %lld and has been taken out of force since; the "

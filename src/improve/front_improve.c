@@ -415,6 +415,9 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row,
         if (status == PAWL_OK && body != NULL)
             offers.statement = json_incref(json_object_get(body, "statement"));
         json_decref(body);
+        bool promoted = strcmp(pawl_json_get_text(offers.statement, "verdict", ""), "promote") == 0;
+        if (status == PAWL_OK && promoted)
+            status = pawl_approval_explain(call, offers.statement, &offers.note, err);
     }
     if (status == PAWL_OK) {
         fill_result(&offers, done);

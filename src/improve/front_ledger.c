@@ -1,6 +1,7 @@
 /* The ledger's records: appending, reading, verifying. The format is drawn in ledger.h. */
 #include "improve/front.h"
 
+#include "improve/approval.h"
 #include "improve/statement.h"
 
 #include <stdlib.h>
@@ -19,28 +20,31 @@ static void chain_hash(const char *prev, const char *record, size_t len, char he
 
 struct append_context {
     struct pawl_project *project;
-    const struct pawl_ledger_entry *entry;
+    struct pawl_ledger_entry entry;
+    pawl_ledger_decide decide; /* NULL: the entry is there already */
+    void *context;
 };
 
 static enum pawl_status make_record(void *context, const struct pawl_ledger_head *head,
                                     struct pawl_ledger_append *append, struct pawl_error *err)
 {
-    (void)err;
-    const struct append_context *c = context;
+    struct append_context *c = context;
+    struct pawl_ledger_entry *entry = &c->entry;
     append->ts_ms = pawl_front_now_ms(c->project, head);
+    if (c->decide != NULL) PAWL_TRY(c->decide(c->context, append->ts_ms, entry, err));
     json_t *record =
         json_pack("{s:i, s:I, s:I, s:s, s:s, s:s, s:O}", "v", 1, "seq", (json_int_t)(head->seq + 1),
-                  "ts", (json_int_t)append->ts_ms, "kind", c->entry->kind, "actor", "owner", "prev",
-                  head->hash, "body", c->entry->body);
+                  "ts", (json_int_t)append->ts_ms, "kind", entry->kind, "actor", "owner", "prev",
+                  head->hash, "body", entry->body);
     append->record = pawl_json_text(record);
-    append->kind = c->entry->kind;
+    append->kind = entry->kind;
     chain_hash(head->hash, append->record, strlen(append->record), append->hash);
-    for (size_t i = 0; i < c->entry->n_flips; i++) {
-        append->flips[i].name = c->entry->flips[i].pointer;
-        append->flips[i].expect = c->entry->flips[i].expect;
-        append->flips[i].to = c->entry->flips[i].to;
+    for (size_t i = 0; i < entry->n_flips; i++) {
+        append->flips[i].name = entry->flips[i].pointer;
+        append->flips[i].expect = entry->flips[i].expect;
+        append->flips[i].to = entry->flips[i].to;
     }
-    append->n_flips = c->entry->n_flips;
+    append->n_flips = entry->n_flips;
     json_decref(record);
     return PAWL_OK;
 }
@@ -48,8 +52,15 @@ static enum pawl_status make_record(void *context, const struct pawl_ledger_head
 enum pawl_status pawl_ledger_append(struct pawl_project *project,
                                     const struct pawl_ledger_entry *entry, struct pawl_error *err)
 {
-    struct append_context context = {project, entry};
+    struct append_context context = {.project = project, .entry = *entry};
     return pawl_store_ledger_append(project->store, make_record, &context, err);
+}
+
+enum pawl_status pawl_ledger_append_decided(struct pawl_project *project, pawl_ledger_decide decide,
+                                            void *context, struct pawl_error *err)
+{
+    struct append_context append = {.project = project, .decide = decide, .context = context};
+    return pawl_store_ledger_append(project->store, make_record, &append, err);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -146,6 +157,7 @@ struct verify_context {
     struct pawl_buf scratch;
     char public_key[PAWL_HASH_HEX]; /* of the vault, from the seal record */
     int64_t epoch;
+    struct pawl_approvals approvals;
 };
 
 static void mark_bad(struct pawl_ledger_report *report, int64_t seq, const char *reason)
@@ -166,9 +178,12 @@ static bool is_signed(const struct verify_context *context, const json_t *body)
 }
 
 /* What a record does to the incumbent, or why it may not do it. */
-static const char *fold(struct verify_context *context, const char *kind, const json_t *body)
+static const char *fold(struct verify_context *context, const char *kind, const json_t *body,
+                        int64_t ts_ms)
 {
     struct pawl_ledger_report *report = context->report;
+    const char *why = pawl_approvals_fold(&context->approvals, kind, body, ts_ms);
+    if (why != NULL) return why;
     if (strcmp(kind, "seal") == 0) {
         if (context->public_key[0] != '\0') return "the project was sealed before";
         snprintf(report->incumbent, sizeof report->incumbent, "%s",
@@ -192,13 +207,19 @@ static const char *fold(struct verify_context *context, const char *kind, const 
             return "a rotation is absent, or recorded twice";
         return NULL;
     }
-    if (strcmp(kind, "verdict") != 0) return NULL;
-    if (!is_signed(context, body)) return "the verdict's signature is wrong, or another vault's";
-    if (!pawl_json_get_bool(body, "promoted", false)) return NULL;
-    if (strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") != 0)
-        return "a promotion is recorded on a verdict that is not promote";
+    bool is_verdict = strcmp(kind, "verdict") == 0;
+    if (!is_verdict && strcmp(kind, "approve") != 0) return NULL;
+    if (is_verdict && !is_signed(context, body))
+        return "the verdict's signature is wrong, or another vault's";
+    bool decided = strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
+    bool waits = json_object_get(body, "approval") != NULL;
+    bool promoted = pawl_json_get_bool(body, "promoted", false);
+    if (!promoted && !waits)
+        return is_verdict && decided ? "a promotion was decided and not done" : NULL;
+    if (is_verdict && !decided) return "a promotion is recorded on a verdict that is not promote";
     if (strcmp(pawl_json_get_text(statement, "incumbent", ""), report->incumbent) != 0)
         return "the verdict compares with an incumbent that was not in force";
+    if (!promoted) return NULL;
     snprintf(report->incumbent, sizeof report->incumbent, "%s",
              pawl_json_get_text(statement, "candidate", ""));
     return NULL;
@@ -268,7 +289,8 @@ static void verify_whole(struct verify_context *verify, int64_t seq, const char 
         mark_bad(report, seq, "the record does not follow the one before it");
     if (pawl_json_get_int(record, "seq", -1) != seq || strcmp(own_kind, kind) != 0)
         mark_bad(report, seq, "the record's number or kind was changed");
-    const char *reason = fold(verify, own_kind, json_object_get(record, "body"));
+    const char *reason =
+        fold(verify, own_kind, json_object_get(record, "body"), pawl_json_get_int(record, "ts", 0));
     if (reason != NULL) mark_bad(report, seq, reason);
     json_decref(record);
 }
@@ -305,6 +327,7 @@ enum pawl_status pawl_ledger_verify(struct pawl_store *store, struct pawl_ledger
     memset(report->root, '0', PAWL_HASH_HEX - 1);
     enum pawl_status status = pawl_store_ledger_each(store, verify_one, &context, err);
     pawl_buf_release(&context.scratch);
+    pawl_approvals_release(&context.approvals);
     PAWL_TRY(status);
     PAWL_TRY(pawl_store_pointer_get(store, "incumbent", incumbent, err));
     if (strcmp(incumbent, report->incumbent) != 0)

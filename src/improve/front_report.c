@@ -1,7 +1,9 @@
 /* The reading verbs: validate, log, show, diff, lineage, status. They change nothing. */
 #include "improve/front.h"
 
+#include "improve/approval.h"
 #include "improve/protocol.h"
+#include "improve/state.h"
 
 #include <string.h>
 
@@ -104,6 +106,31 @@ static enum pawl_status load(struct pawl_call *call, const char *id,
     return pawl_artifact_get(call->project->store, &call->arena, hex, artifact, err);
 }
 
+static enum pawl_status state_of(struct pawl_project *project, const char *hex,
+                                 enum pawl_state *state, struct pawl_error *err)
+{
+    json_t *records;
+    PAWL_TRY(pawl_ledger_records(project->store, &records, err));
+    size_t n = json_array_size(records);
+    const json_t *last = n > 0 ? json_array_get(records, n - 1) : NULL;
+    struct pawl_ledger_head head = {.seq = (int64_t)n - 1,
+                                    .ts_ms = pawl_json_get_int(last, "ts", 0)};
+    enum pawl_status status =
+        pawl_state_of(records, pawl_front_now_ms(project, &head), hex, state, err);
+    json_decref(records);
+    return status;
+}
+
+/* Where a candidate stands by the ledger: result "state". Null where the ledger is damaged, which keeps
+ * nobody from reading the rest. */
+static void add_state(struct pawl_call *call, const char *hex)
+{
+    enum pawl_state state;
+    bool is_known = state_of(call->project, hex, &state, NULL) == PAWL_OK;
+    pawl_json_set(call->result, "state",
+                  is_known ? json_string(pawl_state_name(state)) : json_null());
+}
+
 static enum pawl_status run_show(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct id_options *options = values;
@@ -122,6 +149,7 @@ static enum pawl_status run_show(struct pawl_call *call, const void *values, str
     }
     pawl_json_set(call->result, "artifact", json_string(artifact->hex));
     pawl_json_set(call->result, "components", components);
+    add_state(call, artifact->hex);
     return PAWL_OK;
 }
 
@@ -184,6 +212,7 @@ static enum pawl_status verdicts_on(struct pawl_project *project, const char *he
     json_array_foreach(records, i, record)
     {
         const json_t *statement = json_object_get(json_object_get(record, "body"), "statement");
+        if (strcmp(pawl_json_get_text(record, "kind", ""), "verdict") != 0) continue;
         if (strcmp(pawl_json_get_text(statement, "candidate", ""), hex) != 0) continue;
         json_array_append_new(out, json_pack("{s:O, s:O, s:O, s:O}", "seq",
                                              json_object_get(record, "seq"), "attempt",
@@ -211,6 +240,26 @@ static void name_operators(struct pawl_project *project, json_t *candidates)
     }
 }
 
+/* Who said what on its promotions: [{attempt,kind,name,reason,ts}], oldest first. */
+static enum pawl_status words_on(struct pawl_project *project, const char *hex, json_t *out,
+                                 struct pawl_error *err)
+{
+    struct pawl_approvals all;
+    size_t i;
+    json_t *word;
+    PAWL_TRY(pawl_approvals_read(project, &all, NULL, err));
+    for (size_t n = 0; n < all.n; n++) {
+        if (strcmp(pawl_approval_text(&all.items[n], "candidate"), hex) != 0) continue;
+        json_array_foreach(all.items[n].words, i, word)
+        {
+            pawl_json_set(word, "attempt", json_integer(all.items[n].attempt));
+            json_array_append(out, word);
+        }
+    }
+    pawl_approvals_release(&all);
+    return PAWL_OK;
+}
+
 static enum pawl_status run_lineage(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
@@ -225,6 +274,10 @@ static enum pawl_status run_lineage(struct pawl_call *call, const void *values,
     json_t *verdicts = json_array();
     enum pawl_status status = verdicts_on(call->project, hex, verdicts, err);
     pawl_json_set(call->result, "verdicts", verdicts);
+    json_t *words = json_array();
+    if (status == PAWL_OK) status = words_on(call->project, hex, words, err);
+    pawl_json_set(call->result, "approvals", words);
+    add_state(call, hex);
     return status;
 }
 
@@ -266,9 +319,12 @@ static enum pawl_status run_status(struct pawl_call *call, const void *values,
     pawl_json_set(
         call->result, "ledger",
         json_pack("{s:I, s:s}", "records", (json_int_t)report.records, "root", report.root));
-    pawl_json_set(call->result, "pending_approvals", json_array());
+    json_t *pending = NULL;
+    if (status == PAWL_OK) status = pawl_approvals_pending(project, &pending, err);
+    if (pending != NULL) pawl_json_set(call->result, "pending_approvals", pending);
     pawl_json_set(call->result, "fixed", json_incref(json_object_get(vault, "fixed")));
     json_decref(vault);
+    add_state(call, incumbent);
     return status;
 }
 

@@ -154,8 +154,9 @@ struct walk {
     const json_t *opened;
     struct tally *tallies;
     size_t n;
-    json_t *runs;  /* run -> index of its tally */
-    json_t *costs; /* run -> the newest end of it */
+    json_t *runs;    /* run -> index of its tally */
+    json_t *waiting; /* attempt -> body of the verdict that people were asked about */
+    json_t *costs;   /* run -> the newest end of it */
     struct in_force *stack;
     size_t depth;
 };
@@ -190,27 +191,58 @@ static void push(struct walk *walk, const char *artifact, size_t tally)
     walk->stack[walk->depth++] = (struct in_force){artifact, tally};
 }
 
-static void take_verdict(struct walk *walk, const json_t *body, int64_t ts_ms)
+static void write_attempt(const json_t *body, char out[24])
 {
-    const json_t *statement = json_object_get(body, "statement");
-    const char *asked = pawl_json_get_text(statement, "run", NULL);
-    if (asked == NULL) asked = pawl_json_get_text(body, "made_by", "");
-    bool promoted = pawl_json_get_bool(body, "promoted", false);
-    size_t owner = tally_of(walk, asked);
-    if (promoted) push(walk, pawl_json_get_text(statement, "candidate", ""), owner);
+    int64_t attempt = pawl_json_get_int(json_object_get(body, "statement"), "attempt", 0);
+    snprintf(out, 24, "%lld", (long long)attempt);
+}
+
+static size_t owner_of(struct walk *walk, const json_t *body)
+{
+    const char *asked = pawl_json_get_text(json_object_get(body, "statement"), "run", NULL);
+    return tally_of(walk, asked != NULL ? asked : pawl_json_get_text(body, "made_by", ""));
+}
+
+/* The candidate of this verdict is in force from now on. */
+static void take_promotion(struct walk *walk, const json_t *verdict)
+{
+    char attempt[24];
+    const json_t *statement = json_object_get(verdict, "statement");
+    size_t owner = owner_of(walk, verdict);
+    push(walk, pawl_json_get_text(statement, "candidate", ""), owner);
     if (owner == NOBODY) return;
     struct tally *tally = &walk->tallies[owner];
-    tally->attempts++;
-    note_time(tally, ts_ms);
-    if (!promoted) return;
-    char attempt[24];
-    snprintf(attempt, sizeof attempt, "%lld",
-             (long long)pawl_json_get_int(statement, "attempt", 0));
+    write_attempt(verdict, attempt);
     const json_t *bound = json_object_get(walk->opened, attempt);
     tally->promotions++;
     tally->levels += pawl_json_get_real(statement, "level", 0);
     tally->opened += bound != NULL;
     tally->lower += json_number_value(bound);
+}
+
+static void take_verdict(struct walk *walk, const json_t *body, int64_t ts_ms)
+{
+    char attempt[24];
+    size_t owner = owner_of(walk, body);
+    if (owner != NOBODY) {
+        walk->tallies[owner].attempts++;
+        note_time(&walk->tallies[owner], ts_ms);
+    }
+    write_attempt(body, attempt);
+    if (json_object_get(body, "approval") != NULL)
+        pawl_json_set(walk->waiting, attempt, json_incref((json_t *)(uintptr_t)body));
+    else if (pawl_json_get_bool(body, "promoted", false))
+        take_promotion(walk, body);
+}
+
+/* The last approval that was needed put in force what the gate had certified. */
+static void take_approve(struct walk *walk, const json_t *body)
+{
+    char attempt[24];
+    write_attempt(body, attempt);
+    const json_t *verdict = json_object_get(walk->waiting, attempt);
+    if (verdict != NULL && pawl_json_get_bool(body, "promoted", false))
+        take_promotion(walk, verdict);
 }
 
 static void pop(struct walk *walk)
@@ -238,6 +270,7 @@ static void take_record(struct walk *walk, const json_t *record)
     if (strcmp(kind, "seal") == 0) push(walk, pawl_json_get_text(body, "seed", ""), NOBODY);
     if (strcmp(kind, "run") == 0) take_run(walk, body, ts_ms);
     if (strcmp(kind, "verdict") == 0) take_verdict(walk, body, ts_ms);
+    if (strcmp(kind, "approve") == 0) take_approve(walk, body);
     if (strcmp(kind, "promotion") == 0)
         push(walk, pawl_json_get_text(body, "incumbent", ""), NOBODY);
     if (strcmp(kind, "rollback") == 0) take_rollback(walk, body);
@@ -297,12 +330,14 @@ json_t *pawl_track_record(const json_t *records, const char *operator_name, cons
                         .opened = opened,
                         .tallies = PAWL_NEW_N(&arena, struct tally, n + 1),
                         .runs = json_object(),
+                        .waiting = json_object(),
                         .costs = json_object(),
                         .stack = PAWL_NEW_N(&arena, struct in_force, n + 1)};
     EACH(records, i, record) take_record(&walk, record);
     add_costs(&walk);
     for (i = 0; i < walk.n; i++) json_array_append_new(out, tally_json(&walk.tallies[i]));
     json_decref(walk.runs);
+    json_decref(walk.waiting);
     json_decref(walk.costs);
     pawl_arena_release(&arena);
     return out;

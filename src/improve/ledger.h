@@ -9,7 +9,8 @@
  * and, when no run asked, `made_by`: the run that made the candidate), promotion
  * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
  * (whether a case file holds sealed cases), burn (it was scored all the same), rotate (a fresh sealed
- * set, with the vault's signed statement, vault.h). The root of the ledger is the hash of its last
+ * set, with the vault's signed statement, vault.h), approve and reject (a person's signed word on a
+ * promotion that waits, approval.h). The root of the ledger is the hash of its last
  * record. A new kind is also made known to tools/pawl-verify.
  *
  * Invariants
@@ -39,6 +40,18 @@ struct pawl_ledger_entry {
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_append(struct pawl_project *project,
                                                     const struct pawl_ledger_entry *entry,
                                                     struct pawl_error *err);
+
+/*
+ * The same, but what is appended is decided inside the transaction that appends it, when no other process
+ * can append: `decide` reads the store and fills the entry for a record of the time `now_ms`, or fails and
+ * nothing is written. What the entry points to must outlive it.
+ */
+typedef enum pawl_status (*pawl_ledger_decide)(void *context, int64_t now_ms,
+                                               struct pawl_ledger_entry *entry,
+                                               struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_ledger_append_decided(struct pawl_project *project,
+                                                            pawl_ledger_decide decide,
+                                                            void *context, struct pawl_error *err);
 
 struct pawl_ledger_report {
     int64_t records;

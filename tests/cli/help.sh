@@ -49,6 +49,9 @@ printf '{"signature": {"instructions": "Be careful."}, "demos": []}' >program.js
 example 0 import
 printf 'Open from nine to five.\n' >handbook.md
 example 0 index
+example 0 key
+example 2 approve # nothing waits here; approve.sh has what does
+example 2 reject
 example 0 gate # the stored answer for the same text is free
 example 0 promote
 sed -i 's/jsonl/csv/' ../example.data # as this project's cases are

@@ -28,7 +28,7 @@ P
 }
 
 # Before there is a project, in a folder without one, and with words that mean nothing.
-verbs='validate doctor plan eval improve gate status log show diff lineage certificate ledger'
+verbs='validate doctor plan eval improve gate status log show diff lineage certificate ledger approve'
 for verb in $verbs; do
     one_object '0 2' "$verb" --json -C empty
     one_object 2 "$verb" --json -C p --no-such-option
