@@ -99,6 +99,28 @@ static void test_equal_seeds_give_equal_runs(void **state)
     }
 }
 
+/* Ways of an operator that its defaults do not go on so few cases. */
+static const struct {
+    const char *name, *options;
+} other_ways[] = {
+    {"mipro", "{\"minibatch\":\"on\",\"minibatch_size\":3,\"full_eval_every\":2,\"trials\":12}"},
+};
+
+static void test_a_resumed_run_on_minibatches_equals_an_uninterrupted_one(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof other_ways / sizeof *other_ways; i++) {
+        json_t *options = json_loads(other_ways[i].options, 0, NULL);
+        assert_non_null(options);
+        rig.options = options;
+        size_t k = 0;
+        while (strcmp(pawl_operators[k]->name, other_ways[i].name) != 0) k++;
+        check_resume_at_every_step(pawl_operators[k]);
+        rig.options = NULL;
+        json_decref(options);
+    }
+}
+
 static void test_budgets_are_kept(void **state)
 {
     struct pawl_random random;
@@ -177,6 +199,7 @@ int main(void)
         TEST(test_equal_seeds_give_equal_runs),
         TEST(test_budgets_are_kept),
         TEST(test_a_hostile_model_does_no_harm),
+        TEST(test_a_resumed_run_on_minibatches_equals_an_uninterrupted_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
