@@ -13,7 +13,7 @@ improve() { # improve ARGS...: any ending that is not an error
 }
 limits=$(python3 -c 'import random; r = random.Random(20); print(*(r.randint(1, 400) for _ in range(10)))')
 seed=0
-for operator in gepa bootstrap; do
+for operator in gepa bootstrap mipro placebo; do
     for limit in $limits; do
         seed=$((seed + 1))
         improve --operator "$operator" --seed "$seed" --budget "evaluations=$limit"
@@ -25,7 +25,7 @@ done
 # anything is written.
 records() { pawl status --json -C p | python3 -c 'import json, sys; r = json.load(sys.stdin); print(r["ledger"], r["runs"])'; }
 before=$(records)
-for operator in gepa bootstrap; do
+for operator in gepa bootstrap mipro placebo; do
     expect 3 pawl improve --json --force -C p --operator $operator --seed 90 --budget evaluations=30
     check '"30 evaluations" in r["error"]["message"] and "--budget evaluations=" in r["error"]["hint"]'
 done
