@@ -42,6 +42,9 @@ static void render(const json_t *result, FILE *out)
     } else {
         render_none(result, out);
     }
+    const char *because = json_string_value(json_object_get(result, "because"));
+    if (because != NULL)
+        fprintf(out, "  %s was chosen: %s\n", cli_text(result, "operator"), because);
     cli_print_money_and_time(result, out);
 }
 

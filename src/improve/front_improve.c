@@ -11,8 +11,10 @@
 #include <string.h>
 
 static const struct pawl_option improve_options[] = {
-    PAWL_OPT_TEXT(struct pawl_improve_options, operator, NULL,
-                  "what proposes changes: bootstrap, gepa; default: improve.operator of pawl.yaml"),
+    PAWL_OPT_TEXT(
+        struct pawl_improve_options, operator, NULL,
+        "what proposes changes: bootstrap, gepa, mipro, placebo; auto: what suits program, data "
+        "and budget; default: improve.operator of pawl.yaml"),
     PAWL_OPT_JSON(struct pawl_improve_options, set,
                   "a setting of the operator, KEY=VALUE (repeatable)"),
     PAWL_OPT_TEXT(struct pawl_improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
@@ -63,6 +65,26 @@ static json_t *budget_json(const struct pawl_config_budget *budget)
                      budget->usd, "minutes", budget->minutes);
 }
 
+/* Which operator a run gets, and why where that was left open. */
+static enum pawl_status choose_operator(struct pawl_project *project,
+                                        const struct pawl_improve_options *options,
+                                        const struct pawl_config_budget *budget,
+                                        struct pawl_improve_choice *choice, struct pawl_error *err)
+{
+    struct pawl_improve_facts facts;
+    *choice = (struct pawl_improve_choice){.operator= options->operator};
+    if (options->operator== NULL) choice->operator= project->config.improve.operator_name;
+    if (strcmp(choice->operator, "auto") != 0) return PAWL_OK;
+    if (options->set != NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "A setting is one of an operator, and auto names none yet.");
+        pawl_hint(err, "Leave --set out, or name the operator with --operator.");
+        return PAWL_EUSAGE;
+    }
+    PAWL_TRY(pawl_improve_read_facts(project, budget, &facts, err));
+    *choice = pawl_improve_choose(&facts);
+    return PAWL_OK;
+}
+
 /* Everything that the engine needs to run it, and to run it again. */
 static enum pawl_status describe_run(struct pawl_call *call,
                                      const struct pawl_improve_options *options, json_t **out,
@@ -76,7 +98,9 @@ static enum pawl_status describe_run(struct pawl_call *call,
     if (options->budget != NULL) PAWL_TRY(pawl_improve_read_budget(options->budget, &budget, err));
     PAWL_TRY(pawl_front_pointer(project, "incumbent", incumbent, err));
     PAWL_TRY(new_run_id(project, id, &now_ms, err));
-    const char *name = options->operator!= NULL ? options->operator: config->operator_name;
+    struct pawl_improve_choice choice;
+    PAWL_TRY(choose_operator(project, options, &budget, &choice, err));
+    const char *name = choice.operator;
     /* Settings in pawl.yaml are for the operator named there. */
     bool configured = strcmp(name, config->operator_name) == 0;
     json_t *settings =
@@ -93,6 +117,7 @@ static enum pawl_status describe_run(struct pawl_call *call,
     pawl_json_set(run, "texts",
                   configured && config->texts != NULL ? json_incref((json_t *)config->texts)
                                                       : json_object());
+    if (choice.because[0] != '\0') pawl_json_set(run, "because", json_string(choice.because));
     pawl_json_set(run, "forked_from",
                   options->fork != NULL ? json_string(options->fork) : json_null());
     *out = json_pack("{s:s, s:s, s:I, s:o}", "id", id, "state", "running", "started_ms",
@@ -250,6 +275,8 @@ static void fill_result(const struct offers *offers, const json_t *done)
     const char *verdict = verdict_of(offers, done);
     pawl_json_set(result, "run", json_incref(json_object_get(offers->row, "id")));
     pawl_json_set(result, "operator", json_incref(json_object_get(run, "operator")));
+    if (json_object_get(run, "because") != NULL)
+        pawl_json_set(result, "because", json_incref(json_object_get(run, "because")));
     pawl_json_set(result, "seed", json_incref(json_object_get(run, "seed")));
     pawl_json_set(result, "started_from", json_incref(json_object_get(run, "started_from")));
     pawl_json_set(result, "state", json_incref(json_object_get(done, "state")));

@@ -34,4 +34,23 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_improve_check_resumed(const struct pawl_improve_options *options, const json_t *run,
                            struct pawl_error *err);
 
+/* --- --operator auto (front_choose.c) -------------------------------------------------------------- */
+
+/* What is known before a run. */
+struct pawl_improve_facts {
+    bool shows_demos;    /* the program's modules can show demonstrations */
+    bool has_writer;     /* another model than the one that answers plays reflect */
+    int64_t n_dev;       /* as the operator sees it */
+    int64_t evaluations; /* -1: no limit */
+};
+struct pawl_improve_choice {
+    const char *operator;
+    char because[240]; /* recorded with the run, as "because" */
+};
+struct pawl_improve_choice pawl_improve_choose(const struct pawl_improve_facts *facts);
+PAWL_MUST_CHECK enum pawl_status pawl_improve_read_facts(struct pawl_project *project,
+                                                         const struct pawl_config_budget *budget,
+                                                         struct pawl_improve_facts *facts,
+                                                         struct pawl_error *err);
+
 #endif
