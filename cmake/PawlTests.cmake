@@ -6,7 +6,8 @@ endif()
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 
 set(PAWL_TEST_ENVIRONMENT PAWL_SOURCE_DIR=${CMAKE_SOURCE_DIR} PAWL_BIN=${CMAKE_BINARY_DIR}/pawl
-                          PAWL_WORKER=${CMAKE_BINARY_DIR}/pawl-worker)
+                          PAWL_WORKER=${CMAKE_BINARY_DIR}/pawl-worker
+                          PAWL_TEST_CACHE=${CMAKE_BINARY_DIR}/tests/cache)
 if(PAWL_TSAN)
     list(APPEND PAWL_TEST_ENVIRONMENT
          TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp)
@@ -41,8 +42,8 @@ foreach(source IN LISTS test_sources)
     pawl_test(${name} ${target})
 endforeach()
 
-# The longest, so it begins first; what runs beside it fills the other cores.
-set_tests_properties(lm/llama PROPERTIES COST 1000)
+# The longest, so they begin first; what runs beside them fills the other cores.
+set_tests_properties(lm/llama_weights lm/llama_sharing lm/llama_kept PROPERTIES COST 1000)
 
 # Scripted models do not say that they score choices; this test says it for them.
 target_link_options(test_program_cot PRIVATE LINKER:--wrap=pawl_lm_scores_choices)

@@ -3,11 +3,10 @@
  * that nobody trained. Needs the default model (scripts/fetch-model); without it the tests are
  * skipped, loudly.
  */
-#include "lm_fixture.h"
+#include "llama_fixture.h"
 
 #ifdef PAWL_HAVE_LLAMA
 #include "base/random.h"
-#include "lm/model_file.h"
 #include "lm/request.h"
 
 #include <ggml.h>
@@ -16,23 +15,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-static char model_path[4096], shared_dir[512];
-static struct pawl_lm *shared_lm;
-
-/* F32: what is equal is equal to many digits. One thread: the runner runs several tests at a time. */
-#define SETTINGS "\"weights\":\"f32\",\"threads\":1,\"context\":1024"
-
-static const char *model_with(const char *more)
-{
-    return pawl_arena_printf(&arena, "{\"backend\":\"llama\",\"model\":\"%s\"," SETTINGS "%s}",
-                             model_path, more);
-}
-
-static struct pawl_lm *open_model(const char *more)
-{
-    return must_open((struct pawl_lm_settings){0},
-                     pawl_arena_printf(&arena, "{\"m\":%s}", model_with(more)));
-}
+#define SETTINGS F32_SETTINGS ",\"context\":1024"
 
 /* ---- Adapters --------------------------------------------------------------------------------- */
 
@@ -85,39 +68,20 @@ static struct pawl_lm_adapter adapter_at(const char *name, double scale)
 
 static int open_shared(void **unused)
 {
-    if (set_up(unused) != 0) return -1;
-    snprintf(shared_dir, sizeof shared_dir, "%s", dir);
-    setenv("XDG_CACHE_HOME", shared_dir, 1);
+    if (use_folders(unused) != 0) return -1;
     make_adapter("zero.gguf", FITS(0));
     make_adapter("one.gguf", FITS(2));
     make_adapter("two.gguf", FITS(-3));
-    shared_lm = open_model("");
-    return 0;
-}
-
-static int close_shared(void **unused)
-{
-    pawl_lm_close(shared_lm);
-    return tear_down(unused);
-}
-
-static int forget(void **unused)
-{
-    (void)unused;
-    pawl_arena_release(&arena);
+    shared_lm = open_model(SETTINGS);
     return 0;
 }
 
 /* ---- Questions -------------------------------------------------------------------------------- */
 
-static const struct pawl_str labels[] = {{"positive", 8}, {"negative", 8}};
-
-static struct pawl_lm_request choose(const char *prompt, const struct pawl_lm_adapter *adapters,
-                                     size_t n)
+static struct pawl_lm_request choose_with(const char *prompt,
+                                          const struct pawl_lm_adapter *adapters, size_t n)
 {
-    struct pawl_lm_request request = request_of(prompt);
-    request.choices = labels;
-    request.n_choices = 2;
+    struct pawl_lm_request request = choose(prompt, labels, 2);
     request.adapters = adapters;
     request.n_adapters = n;
     return request;
@@ -125,7 +89,7 @@ static struct pawl_lm_request choose(const char *prompt, const struct pawl_lm_ad
 
 static double score(struct pawl_lm *lm, const struct pawl_lm_adapter *adapters, size_t n)
 {
-    struct pawl_lm_reply reply = must_ask(lm, choose("Sentiment: a fine day.", adapters, n));
+    struct pawl_lm_reply reply = must_ask(lm, choose_with("Sentiment: a fine day.", adapters, n));
     if (reply.status != PAWL_REPLY_OK) fail_msg("%s", reply.reason);
     return reply.choice_logprobs[0];
 }
@@ -163,13 +127,13 @@ static void test_requests_of_many_sets_are_answered_as_if_alone(void **unused)
     struct pawl_lm_reply together[N], alone[3];
     for (size_t i = 0; i < N; i++) {
         const char *prompt = pawl_arena_printf(&arena, "%sItem %zu.", rules.data, i / 3);
-        requests[i] = choose(prompt, sets[i % 3], i % 3 > 0);
+        requests[i] = choose_with(prompt, sets[i % 3], i % 3 > 0);
         requests[i].role = i % 2 ? PAWL_ROLE_JUDGE : PAWL_ROLE_TASK;
     }
     pawl_buf_release(&rules);
     assert_int_equal(pawl_lm_ask(shared_lm, &arena, requests, N, together, NULL), PAWL_OK);
     for (size_t i = 0; i < 3; i++) {
-        struct pawl_lm *lm = open_model("");
+        struct pawl_lm *lm = open_model(SETTINGS);
         alone[i] = must_ask(lm, requests[i]);
         pawl_lm_close(lm);
         for (size_t k = 0; k < 2; k++) /* kernels of other shapes round otherwise: .007 was seen */
@@ -188,11 +152,11 @@ static void test_a_key_holds_hash_and_scale(void **unused)
     const struct pawl_lm_adapter *sets[] = {NULL, &one, &weak, &two};
     struct pawl_hash keys[4];
     for (size_t i = 0; i < 4; i++) {
-        struct pawl_lm_request request = choose("a", sets[i], i > 0);
+        struct pawl_lm_request request = choose_with("a", sets[i], i > 0);
         keys[i] = pawl_lm_request_key("m", &request);
         for (size_t k = 0; k < i; k++) assert_false(pawl_hash_eq(&keys[i], &keys[k]));
     }
-    struct pawl_lm_request request = choose("a", &moved, 1);
+    struct pawl_lm_request request = choose_with("a", &moved, 1);
     struct pawl_hash same = pawl_lm_request_key("m", &request);
     assert_true(pawl_hash_eq(&same, &keys[1]));
     struct pawl_buf text = PAWL_BUF(1 << 16), canonical = PAWL_BUF(1 << 16);
@@ -210,7 +174,7 @@ static void test_a_key_holds_hash_and_scale(void **unused)
 static void expect_refusal(const char *name, enum pawl_reply_status status, const char *part)
 {
     struct pawl_lm_adapter adapter = adapter_at(name, 1);
-    struct pawl_lm_reply reply = must_ask(shared_lm, choose("Good?", &adapter, 1));
+    struct pawl_lm_reply reply = must_ask(shared_lm, choose_with("Good?", &adapter, 1));
     assert_reason(&reply, status, part);
 }
 
@@ -234,10 +198,10 @@ static void test_a_bad_file_fails_its_requests_and_no_others(void **unused)
     struct pawl_lm_adapter changed = adapter_at("one.gguf", 1);
     changed.path = path_of("two.gguf");
     changed.hash.bytes[0] ^= 1;
-    struct pawl_lm_reply reply = must_ask(shared_lm, choose("Good?", &changed, 1));
+    struct pawl_lm_reply reply = must_ask(shared_lm, choose_with("Good?", &changed, 1));
     assert_reason(&reply, PAWL_REPLY_MISSING, "another file by now");
     changed.path = path_of("none.gguf");
-    reply = must_ask(shared_lm, choose("Good?", &changed, 1));
+    reply = must_ask(shared_lm, choose_with("Good?", &changed, 1));
     assert_int_equal(reply.status, PAWL_REPLY_MISSING);
     assert_true(score(shared_lm, NULL, 0) == base);
 }
@@ -274,7 +238,7 @@ static void test_a_model_wears_the_adapter_of_its_entry(void **unused)
     (void)unused;
     double one = score_with("one.gguf", 1);
     const char *base = identity_of(shared_lm);
-    struct pawl_lm *lm = open_model(",\"adapter\":\"one.gguf\"");
+    struct pawl_lm *lm = open_model(SETTINGS ",\"adapter\":\"one.gguf\"");
     char hex[PAWL_HASH_HEX];
     struct pawl_lm_adapter adapter = adapter_at("one.gguf", 1);
     pawl_hash_hex(&adapter.hash, hex);
@@ -290,7 +254,7 @@ static void test_a_model_wears_the_adapter_of_its_entry(void **unused)
     assert_memory_not_equal(plain.values, worn.values, plain.dimension * sizeof(float));
     pawl_lm_close(lm);
 
-    lm = open_model(",\"adapter\":\"one.gguf\",\"adapter_scale\":0");
+    lm = open_model(SETTINGS ",\"adapter\":\"one.gguf\",\"adapter_scale\":0");
     assert_string_equal(identity_of(lm), base);
     pawl_lm_close(lm);
 }
@@ -301,13 +265,13 @@ static void test_a_models_own_adapter_is_refused_when_it_opens(void **unused)
     struct pawl_lm *lm;
     struct pawl_error err = {0};
     const char *models =
-        pawl_arena_printf(&arena, "{\"m\":%s}", model_with(",\"adapter\":\"none.gguf\""));
+        pawl_arena_printf(&arena, "{\"m\":%s}", model_entry(SETTINGS ",\"adapter\":\"none.gguf\""));
     assert_int_equal(open_lm((struct pawl_lm_settings){0}, models, NULL, &lm, &err),
                      PAWL_ENOTFOUND);
     assert_string_equal(err.field, "models.m.adapter");
     make_adapter("narrow.gguf", (struct recipe){"llama", "blk.3.attn_q.weight", 512, 1});
-    lm = open_model(",\"adapter\":\"narrow.gguf\"");
-    struct pawl_lm_request request = choose("Good?", NULL, 0);
+    lm = open_model(SETTINGS ",\"adapter\":\"narrow.gguf\"");
+    struct pawl_lm_request request = choose_with("Good?", NULL, 0);
     struct pawl_lm_reply reply;
     assert_int_equal(pawl_lm_ask(lm, &arena, &request, 1, &reply, &err), PAWL_ECONFIG);
     assert_non_null(strstr(err.message, "incorrect shape"));
@@ -321,7 +285,7 @@ static void test_a_backend_without_adapters_says_so(void **unused)
         must_open((struct pawl_lm_settings){0}, "{\"m\":{\"backend\":\"openai\",\"model\":\"x\","
                                                 "\"base_url\":\"http://localhost:1\"}}");
     struct pawl_lm_adapter adapter = adapter_at("one.gguf", 1);
-    struct pawl_lm_request request = choose("Good?", &adapter, 1);
+    struct pawl_lm_request request = choose_with("Good?", &adapter, 1);
     struct pawl_lm_reply reply;
     struct pawl_error err = {0};
     assert_int_equal(pawl_lm_ask(lm, &arena, &request, 1, &reply, &err), PAWL_ECONFIG);
@@ -329,35 +293,18 @@ static void test_a_backend_without_adapters_says_so(void **unused)
     pawl_lm_close(lm);
 }
 
-/* ----------------------------------------------------------------------------------------------- */
-
-static bool find_default_model(void)
-{
-    struct pawl_arena call = {0};
-    const char *path;
-    bool found = pawl_model_find(&call, "smollm2-135m", "/", &path, NULL) == PAWL_OK;
-    if (found) snprintf(model_path, sizeof model_path, "%s", path);
-    pawl_arena_release(&call);
-    return found;
-}
-
 int main(void)
 {
-    pawl_crypto_init();
-    if (!find_default_model()) {
-        fputs("SKIPPED: the default model is not here; run scripts/fetch-model\n", stderr);
-        return 0;
-    }
-#define TEST(name) cmocka_unit_test_teardown(name, forget)
+    if (!find_default_model()) return 0;
     const struct CMUnitTest tests[] = {
-        TEST(test_an_adapter_changes_answers_by_its_scale),
-        TEST(test_requests_of_many_sets_are_answered_as_if_alone),
-        TEST(test_a_key_holds_hash_and_scale),
-        TEST(test_a_bad_file_fails_its_requests_and_no_others),
-        TEST(test_more_adapters_than_stay_loaded_come_and_go),
-        TEST(test_a_model_wears_the_adapter_of_its_entry),
-        TEST(test_a_models_own_adapter_is_refused_when_it_opens),
-        TEST(test_a_backend_without_adapters_says_so),
+        SHARED_TEST(test_an_adapter_changes_answers_by_its_scale),
+        SHARED_TEST(test_requests_of_many_sets_are_answered_as_if_alone),
+        SHARED_TEST(test_a_key_holds_hash_and_scale),
+        SHARED_TEST(test_a_bad_file_fails_its_requests_and_no_others),
+        SHARED_TEST(test_more_adapters_than_stay_loaded_come_and_go),
+        SHARED_TEST(test_a_model_wears_the_adapter_of_its_entry),
+        SHARED_TEST(test_a_models_own_adapter_is_refused_when_it_opens),
+        SHARED_TEST(test_a_backend_without_adapters_says_so),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }

@@ -2,50 +2,21 @@
  * Vectors of the embedded model. Needs the default model (scripts/fetch-model); without it the tests
  * are skipped, loudly.
  */
-#include "lm_fixture.h"
+#include "llama_fixture.h"
 
 #ifdef PAWL_HAVE_LLAMA
-#include "lm/model_file.h"
 #include "store/store.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <sqlite3.h>
 
-static char model_path[4096], cache_dir[512];
-static struct pawl_lm *shared_lm;
-
-/* One thread and F32, for the reasons in test_llama.c. */
-static struct pawl_lm *open_model(struct pawl_store *cache)
-{
-    return must_open(
-        (struct pawl_lm_settings){.cache = cache},
-        pawl_arena_printf(&arena,
-                          "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"f32\","
-                          "\"threads\":1,\"context\":512}}",
-                          model_path));
-}
+#define SETTINGS F32_SETTINGS ",\"context\":512"
 
 static int open_shared(void **unused)
 {
-    if (set_up(unused) != 0) return -1;
-    snprintf(cache_dir, sizeof cache_dir, "%s", dir);
-    setenv("XDG_CACHE_HOME", cache_dir, 1);
-    shared_lm = open_model(NULL);
-    return 0;
-}
-
-static int close_shared(void **unused)
-{
-    pawl_lm_close(shared_lm);
-    snprintf(dir, sizeof dir, "%s", cache_dir);
-    return tear_down(unused);
-}
-
-static int forget(void **unused)
-{
-    (void)unused;
-    pawl_arena_release(&arena);
+    if (use_folders(unused) != 0) return -1;
+    shared_lm = open_model(SETTINGS);
     return 0;
 }
 
@@ -205,10 +176,9 @@ static struct pawl_store *open_store(void)
 static void test_vectors_are_cached(void **unused)
 {
     (void)unused;
-    snprintf(dir, sizeof dir, "%s", cache_dir);
     struct pawl_str texts[] = {pawl_str_of(triples[0]), pawl_str_of(triples[2])};
     struct pawl_store *store = open_store();
-    struct pawl_lm *lm = open_model(store);
+    struct pawl_lm *lm = open_model_with((struct pawl_lm_settings){.cache = store}, SETTINGS);
     struct pawl_lm_vectors fresh = must_embed(lm, texts, 1);
     pawl_lm_close(lm);
     pawl_store_close(store);
@@ -222,7 +192,7 @@ static void test_vectors_are_cached(void **unused)
     sqlite3_close(database);
 
     store = open_store();
-    lm = open_model(store);
+    lm = open_model_with((struct pawl_lm_settings){.cache = store}, SETTINGS);
     struct pawl_lm_vectors both = must_embed(lm, texts, 2);
     assert_int_equal(both.dimension, fresh.dimension);
     assert_true(dot(row(&both, 0), row(&both, 0), both.dimension) == 0);
@@ -231,30 +201,15 @@ static void test_vectors_are_cached(void **unused)
     pawl_store_close(store);
 }
 
-static bool find_default_model(void)
-{
-    struct pawl_arena call = {0};
-    const char *path;
-    bool found = pawl_model_find(&call, "smollm2-135m", "/", &path, NULL) == PAWL_OK;
-    if (found) snprintf(model_path, sizeof model_path, "%s", path);
-    pawl_arena_release(&call);
-    return found;
-}
-
 int main(void)
 {
-    pawl_crypto_init();
-    if (!find_default_model()) {
-        fputs("SKIPPED: the default model is not here; run scripts/fetch-model\n", stderr);
-        return 0;
-    }
-#define TEST(name) cmocka_unit_test_teardown(name, forget)
+    if (!find_default_model()) return 0;
     const struct CMUnitTest tests[] = {
-        TEST(test_a_paraphrase_is_nearer_than_something_else),
-        TEST(test_together_and_one_by_one_agree),
-        TEST(test_a_text_over_the_context_is_refused),
-        TEST(test_answers_and_vectors_are_computed_side_by_side),
-        TEST(test_vectors_are_cached),
+        SHARED_TEST(test_a_paraphrase_is_nearer_than_something_else),
+        SHARED_TEST(test_together_and_one_by_one_agree),
+        SHARED_TEST(test_a_text_over_the_context_is_refused),
+        SHARED_TEST(test_answers_and_vectors_are_computed_side_by_side),
+        SHARED_TEST(test_vectors_are_cached),
     };
     return cmocka_run_group_tests(tests, open_shared, close_shared);
 }

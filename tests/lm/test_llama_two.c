@@ -2,49 +2,35 @@
  * Two embedded models side by side, and what memory says to it. Needs the default model
  * (scripts/fetch-model); without it the tests are skipped, loudly.
  */
-#include "lm_fixture.h"
+#include "llama_fixture.h"
 
 #ifdef PAWL_HAVE_LLAMA
 #include "lm/llama_room.h"
 #include "lm/llama_weights.h"
-#include "lm/model_file.h"
 
 #include <pthread.h>
 
-static char model_path[4096];
-static struct pawl_lm *lm;
+#define SETTINGS F32_SETTINGS ",\"context\":512"
 
-static int open_two(void **unused)
+/* "exact" answers the task, "small" judges. */
+static int open_shared(void **unused)
 {
-    if (set_up(unused) != 0) return -1;
-    setenv("XDG_CACHE_HOME", dir, 1);
+    if (use_folders(unused) != 0) return -1;
     struct pawl_error err = {0};
-    const char *models = pawl_arena_printf(
-        &arena,
-        "{\"exact\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"f32\",\"threads\":1,"
-        "\"context\":512},\"small\":{\"backend\":\"llama\",\"model\":\"%s\","
-        "\"weights\":\"packaged\",\"threads\":1,\"context\":512}}",
-        model_path, model_path);
+    const char *exact = model_entry(SETTINGS),
+               *small = model_entry("\"weights\":\"packaged\",\"threads\":1,\"context\":512");
+    const char *models = pawl_arena_printf(&arena, "{\"exact\":%s,\"small\":%s}", exact, small);
     enum pawl_status status = open_lm((struct pawl_lm_settings){0}, models,
-                                      "{\"task\":\"exact\",\"judge\":\"small\"}", &lm, &err);
+                                      "{\"task\":\"exact\",\"judge\":\"small\"}", &shared_lm, &err);
     if (status != PAWL_OK) fputs(err.message, stderr);
     return status == PAWL_OK ? 0 : -1;
 }
 
-static int close_two(void **unused)
-{
-    pawl_lm_close(lm);
-    return tear_down(unused);
-}
-
 static struct pawl_lm_request ask_about(enum pawl_role role, size_t i)
 {
-    static const char *const topics[] = {"rain", "bread", "trains"};
-    static const struct pawl_str labels[] = {{"good", 4}, {"bad", 3}};
-    struct pawl_lm_request request = request_of(topics[i]);
+    static const struct pawl_str verdicts[] = {{"good", 4}, {"bad", 3}};
+    struct pawl_lm_request request = choose(topics[i], verdicts, 2);
     request.role = role;
-    request.choices = labels;
-    request.n_choices = 2;
     return request;
 }
 
@@ -60,8 +46,8 @@ static void *ask_in_turn(void *argument)
 {
     struct asker *asker = argument;
     for (size_t i = 0; i < N; i++)
-        if (pawl_lm_ask(lm, &asker->arena, &asker->requests[i], 1, &asker->replies[i], NULL) !=
-            PAWL_OK)
+        if (pawl_lm_ask(shared_lm, &asker->arena, &asker->requests[i], 1, &asker->replies[i],
+                        NULL) != PAWL_OK)
             asker->replies[i] = (struct pawl_lm_reply){.status = PAWL_REPLY_MISSING};
     return NULL;
 }
@@ -85,8 +71,8 @@ static void test_both_answer_while_both_are_asked(void **unused)
         assert_true(exact - small < 2 && small - exact < 2);
     }
     const char *a, *b;
-    assert_int_equal(pawl_lm_identity(lm, PAWL_ROLE_TASK, &a, NULL), PAWL_OK);
-    assert_int_equal(pawl_lm_identity(lm, PAWL_ROLE_JUDGE, &b, NULL), PAWL_OK);
+    assert_int_equal(pawl_lm_identity(shared_lm, PAWL_ROLE_TASK, &a, NULL), PAWL_OK);
+    assert_int_equal(pawl_lm_identity(shared_lm, PAWL_ROLE_JUDGE, &b, NULL), PAWL_OK);
     assert_string_not_equal(a, b);
     for (size_t i = 0; i < 2; i++) pawl_arena_release(&askers[i].arena);
 }
@@ -104,14 +90,9 @@ static long own_bytes(void)
 static void test_equal_weights_lie_in_memory_once(void **unused)
 {
     (void)unused;
-    struct pawl_lm_reply first = must_ask(lm, ask_about(PAWL_ROLE_TASK, 0));
+    struct pawl_lm_reply first = must_ask(shared_lm, ask_about(PAWL_ROLE_TASK, 0));
     long before = own_bytes();
-    struct pawl_lm *second = must_open(
-        (struct pawl_lm_settings){0},
-        pawl_arena_printf(&arena,
-                          "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"f32\","
-                          "\"threads\":1,\"context\":512}}",
-                          model_path));
+    struct pawl_lm *second = open_model(SETTINGS);
     struct pawl_lm_reply again = must_ask(second, ask_about(PAWL_ROLE_TASK, 0));
     assert_true(first.choice_logprobs[0] - again.choice_logprobs[0] < 1e-3);
     assert_true(own_bytes() - before < 400L << 20); /* the weights are 540 MB */
@@ -146,12 +127,8 @@ static void test_a_model_too_large_beside_others_is_refused_before_it_is_made(vo
         print_message("there is memory for everything here\n");
         return;
     }
-    struct pawl_lm *large = must_open(
-        (struct pawl_lm_settings){0},
-        pawl_arena_printf(&arena,
-                          "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\",\"weights\":\"packaged\","
-                          "\"threads\":1,\"context\":1048576}}",
-                          model_path));
+    struct pawl_lm *large =
+        open_model("\"weights\":\"packaged\",\"threads\":1,\"context\":1048576");
     struct pawl_lm_request request = ask_about(PAWL_ROLE_TASK, 0);
     struct pawl_lm_reply reply;
     struct pawl_error err = {0};
@@ -160,30 +137,16 @@ static void test_a_model_too_large_beside_others_is_refused_before_it_is_made(vo
     pawl_lm_close(large);
 }
 
-static bool find_default_model(void)
-{
-    struct pawl_arena call = {0};
-    const char *path;
-    bool found = pawl_model_find(&call, "smollm2-135m", "/", &path, NULL) == PAWL_OK;
-    if (found) snprintf(model_path, sizeof model_path, "%s", path);
-    pawl_arena_release(&call);
-    return found;
-}
-
 int main(void)
 {
-    pawl_crypto_init();
-    if (!find_default_model()) {
-        fputs("SKIPPED: the default model is not here; run scripts/fetch-model\n", stderr);
-        return 0;
-    }
+    if (!find_default_model()) return 0;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_answer_while_both_are_asked),
-        cmocka_unit_test(test_equal_weights_lie_in_memory_once),
-        cmocka_unit_test(test_what_memory_does_not_hold_is_refused),
-        cmocka_unit_test(test_a_model_too_large_beside_others_is_refused_before_it_is_made),
+        SHARED_TEST(test_both_answer_while_both_are_asked),
+        SHARED_TEST(test_equal_weights_lie_in_memory_once),
+        SHARED_TEST(test_what_memory_does_not_hold_is_refused),
+        SHARED_TEST(test_a_model_too_large_beside_others_is_refused_before_it_is_made),
     };
-    return cmocka_run_group_tests(tests, open_two, close_two);
+    return cmocka_run_group_tests(tests, open_shared, close_shared);
 }
 #else
 int main(void)
