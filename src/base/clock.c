@@ -66,3 +66,8 @@ double pawl_clock_cpu_s(void)
 {
     return (double)read_us(CLOCK_PROCESS_CPUTIME_ID) / 1e6;
 }
+
+int64_t pawl_clock_thread_cpu_us(void)
+{
+    return read_us(CLOCK_THREAD_CPUTIME_ID);
+}

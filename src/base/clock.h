@@ -19,7 +19,8 @@ int64_t pawl_clock_monotonic_us(void); /* for durations */
  * processes, sockets and disks. */
 int64_t pawl_clock_real_us(void);
 int64_t pawl_clock_real_ms(void);
-void pawl_clock_sleep_ms(int64_t ms); /* virtual: moves the clock and returns at once */
-double pawl_clock_cpu_s(void);        /* CPU seconds of this process; never virtual */
+void pawl_clock_sleep_ms(int64_t ms);   /* virtual: moves the clock and returns at once */
+double pawl_clock_cpu_s(void);          /* CPU seconds of this process; never virtual */
+int64_t pawl_clock_thread_cpu_us(void); /* CPU time of this thread; never virtual */
 
 #endif

@@ -1,5 +1,12 @@
 #include "cli/cli.h"
 
+static void render_work(const char *model, const json_t *work, FILE *out)
+{
+    if (cli_int(work, "guessed") == 0) return;
+    fprintf(out, "  %s guessed %lld tokens, %lld of them right: about %.1f s saved\n", model,
+            cli_int(work, "guessed"), cli_int(work, "right"), cli_real(work, "saved_s"));
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *ci = json_object_get(result, "ci95");
@@ -12,6 +19,9 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "\n  artifact %s, model %s\n", cli_id(result, "artifact"),
             cli_text(result, "model"));
     cli_print_money_and_time(result, out);
+    const char *model;
+    json_t *work;
+    json_object_foreach(json_object_get(result, "work"), model, work) render_work(model, work, out);
     const char *reason = json_string_value(json_object_get(result, "reason"));
     if (reason != NULL) fprintf(out, "  every case failed, the first because: %s\n", reason);
     if (cli_int(result, "failed") + cli_int(result, "missing") > 0)

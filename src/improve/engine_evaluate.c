@@ -264,9 +264,11 @@ static enum pawl_status summarise(struct evaluation *evaluation, int64_t wall_us
         pawl_behaviour_hash(&evaluation->cases, tally->behaviour, &behaviour);
     pawl_hash_hex(&behaviour, hex);
     int64_t n = tally->n_evaluations > 0 ? (int64_t)tally->n_evaluations : 1;
-    *done = json_pack("{s:s, s:o, s:f, s:f, s:I, s:s}", "metric", pawl_metric_name(engine->metric),
-                      "model", model, "wall_s", (double)wall_us / 1e6, "cpu_s", cpu_s, "pace_us",
-                      (json_int_t)(wall_us / n > 0 ? wall_us / n : 1), "behaviour", hex);
+    *done =
+        json_pack("{s:s, s:o, s:f, s:f, s:I, s:s, s:o}", "metric", pawl_metric_name(engine->metric),
+                  "model", model, "wall_s", (double)wall_us / 1e6, "cpu_s", cpu_s, "pace_us",
+                  (json_int_t)(wall_us / n > 0 ? wall_us / n : 1), "behaviour", hex, "work",
+                  pawl_lm_work(engine->lm));
     add_summary(*done, tally, engine->worker->config.seed);
     if (tally->measured != NULL) pawl_json_set(*done, "measured", measured_json(tally));
     return PAWL_OK;

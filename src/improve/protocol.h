@@ -32,8 +32,9 @@
  *    "per_case":bool,"measured":bool}      {"row":{id,sample,score,status,output,feedback}}*,
  *                                          {"progress":{...}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
- *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour},
- *                                          and if asked for measured:{measure:[of each case|null]} (gate/guard.h)
+ *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour,
+ *                                              work:{name:{...}}}, see pawl_lm_work, and if asked for
+ *                                              measured:{measure:[of each case|null]} (gate/guard.h)
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
  *     dev_check,started_from,forked_from}} {"begin":{"version":N}} (the operator's) when all is checked and nothing is written
  *                                          yet, answered by {"answer":{}} once the run is recorded;

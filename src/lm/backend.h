@@ -64,6 +64,9 @@ struct pawl_lm_backend {
                               struct pawl_error *err);
     /* Make waiting and later asks fail with PAWL_EPAUSED. (optional; default: nothing) */
     void (*cancel)(void *model);
+    /* What the model did so far to write free answers, as a JSON object; see pawl_lm_work. Any thread.
+     * (optional) */
+    json_t *(*work)(void *model);
     /* Useful number of asking threads. (optional; default: number of cores)
      * An option called `concurrency`, when not 0, bounds the requests that are here at a time. */
     int (*parallel)(const void *options);

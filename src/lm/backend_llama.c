@@ -20,7 +20,7 @@
 enum { CHOICES_MAX = 1024, TRIAL_TOKENS = 2048 };
 
 struct options {
-    const char *model, *weights, *scoring, *adapter;
+    const char *model, *weights, *scoring, *speculation, *adapter;
     double adapter_scale;
     int64_t context, threads, batch, ubatch;
 };
@@ -34,6 +34,9 @@ static const struct pawl_option options[] = {
         struct options, scoring, "sum", "sum|mean|first",
         "log-probability of a choice: of all its tokens, their mean, or up to the token "
         "that tells it from the others"),
+    PAWL_OPT_CHOICE(struct options, speculation, "auto", "auto|off",
+                    "greedy answers that copy: auto guesses tokens where that was measured to pay; "
+                    "answers are the same"),
     PAWL_OPT_TEXT(struct options, adapter, NULL,
                   "a LoRA adapter (.gguf) for the model, put on whenever it is asked"),
     PAWL_OPT_REAL(struct options, adapter_scale, "1", -100, 100, "how strongly it works; 0: not"),
@@ -198,6 +201,7 @@ static enum pawl_status start_engine(struct llama *llama, const struct options *
         .own = llama->own_set,
         .text_tokens = llama->speller.limit_tokens,
         .pace = llama->pace,
+        .speculate = strcmp(o->speculation, "auto") == 0,
     };
     return pawl_llama_engine_open(&settings, &llama->engine, err);
 }
@@ -430,6 +434,14 @@ static void cancel(void *state)
     pawl_llama_engine_cancel(((struct llama *)state)->engine);
 }
 
+static json_t *work(void *state)
+{
+    struct pawl_llama_work work = pawl_llama_engine_work(((struct llama *)state)->engine);
+    return json_pack("{s:I, s:I, s:I, s:I, s:f}", "decodes", (json_int_t)work.decodes, "tokens",
+                     (json_int_t)work.tokens, "guessed", (json_int_t)work.guessed, "right",
+                     (json_int_t)work.right, "saved_s", (double)work.saved_us / 1e6);
+}
+
 static int parallel(const void *values)
 {
     (void)values;
@@ -473,10 +485,10 @@ static enum pawl_status tune(const struct pawl_lm_open *context, const void *val
     if (status == PAWL_OK) {
         *kept = pawl_llama_kept_get(&spec.hash);
         const char *form = pawl_llama_weights_form(&spec);
-        json_t *in_use =
-            json_pack("{s:i, s:I, s:I, s:s}", "threads", spec.pace.n_threads, "batch",
-                      (json_int_t)spec.pace.batch_tokens, "ubatch",
-                      (json_int_t)spec.pace.ubatch_tokens, "weights", form ? form : spec.form);
+        json_t *in_use = json_pack("{s:i, s:I, s:I, s:s, s:s}", "threads", spec.pace.n_threads,
+                                   "batch", (json_int_t)spec.pace.batch_tokens, "ubatch",
+                                   (json_int_t)spec.pace.ubatch_tokens, "weights",
+                                   form ? form : spec.form, "speculation", o->speculation);
         pawl_json_set(*kept, "in_use", in_use);
     }
     pawl_arena_release(&arena);
@@ -501,5 +513,6 @@ const struct pawl_lm_backend pawl_backend_llama = {
     .embed = embed,
     .cancel = cancel,
     .parallel = parallel,
+    .work = work,
     .tune = tune,
 };

@@ -298,6 +298,19 @@ bool pawl_llama_cells_lease(struct pawl_llama_cells *cells, const llama_token *t
     return true;
 }
 
+/* A recurrent state is of all its tokens at once. */
+bool pawl_llama_cells_can_cut(const struct llama_model *model)
+{
+    return !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model);
+}
+
+void pawl_llama_cells_cut(struct pawl_llama_cells *cells, const struct pawl_llama_lease *lease,
+                          size_t n)
+{
+    if (!llama_memory_seq_rm(cells->memory, lease->seq, (llama_pos)n, -1))
+        PAWL_BUG("a model whose memory cannot be cut");
+}
+
 void pawl_llama_cells_return(struct pawl_llama_cells *cells, struct pawl_llama_lease *lease)
 {
     give_sequence(cells, lease->seq);

@@ -54,6 +54,11 @@ void pawl_llama_cells_decoded(struct pawl_llama_cells *cells, size_t n_tokens);
  * leased there always is for n + n_more <= capacity. */
 bool pawl_llama_cells_lease(struct pawl_llama_cells *cells, const llama_token *tokens, size_t n,
                             size_t n_more, struct pawl_llama_lease *lease);
+/* Forget what the lease has in the cache from its token n on: guesses that were wrong. Not for a model whose
+ * memory can only be dropped whole (pawl_llama_cells_can_cut). */
+void pawl_llama_cells_cut(struct pawl_llama_cells *cells, const struct pawl_llama_lease *lease,
+                          size_t n);
+bool pawl_llama_cells_can_cut(const struct llama_model *model);
 void pawl_llama_cells_return(struct pawl_llama_cells *cells, struct pawl_llama_lease *lease);
 /* A sequence for one batch that begins with the lease's first n tokens; -1 when all are taken. */
 llama_seq_id pawl_llama_cells_branch(struct pawl_llama_cells *cells,

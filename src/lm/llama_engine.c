@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "lm/llama_cells.h"
 #include "lm/llama_embed.h"
+#include "lm/llama_gain.h"
+#include "lm/llama_lookup.h"
 #include "lm/llama_queue.h"
 #include "lm/llama_weights.h"
 #include "lm/lm.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -29,13 +32,20 @@ struct slot {
     size_t n_past;    /* tokens in the cache */
     size_t n_unread;  /* SCORING: nodes in the batch whose logits were not read */
     llama_token next; /* WRITING: chosen, not decoded */
+    bool copies;      /* may copy: guesses are looked up */
+    struct pawl_llama_lookup lookup;
 };
 
-/* Who reads the logits of which batch entry. */
+/* Who reads the logits of which batch entry; of those after it, too, where they are guesses. */
 struct row {
     struct slot *slot;
     size_t node; /* SCORING */
     int32_t index;
+};
+
+/* pawl_llama_work */
+struct work {
+    _Atomic int64_t decodes, tokens, guessed, right, saved_us;
 };
 
 struct recent {
@@ -65,6 +75,10 @@ struct pawl_llama_engine {
     struct recent recents[RECENT];
     size_t next_recent;
     int64_t reading_lead_us; /* time that reading had before writing, while they compete */
+    bool speculates;
+    struct pawl_llama_gain gain;
+    size_t n_writing; /* answers in this decode */
+    struct work work;
 };
 
 /* ---- Answers ---------------------------------------------------------------------------------- */
@@ -137,7 +151,44 @@ static bool write_token(struct pawl_llama_engine *engine, struct slot *slot, con
     if (job->hold && pawl_llama_hold_is_closed(job->hold, pawl_buf_str(&job->text))) return true;
     job->truncated = job->n_completion >= job->max_tokens || job->text.overflowed;
     slot->next = token;
+    if (slot->copies) pawl_llama_lookup_add(&slot->lookup, token);
     return job->truncated;
+}
+
+static const float *logits_at(struct pawl_llama_engine *engine, int32_t index)
+{
+    const float *logits = llama_get_logits_ith(engine->context, index);
+    if (!logits) PAWL_BUG("no logits for a token that asked for them");
+    return logits;
+}
+
+static void learn(struct pawl_llama_engine *engine, struct slot *slot, size_t n_right)
+{
+    struct pawl_llama_lookup *lookup = &slot->lookup;
+    pawl_llama_gain_guessed(&engine->gain, slot->job->role, engine->n_writing, lookup->n_guess,
+                            n_right);
+    pawl_llama_lookup_settle(lookup, n_right);
+    atomic_fetch_add(&engine->work.guessed, (int64_t)lookup->n_guess);
+    atomic_fetch_add(&engine->work.right, (int64_t)n_right);
+    atomic_store(&engine->work.saved_us, (int64_t)engine->gain.saved_us);
+}
+
+/* Choose the token after `next`, and one after each guess that was right; the rest of them is forgotten. */
+static bool write_tokens(struct pawl_llama_engine *engine, struct slot *slot, int32_t index)
+{
+    size_t n_guess = slot->lookup.n_guess, n_right = 0;
+    bool done;
+    for (;;) {
+        done = write_token(engine, slot, logits_at(engine, index + (int32_t)n_right));
+        if (slot->copies) pawl_llama_gain_wrote(&engine->gain, slot->job->role, engine->n_writing);
+        if (done || n_right == n_guess || slot->next != slot->lookup.guess[n_right]) break;
+        n_right++;
+    }
+    atomic_fetch_add(&engine->work.tokens, (int64_t)n_right + 1);
+    slot->n_past += n_right;
+    if (n_guess > 0) learn(engine, slot, n_right);
+    if (!done && n_right < n_guess) pawl_llama_cells_cut(engine->cells, &slot->lease, slot->n_past);
+    return done;
 }
 
 static bool is_scored(const struct pawl_llama_choices *choices)
@@ -162,18 +213,17 @@ static bool begin_answer(struct pawl_llama_engine *engine, struct slot *slot, co
 static void read_row(struct pawl_llama_engine *engine, const struct row *row)
 {
     struct slot *slot = row->slot;
-    const float *logits = llama_get_logits_ith(engine->context, row->index);
-    if (!logits) PAWL_BUG("no logits for a token that asked for them");
     bool done = false;
     switch (slot->phase) {
     case READING:
-        done = begin_answer(engine, slot, logits);
+        done = begin_answer(engine, slot, logits_at(engine, row->index));
         break;
     case WRITING:
-        done = write_token(engine, slot, logits);
+        done = write_tokens(engine, slot, row->index);
         break;
     case SCORING:
-        pawl_llama_choices_add(slot->job->choices, row->node, logits, engine->n_vocab);
+        pawl_llama_choices_add(slot->job->choices, row->node, logits_at(engine, row->index),
+                               engine->n_vocab);
         done = --slot->n_unread == 0 && is_scored(slot->job->choices);
         break;
     }
@@ -248,6 +298,23 @@ static void refuse(struct pawl_llama_engine *engine, struct pawl_llama_job *job)
     pawl_llama_queue_announce(&engine->queue, job);
 }
 
+/* Guesses are for what is written greedily: a draw is another one after other draws. */
+static void seat(struct pawl_llama_engine *engine, struct slot *slot, struct pawl_llama_job *job,
+                 const struct pawl_llama_lease *lease)
+{
+    struct pawl_llama_lookup lookup = slot->lookup; /* its room serves the next answer */
+    bool copies = engine->speculates && !job->choices && pawl_llama_is_greedy(&job->sampling);
+    *slot = (struct slot){.job = job,
+                          .lease = *lease,
+                          .phase = READING,
+                          .n_past = lease->n_ready,
+                          .copies = copies,
+                          .lookup = lookup};
+    slot->lookup.n_guess = 0;
+    if (copies) pawl_llama_lookup_begin(&slot->lookup, job->prompt, job->n_prompt);
+    job->n_cached = lease->n_ready;
+}
+
 /* Take in waiting requests while their prompts have room in the next batch; false: libllama failed. */
 static bool admit(struct pawl_llama_engine *engine)
 {
@@ -276,9 +343,7 @@ static bool admit(struct pawl_llama_engine *engine)
             return true;
         pawl_llama_queue_pop(&engine->queue, job);
         held[job->role]++;
-        *slot =
-            (struct slot){.job = job, .lease = lease, .phase = READING, .n_past = lease.n_ready};
-        job->n_cached = lease.n_ready;
+        seat(engine, slot, job, &lease);
         planned += job->n_prompt - lease.n_ready;
     }
     return true;
@@ -297,10 +362,40 @@ static void want_row(struct pawl_llama_engine *engine, struct slot *slot, size_t
     engine->rows[engine->n_rows++] = (struct row){slot, node, engine->batch.n_tokens - 1};
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many tokens this answer may guess: its share of the rows, and none that it could not use. */
+static size_t room_for_guesses(const struct pawl_llama_engine *engine, const struct slot *slot)
+{
+    const struct pawl_llama_job *job = slot->job;
+    if (!slot->copies || !pawl_llama_gain_is_worth(&engine->gain, job->role, engine->n_writing))
+        return 0;
+    return least((PAWL_LLAMA_SLOTS - engine->n_writing) / engine->n_writing,
+                 job->max_tokens - job->n_completion - 1);
+}
+
+/* Look up what may come next. Nothing is guessed beyond the end of an answer. */
+static size_t guess(struct pawl_llama_engine *engine, struct slot *slot)
+{
+    struct pawl_llama_lookup *lookup = &slot->lookup;
+    size_t room = room_for_guesses(engine, slot), n = 0;
+    lookup->n_guess = 0;
+    if (room > 0) room = pawl_llama_lookup_guess(lookup, room);
+    while (n < room && !llama_vocab_is_eog(engine->vocab, lookup->guess[n])) n++;
+    return lookup->n_guess = n;
+}
+
+/* The answer's next token and guesses of what follows it, all of which want logits. */
 static void add_next_token(struct pawl_llama_engine *engine, struct slot *slot)
 {
     pawl_llama_batch_add(&engine->batch, slot->next, slot->n_past++, slot->lease.seq, true);
     want_row(engine, slot, 0);
+    for (size_t i = 0, n = guess(engine, slot); i < n; i++)
+        pawl_llama_batch_add(&engine->batch, slot->lookup.guess[i], slot->n_past + i,
+                             slot->lease.seq, true);
 }
 
 /*
@@ -372,6 +467,32 @@ static void add_prompt(struct pawl_llama_engine *engine, struct slot *slot)
     }
 }
 
+static size_t count(const struct pawl_llama_engine *engine, enum phase phase)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        n += engine->slots[i].job && engine->slots[i].phase == phase;
+    return n;
+}
+
+/* Time of this thread alone where it computes: what else runs on the machine does not count. */
+static int64_t compute_clock_us(void)
+{
+    return pawl_llama_offloads() ? pawl_clock_real_us() : pawl_clock_thread_cpu_us();
+}
+
+/* A decode that writes answers is measured. */
+static bool decode_measured(struct pawl_llama_engine *engine)
+{
+    int64_t start_us = compute_clock_us();
+    if (llama_decode(engine->context, engine->batch) != 0) return false;
+    llama_synchronize(engine->context);
+    pawl_llama_gain_decoded(&engine->gain, (size_t)engine->batch.n_tokens,
+                            compute_clock_us() - start_us);
+    atomic_fetch_add(&engine->work.decodes, 1);
+    return true;
+}
+
 /* Decode what the slots of this phase, and then of the next, have to add. */
 static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase to)
 {
@@ -379,13 +500,16 @@ static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase
         [WRITING] = add_next_token, [SCORING] = add_nodes, [READING] = add_prompt};
     engine->batch.n_tokens = 0;
     engine->n_rows = engine->n_branches = 0;
+    engine->n_writing = count(engine, WRITING);
     for (enum phase phase = from; phase <= to; phase++)
         for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++) {
             struct slot *slot = &engine->slots[i];
             if (slot->job && slot->phase == phase) add[phase](engine, slot);
         }
     if (engine->batch.n_tokens == 0) return true;
-    if (llama_decode(engine->context, engine->batch) != 0) return false;
+    bool good = from == WRITING ? decode_measured(engine)
+                                : llama_decode(engine->context, engine->batch) == 0;
+    if (!good) return false;
     pawl_llama_cells_decoded(engine->cells, (size_t)engine->batch.n_tokens);
     for (size_t i = 0; i < engine->n_branches; i++)
         pawl_llama_cells_prune(engine->cells, engine->branches[i]);
@@ -475,8 +599,20 @@ void pawl_llama_engine_cancel(struct pawl_llama_engine *engine)
     pawl_llama_queue_cancel(&engine->queue);
 }
 
+struct pawl_llama_work pawl_llama_engine_work(struct pawl_llama_engine *engine)
+{
+    const struct work *work = &engine->work;
+    return (struct pawl_llama_work){.decodes = atomic_load(&work->decodes),
+                                    .tokens = atomic_load(&work->tokens),
+                                    .guessed = atomic_load(&work->guessed),
+                                    .right = atomic_load(&work->right),
+                                    .saved_us = atomic_load(&work->saved_us)};
+}
+
 static void release(struct pawl_llama_engine *engine)
 {
+    for (size_t i = 0; i < PAWL_LLAMA_SLOTS; i++)
+        pawl_llama_lookup_release(&engine->slots[i].lookup);
     for (size_t i = 0; i < RECENT; i++) free(engine->recents[i].tokens);
     pawl_llama_cells_free(engine->cells);
     pawl_llama_embedder_free(engine->embedder);
@@ -504,6 +640,8 @@ enum pawl_status pawl_llama_engine_open(const struct pawl_llama_engine_settings 
     engine->vocab = llama_model_get_vocab(settings->model);
     engine->n_vocab = llama_vocab_n_tokens(engine->vocab);
     engine->batch_tokens = settings->pace.batch_tokens;
+    engine->speculates = settings->speculate && pawl_llama_cells_can_cut(settings->model);
+    pawl_llama_gain_init(&engine->gain);
     engine->cells = pawl_llama_cells_new(context, settings->context_tokens, engine->batch_tokens);
     engine->embedder =
         pawl_llama_embedder_new(settings->model, settings->text_tokens, settings->pace.n_threads);

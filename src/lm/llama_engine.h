@@ -6,12 +6,17 @@
  * as soon as it is answered. What waiting or recent prompts have in common becomes a stem
  * (llama_cells.h) and is computed once.
  *
+ * Greedy answers that copy are written several tokens a decode: guessed tokens (llama_lookup.h) are
+ * decoded behind the next one, where that was found to pay (llama_gain.h), and as many of them count as
+ * the model would have chosen one by one. The others leave the cache at once. So answers are the same, up
+ * to what kernels of other shapes round, and no answer has more cells or tokens than without.
+ *
  * Vectors of texts come from a second, smaller context (llama_embed.h) that the same thread drives.
  *
  * The two kinds of decode are kept apart because of what attention costs. ggml computes it in tiles of
  * 64 rows by 64 cells: right for prompts, whose rows see the same cells, and twice as slow as row by
  * row for answers, each of which sees its own (measured: 15.7 against 8.7 ms of CPU a token). Below 64
- * rows it goes row by row, so at most 63 answers are written at a time.
+ * rows it goes row by row, so at most 63 answers are written at a time, guesses included.
  *
  * Invariants
  *   1. No request starves: within a role it is first come, first served, the roles take turns, and one
@@ -71,6 +76,13 @@ struct pawl_llama_engine_settings {
     const struct pawl_llama_set *own; /* on the model always; outlives the engine; NULL: none */
     size_t text_tokens;               /* the longest text to make a vector of */
     struct pawl_llama_pace pace;
+    bool speculate; /* guess where it pays */
+};
+/* What was done so far to write free answers. */
+struct pawl_llama_work {
+    int64_t decodes, tokens; /* tokens: chosen for answers, in that many decodes */
+    int64_t guessed, right;  /* tokens that were decoded on a guess; those that were right */
+    int64_t saved_us;        /* by llama_gain.h; negative: lost */
 };
 struct pawl_llama_engine;
 PAWL_MUST_CHECK enum pawl_status
@@ -84,5 +96,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_llama_engine_run(struct pawl_llama_engine 
                                                        struct pawl_llama_job *jobs, size_t n,
                                                        struct pawl_error *err);
 void pawl_llama_engine_cancel(struct pawl_llama_engine *engine);
+/* Any thread; each number by itself. */
+struct pawl_llama_work pawl_llama_engine_work(struct pawl_llama_engine *engine);
 
 #endif

@@ -425,6 +425,18 @@ void pawl_lm_spent(struct pawl_lm *lm, struct pawl_usage *usage)
     pawl_usage_add(usage, &spent);
 }
 
+json_t *pawl_lm_work(const struct pawl_lm *lm)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; i < lm->n_models; i++) {
+        const struct pawl_lm_model *model = &lm->models[i];
+        void *state = atomic_load(&model->state);
+        if (state && model->backend->work)
+            pawl_json_set(all, model->name, model->backend->work(state));
+    }
+    return all;
+}
+
 enum pawl_status pawl_lm_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                              const struct pawl_lm_request *requests, size_t n,
                              struct pawl_lm_reply *replies, struct pawl_error *err)
