@@ -7,6 +7,8 @@
  *
  *     bench_lm_llama [model] [repetitions] [options of the model as JSON members] [workloads ...]
  *     bench_lm_llama smollm2-135m 3 '"weights":"packaged"' 2
+ *     bench_lm_llama smollm2-135m 1 '' copy        answers that repeat a text of their prompt, one by one and
+ *                                                  together, with guesses (llama_lookup.h) and without
  *     bench_lm_llama smollm2-135m 1 '' agree       200 greedy answers, one by one and together: the share
  *                                                  that is equal (kernels of other shapes round otherwise)
  */
@@ -138,21 +140,99 @@ static void compare(struct pawl_lm *lm, const char *model, const char *settings)
     pawl_arena_release(&arena);
 }
 
+/* ---- Answers that copy -------------------------------------------------------------------------- */
+
+enum { N_COPIES = 8, COPIED_TOKENS = 64 };
+
+static struct pawl_lm_request copy_request(struct pawl_arena *arena, enum pawl_role role,
+                                           uint64_t salt)
+{
+    struct pawl_str list = text_of(arena, "Order", salt, 40);
+    struct pawl_message *message = PAWL_NEW(arena, struct pawl_message);
+    *message = (struct pawl_message){
+        "user", pawl_str_of(pawl_arena_printf(
+                    arena, "Repeat this text word for word, and nothing else.\n\n%.*s",
+                    PAWL_STR_ARG(list)))};
+    return (struct pawl_lm_request){
+        .role = role, .messages = message, .n_messages = 1, .max_tokens = COPIED_TOKENS};
+}
+
+static int64_t work_of(struct pawl_lm *lm, const char *name, const char *what)
+{
+    json_t *work = pawl_lm_work(lm);
+    int64_t n = pawl_json_get_int(json_object_get(work, name), what, 0);
+    json_decref(work);
+    return n;
+}
+
+/* N_COPIES answers of a role's model, `together` at a time. Texts lie in `arena`. */
+static struct spent copy_once(struct pawl_lm *lm, struct pawl_arena *arena, enum pawl_role role,
+                              size_t together, uint64_t salt, struct pawl_lm_reply *replies)
+{
+    struct pawl_lm_request requests[N_COPIES];
+    for (size_t i = 0; i < N_COPIES; i++) requests[i] = copy_request(arena, role, salt + i);
+    double cpu_s = pawl_clock_cpu_s();
+    int64_t start_us = pawl_clock_monotonic_us();
+    for (size_t i = 0; i < N_COPIES; i += together)
+        ask_or_exit(lm, arena, &requests[i], together, &replies[i]);
+    struct spent spent = {.wall_s = 1e-6 * (double)(pawl_clock_monotonic_us() - start_us),
+                          .cpu_s = pawl_clock_cpu_s() - cpu_s};
+    for (size_t i = 0; i < N_COPIES; i++) pawl_usage_add(&spent.usage, &replies[i].usage);
+    return spent;
+}
+
+/* The roles' models differ in `speculation` alone. */
+static void copy(struct pawl_lm *lm, const char *model, const char *settings, int repetition)
+{
+    static const char *const names[] = {"m", "plain"};
+    static const enum pawl_role roles[] = {PAWL_ROLE_TASK, PAWL_ROLE_JUDGE};
+    for (size_t together = 1; together <= N_COPIES; together *= N_COPIES) {
+        struct pawl_arena arena = {0};
+        struct pawl_lm_reply replies[2][N_COPIES];
+        struct spent spent[2];
+        int64_t decodes[2], guessed = -work_of(lm, "m", "guessed"),
+                            right = -work_of(lm, "m", "right");
+        for (size_t k = 0; k < 2; k++) {
+            decodes[k] = -work_of(lm, names[k], "decodes");
+            spent[k] = copy_once(lm, &arena, roles[k], together,
+                                 1000u * (unsigned)repetition + 100 * together, replies[k]);
+            decodes[k] += work_of(lm, names[k], "decodes");
+        }
+        size_t equal = 0;
+        for (size_t i = 0; i < N_COPIES; i++)
+            equal += pawl_str_eq(replies[0][i].text, replies[1][i].text);
+        printf("{\"bench\":\"lm_llama\",\"what\":\"copy\",\"model\":\"%s\",\"settings\":{%s},"
+               "\"answers\":%d,\"together\":%zu,\"completion_tokens\":%lld,\"guessed\":%lld,"
+               "\"right\":%lld,\"decodes\":%lld,\"decodes_without\":%lld,\"cpu_s\":%.2f,"
+               "\"cpu_s_without\":%.2f,\"wall_s\":%.2f,\"wall_s_without\":%.2f,"
+               "\"equal_share\":%.4f}\n",
+               model, settings, N_COPIES, together, (long long)spent[0].usage.completion_tokens,
+               (long long)(guessed + work_of(lm, "m", "guessed")),
+               (long long)(right + work_of(lm, "m", "right")), (long long)decodes[0],
+               (long long)decodes[1], spent[0].cpu_s, spent[1].cpu_s, spent[0].wall_s,
+               spent[1].wall_s, (double)equal / N_COPIES);
+        fflush(stdout);
+        pawl_arena_release(&arena);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *model = argc > 1 ? argv[1] : "smollm2-135m";
     int repetitions = argc > 2 ? atoi(argv[2]) : 1;
     const char *settings = argc > 3 ? argv[3] : "";
     struct pawl_arena arena = {0};
-    struct pawl_str text = pawl_str_of(
-        pawl_arena_printf(&arena, "{\"m\":{\"backend\":\"llama\",\"model\":\"%s\"%s%s}}", model,
-                          *settings ? "," : "", settings));
-    json_t *models;
+    const char *entry = pawl_arena_printf(&arena, "\"backend\":\"llama\",\"model\":\"%s\"%s%s",
+                                          model, *settings ? "," : "", settings);
+    struct pawl_str text = pawl_str_of(pawl_arena_printf(
+        &arena, "{\"m\":{%s},\"plain\":{%s,\"speculation\":\"off\"}}", entry, entry));
+    json_t *models, *roles = json_pack("{s:s, s:s}", "task", "m", "judge", "plain");
     struct pawl_lm *lm;
     struct pawl_error err = {0};
     const char *identity;
     if (pawl_json_parse(text, 1 << 16, &models, &err) != PAWL_OK ||
-        pawl_lm_open(&(struct pawl_lm_settings){.models = models}, &lm, &err) != PAWL_OK ||
+        pawl_lm_open(&(struct pawl_lm_settings){.models = models, .roles = roles}, &lm, &err) !=
+            PAWL_OK ||
         pawl_lm_identity(lm, PAWL_ROLE_TASK, &identity, &err) != PAWL_OK) {
         fprintf(stderr, "%s\n", err.message);
         return pawl_status_exit_code(err.status);
@@ -164,11 +244,14 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
             if (strcmp(workloads[i], "agree") == 0)
                 compare(lm, model, settings);
+            else if (strcmp(workloads[i], "copy") == 0)
+                copy(lm, model, settings, r);
             else
                 measure(lm, model, settings, strtoul(workloads[i], NULL, 10), r);
         }
     pawl_lm_close(lm);
     json_decref(models);
+    json_decref(roles);
     pawl_arena_release(&arena);
     return 0;
 }
