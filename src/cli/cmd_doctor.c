@@ -17,9 +17,9 @@ static void render_tuning(const char *name, const json_t *tuned, FILE *out)
     static const char *const quantities[] = {"threads", "batch", "ubatch"};
     const json_t *in_use = json_object_get(tuned, "in_use"), *weights;
     char kept[24];
-    fprintf(out, "%s: %lld threads, batch %lld, micro-batch %lld, weights %s\n", name,
-            cli_int(in_use, "threads"), cli_int(in_use, "batch"), cli_int(in_use, "ubatch"),
-            cli_text(in_use, "weights"));
+    fprintf(out, "%s: %lld threads, batch %lld, micro-batch %lld, weights %s, speculation %s\n",
+            name, cli_int(in_use, "threads"), cli_int(in_use, "batch"), cli_int(in_use, "ubatch"),
+            cli_text(in_use, "weights"), cli_text(in_use, "speculation"));
     snprintf(kept, sizeof kept, "%lld", cli_int(in_use, "threads"));
     weights = json_object_get(json_object_get(tuned, "weights"), kept);
     if (weights == NULL) {

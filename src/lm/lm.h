@@ -133,8 +133,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_providers(const struct pawl_lm_settings
 /*
  * What is kept of how this machine runs the models, measured anew first if `measure` (half a minute a
  * model). `model` NULL: all. Gives {name: {"model":sha256,"cpu","llama","in_use":{threads,batch,ubatch,
- * gpu,weights}, ...what was measured}}, a new reference; a model that is asked elsewhere is not among
- * them. Fails PAWL_ECONFIG for an unknown model, PAWL_EWORLD when nothing can be kept.
+ * gpu,weights,speculation}, ...what was measured}}, a new reference; a model that is asked elsewhere is
+ * not among them. Fails PAWL_ECONFIG for an unknown model, PAWL_EWORLD when nothing can be kept.
  */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_tune(const struct pawl_lm_settings *settings,
                                               const char *model, bool measure, json_t **tuned,

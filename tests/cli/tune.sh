@@ -24,6 +24,7 @@ check '"small.gguf" in r["error"]["message"]'
 printf 'GGUF' >p/small.gguf
 expect 0 pawl doctor --json -C p
 check 'r["tuning"]["small"]["in_use"]["batch"] == 512 and "weights" not in r["tuning"]["small"]'
+check 'r["tuning"]["small"]["in_use"]["speculation"] == "auto"'
 expect 0 pawl doctor -C p
 says 'not measured yet'
 # It is no model: the measurement says so, and nothing is kept of it.
