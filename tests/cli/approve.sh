@@ -177,6 +177,8 @@ expect 0 pawl card gepa --json -C p
 check 'r["card"]["track_record"][0]["rolled_back"] == 1'
 expect 0 pawl promote --json -C p "$best" --reason 'no complaints after all'
 verify p
+expect 0 "$python" "$PAWL_SOURCE_DIR/tests/cli/approve_mutations.py" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl
+says 'mutations, each rejected'
 
 # --- lies: each ledger is chained again after the change ---
 $python - "$best" "$seed" <<'P'
