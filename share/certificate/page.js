@@ -631,7 +631,8 @@ function showEvidence(data, outcome) {
     return [section('What was seen', ...(gate.path.length > 1 ? [drawPath(gate, s.threshold)] : []),
         pairs([['Cases scored', seen.length + ' of ' + s.n_planned], ['Incumbent, mean score of these', figure(mean('incumbent'))],
             ['Candidate, mean score of these', figure(mean('candidate'))], ['Better, worse, equal', [gate.wins, gate.losses, gate.ties].join(', ')]]),
-        node('p.note', 'A test that stops as soon as it is sure overstates the difference: these means are not an estimate of the gain.'))];
+        ...(s.look === 'sequential' ? [node('p.note', 'A test that stops as soon as it is sure overstates the difference: these means are ' +
+            'not an estimate of the gain.')] : []))];
 }
 
 function showChange(artifacts) {
@@ -646,9 +647,10 @@ function showChange(artifacts) {
 
 function showHashes(data) {
     const s = data.statement;
-    return section('Hashes', pairs([['Vault', s.vault], ['Key', s.public_key], ['Candidate', s.candidate], ['Incumbent', s.incumbent],
+    const rows = [['Vault', s.vault], ['Key', s.public_key], ['Candidate', s.candidate], ['Incumbent', s.incumbent],
         ['Sealed cases', s.commitment.root + ' (' + s.commitment.size + ')'], ['Evidence', s.evidence_root], ['Metric', s.metric_hash],
-        ['Program', s.program], ['Signature', data.signature]]));
+        ['Program', s.program], ['Signature', data.signature]];
+    return section('Hashes', pairs(rows.map(([name, value]) => [name, node('code', value)])));
 }
 
 async function show() {

@@ -31,7 +31,7 @@ expect 0 pawl certificate --json -C p --audit --html p.html
 opened recomputed p.html
 holds 9
 check '"p = " in r["text"] and "cases better" in r["text"]'
-check 'set(r["tags"]) <= {"section","h2","h3","h4","p","dl","dt","dd","ul","li","span","strong","figure","figcaption","svg","line","polyline","div","pre"}'
+check 'set(r["tags"]) <= {"section","h2","h3","h4","p","dl","dt","dd","ul","li","span","strong","figure","figcaption","svg","line","polyline","div","pre","code"}'
 grep -q 'alert(1)</script>' p.html && fail "a candidate's text is markup in the page"
 [ "$(grep -c '<script' p.html)" = 2 ] || fail "the page has other than two lines with a script"
 expect 2 pawl certificate --json -C p --html p/pawl.yaml
