@@ -19,3 +19,6 @@ file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/bench_*.c)
 pawl_programs(bench bench "${bench_sources}")
 file(GLOB long_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/long/*.c)
 pawl_programs(long long "${long_sources}")
+# Decisions beside the peers', for bench/conformance/*.py: the target `conformance_programs`.
+file(GLOB conformance_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/conformance/*.c)
+pawl_programs(conformance conformance "${conformance_sources}")
