@@ -155,8 +155,9 @@ void pawl_run_note_dev(struct pawl_run *run, uint32_t candidate, uint32_t dev_in
     pthread_mutex_lock(&run->lock);
     struct pawl_candidate *c = &run->candidates[candidate];
     if (c->dev_scores == NULL) {
-        c->dev_scores = pawl_xmalloc(n_dev * sizeof *c->dev_scores);
-        c->behaviour = pawl_xcalloc(n_dev, sizeof *c->behaviour);
+        /* Not on the heap: they stay, and between them what comes and goes would fit less and less. */
+        c->dev_scores = PAWL_NEW_N(&run->arena, float, n_dev);
+        c->behaviour = PAWL_NEW_N(&run->arena, struct pawl_behaviour, n_dev);
         for (size_t i = 0; i < n_dev; i++) c->dev_scores[i] = NAN;
     }
     c->dev_scores[dev_index] = (float)score;

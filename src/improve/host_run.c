@@ -177,10 +177,6 @@ void pawl_run_close(struct pawl_run *run)
         pawl_host_forget_json(&retired->kept);
         pawl_arena_release(&retired->arena);
     }
-    for (size_t i = 0; i < run->n_candidates; i++) {
-        free(run->candidates[i].dev_scores);
-        free(run->candidates[i].behaviour);
-    }
     free(run->candidates);
     free(run->by_id);
     json_decref(run->train_objects);
