@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* As published: ten looks at the data at most, or until five brought nothing new. */
-enum { LOOKS_MAX = 10, NOTHING_NEW_MAX = 5, DEMOS_SHOWN = 3, MARKS_MAX = 8 };
+enum { LOOKS_MAX = 10, NOTHING_NEW_MAX = 5, DEMOS_SHOWN = 3 };
 enum { OBSERVATIONS_BYTES_MAX = 1 << 20 };
 
 struct proposer {
@@ -35,10 +35,10 @@ static struct pawl_str or_unknown(struct pawl_str text)
 
 /* False when it would be longer than a prompt may be. */
 static bool make_prompt(struct proposer *p, const char *text, const struct pawl_prompt_mark *marks,
-                        size_t n, struct pawl_host_prompt *prompt)
+                        struct pawl_host_prompt *prompt)
 {
     struct pawl_buf out = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
-    pawl_prompt_fill(pawl_host_operator_text(p->host, text), marks, n, &out);
+    pawl_prompt_fill(pawl_host_operator_text(p->host, text), marks, &out);
     bool fits = !out.overflowed;
     *prompt =
         (struct pawl_host_prompt){.role = "reflect",
@@ -51,13 +51,13 @@ static bool make_prompt(struct proposer *p, const char *text, const struct pawl_
 
 /* The reply, or an empty text where there is none. */
 static enum pawl_status ask_one(struct proposer *p, const char *text,
-                                const struct pawl_prompt_mark *marks, size_t n,
-                                struct pawl_str *said, struct pawl_error *err)
+                                const struct pawl_prompt_mark *marks, struct pawl_str *said,
+                                struct pawl_error *err)
 {
     struct pawl_host_prompt prompt;
     struct pawl_host_reply reply;
     *said = PAWL_STR("");
-    if (!make_prompt(p, text, marks, n, &prompt)) return PAWL_OK;
+    if (!make_prompt(p, text, marks, &prompt)) return PAWL_OK;
     PAWL_TRY(pawl_host_complete(p->host, p->step, &prompt, 1, &reply, err));
     if (!reply.failed) *said = pawl_prompt_unfence(reply.text);
     if (said->len > p->set->max_text_bytes) *said = PAWL_STR("");
@@ -84,9 +84,9 @@ static enum pawl_status look(struct proposer *p, size_t first, size_t n,
                              struct pawl_error *err)
 {
     struct pawl_str said;
-    const struct pawl_prompt_mark marks[] = {{"{{cases}}", write_cases(p, first, n)},
-                                             {"{{observations}}", pawl_buf_str(observations)}};
-    PAWL_TRY(ask_one(p, first == 0 ? "observe" : "observe_more", marks, 2, &said, err));
+    const struct pawl_prompt_mark *marks = PAWL_MARKS({"cases", write_cases(p, first, n)},
+                                                      {"observations", pawl_buf_str(observations)});
+    PAWL_TRY(ask_one(p, first == 0 ? "observe" : "observe_more", marks, &said, err));
     if (said.len == 0 || pawl_str_starts(said, "COMPLETE")) {
         ++*n_nothing_new;
         return PAWL_OK;
@@ -115,9 +115,8 @@ static enum pawl_status summarise(struct proposer *p, struct pawl_error *err)
     if (p->set->view_batch == 0) return PAWL_OK;
     enum pawl_status status = look_at_all(p, &observations, err);
     struct pawl_str seen = take(&observations, p->step);
-    const struct pawl_prompt_mark mark = {"{{observations}}", seen};
     if (status != PAWL_OK || seen.len == 0) return status;
-    return ask_one(p, "summarise", &mark, 1, &p->summary, err);
+    return ask_one(p, "summarise", PAWL_MARKS({"observations", seen}), &p->summary, err);
 }
 
 /* --- the program ----------------------------------------------------------------------------------- */
@@ -128,9 +127,10 @@ static enum pawl_status describe_program(struct proposer *p, struct pawl_error *
     size_t n_train = pawl_host_n_train(p->host);
     pawl_roster_add_program(p->host, p->roster, 0, &program);
     p->program = take(&program, p->step);
-    const struct pawl_prompt_mark marks[] = {{"{{program}}", p->program},
-                                             {"{{cases}}", write_cases(p, 0, n_train > 0 ? 1 : 0)}};
-    return ask_one(p, "describe_program", marks, 2, &p->description, err);
+    return ask_one(
+        p, "describe_program",
+        PAWL_MARKS({"program", p->program}, {"cases", write_cases(p, 0, n_train > 0 ? 1 : 0)}),
+        &p->description, err);
 }
 
 static struct pawl_str module_line(struct proposer *p, size_t m)
@@ -155,10 +155,10 @@ static enum pawl_status describe_modules(struct proposer *p, struct pawl_error *
     p->purposes = PAWL_NEW_N(p->step, struct pawl_str, n);
     for (size_t m = 0; m < n; m++) {
         p->purposes[m] = PAWL_STR("");
-        const struct pawl_prompt_mark marks[] = {{"{{program}}", p->program},
-                                                 {"{{description}}", or_unknown(p->description)},
-                                                 {"{{module}}", module_line(p, m)}};
-        if (!make_prompt(p, "describe_module", marks, 3, &prompts[m])) return PAWL_OK;
+        const struct pawl_prompt_mark *marks =
+            PAWL_MARKS({"program", p->program}, {"description", or_unknown(p->description)},
+                       {"module", module_line(p, m)});
+        if (!make_prompt(p, "describe_module", marks, &prompts[m])) return PAWL_OK;
     }
     PAWL_TRY(pawl_host_complete(p->host, p->step, prompts, n, replies, err));
     for (size_t m = 0; m < n; m++) {
@@ -198,16 +198,12 @@ static bool make_proposal(struct proposer *p, size_t m, size_t number,
                           struct pawl_host_prompt *prompt)
 {
     struct pawl_str current = pawl_host_text(p->host, 0, p->roster->modules[m].instruction);
-    const struct pawl_prompt_mark marks[MARKS_MAX] = {
-        {"{{summary}}", or_unknown(p->summary)},
-        {"{{program}}", p->program},
-        {"{{description}}", or_unknown(p->description)},
-        {"{{module}}", module_line(p, m)},
-        {"{{purpose}}", or_unknown(p->purposes[m])},
-        {"{{demos}}", or_unknown(write_demos(p, m, number))},
-        {"{{current}}", current},
-        {"{{tip}}", draw_tip(p)}};
-    return make_prompt(p, "propose", marks, MARKS_MAX, prompt);
+    const struct pawl_prompt_mark *marks = PAWL_MARKS(
+        {"summary", or_unknown(p->summary)}, {"program", p->program},
+        {"description", or_unknown(p->description)}, {"module", module_line(p, m)},
+        {"purpose", or_unknown(p->purposes[m])}, {"demos", or_unknown(write_demos(p, m, number))},
+        {"current", current}, {"tip", draw_tip(p)});
+    return make_prompt(p, "propose", marks, prompt);
 }
 
 static bool is_known(const struct pawl_mipro_instructions *list, struct pawl_str text)

@@ -11,33 +11,51 @@
  *     same minibatch; then it is scored on all of dev and joins the fronts. Of a pipeline the reflecting
  *     model reads what the one module was given and gave, and how the program's answer was judged.
  *
+ *     Several children may be made at once (`proposals`): all reflections are one batch of requests, all
+ *     minibatches one evaluation. With `merge`, two members with a common ancestor are joined after an
+ *     iteration that found something (gepa_merge.h).
+ *
  * What differs from the published code: an iteration starts only when its worst case fits the
  * budget (2 minibatches and dev), so the limit is never overrun; a child whose text was tried before
  * is not evaluated again; texts over a limit are refused; a case that the world lost is no zero.
  */
+#include "operators/gepa_merge.h"
+#include "operators/gepa_reflect.h"
 #include "operators/operator.h"
 #include "operators/pareto.h"
-#include "operators/trace.h"
 
-#include <math.h>
 #include <string.h>
 
 struct gepa_options {
     int64_t minibatch, max_iterations, reflection_tokens, max_text_bytes;
-    double perfect_score, reflection_temperature;
-    bool skip_perfect, show_target;
-    const char *parent, *component, *accept;
+    int64_t proposals, top_k, max_merges;
+    double perfect_score, reflection_temperature, epsilon;
+    bool skip_perfect, show_target, merge;
+    const char *parent, *component, *accept, *parents, *keep;
 };
 static const struct pawl_option gepa_options[] = {
     PAWL_OPT_INT(struct gepa_options, minibatch, "3", 1, 1000, "train cases per reflection"),
     PAWL_OPT_INT(struct gepa_options, max_iterations, "0", 0, 1e9,
                  "stop after this many (0: when the budget ends)"),
-    PAWL_OPT_CHOICE(struct gepa_options, parent, "pareto", "pareto|best",
+    PAWL_OPT_CHOICE(struct gepa_options, parent, "pareto", "pareto|best|epsilon|top_k",
                     "how the parent is chosen"),
+    PAWL_OPT_REAL(struct gepa_options, epsilon, "0.1", 0, 1,
+                  "parent epsilon: how often any member is taken instead of the best"),
+    PAWL_OPT_INT(struct gepa_options, top_k, "5", 1, 1000,
+                 "parent top_k: the fronts of so many, the best by mean"),
     PAWL_OPT_CHOICE(struct gepa_options, component, "round_robin", "round_robin|all",
                     "which components a reflection rewrites"),
     PAWL_OPT_CHOICE(struct gepa_options, accept, "strict", "strict|equal",
                     "child must score more, or at least as much, on the minibatch"),
+    PAWL_OPT_INT(struct gepa_options, proposals, "1", 1, 64,
+                 "children an iteration, reflected on and evaluated together"),
+    PAWL_OPT_CHOICE(struct gepa_options, parents, "each", "each|one",
+                    "several children: each of a parent of its own, or all of one"),
+    PAWL_OPT_CHOICE(struct gepa_options, keep, "all", "all|best",
+                    "of several children that are better: all, or the one that gained most"),
+    PAWL_OPT_BOOL(struct gepa_options, merge, "false",
+                  "join two members with a common ancestor, each text from who has changed it"),
+    PAWL_OPT_INT(struct gepa_options, max_merges, "5", 0, 1000, "so many merged members at most"),
     PAWL_OPT_BOOL(struct gepa_options, skip_perfect, "true",
                   "do not reflect on a minibatch without a fault"),
     PAWL_OPT_REAL(struct gepa_options, perfect_score, "1", 0, 1, "a score without fault"),
@@ -70,8 +88,6 @@ static const struct pawl_operator_text gepa_texts[] = {
      "Give only the new instruction, between two lines of three backticks.\n"},
     {NULL, NULL, NULL}};
 
-enum { PROMPT_BYTES_MAX = 4 << 20 };
-
 struct gepa {
     struct pawl_host *host;
     const struct gepa_options *opt;
@@ -90,6 +106,9 @@ struct gepa {
     double *scores;    /* [n_dev] */
     bool *tried;       /* [n_tried] by candidate number: was on a minibatch, or is the start */
     size_t n_tried;
+    struct pawl_merger merger;
+    int64_t n_merged, merges_due;
+    bool has_new; /* the iteration before this admitted a child of a reflection */
 };
 
 /* --- set up ------------------------------------------------------------------------------------ */
@@ -134,14 +153,15 @@ static void remember(struct gepa *g, uint32_t candidate, uint32_t cursor)
     g->cursor[member] = cursor;
 }
 
-/* Score a candidate on dev and let it join the fronts. */
-static enum pawl_status admit(struct gepa *g, uint32_t candidate, uint32_t cursor, double *mean,
-                              struct pawl_error *err)
+/* Score a candidate on dev and let it join the fronts. Parents are members. */
+static enum pawl_status admit(struct gepa *g, uint32_t candidate, uint32_t cursor,
+                              const uint32_t parents[2], double *mean, struct pawl_error *err)
 {
     PAWL_TRY(pawl_host_score_dev(g->host, candidate, g->scores, mean, err));
     uint32_t member = pawl_pareto_add(&g->pareto, g->scores, *mean);
     if (*mean > g->pareto.means[g->best]) g->best = member;
     remember(g, candidate, cursor);
+    if (g->opt->merge) pawl_merge_join(&g->merger, parents[0], parents[1], *mean, g->scores);
     return PAWL_OK;
 }
 
@@ -178,198 +198,24 @@ static const uint32_t *next_minibatch(struct gepa *g)
     return cases;
 }
 
-/* --- reflection ------------------------------------------------------------------------------------- */
+/* --- minibatches answered ----------------------------------------------------------------------------- */
 
-static void add_json(struct pawl_buf *out, const char *heading, const json_t *value)
-{
-    const char *field;
-    json_t *item;
-    pawl_buf_printf(out, "%s:\n", heading);
-    if (!json_is_object(value)) {
-        if (value != NULL) pawl_json_write(value, out);
-        pawl_buf_add(out, "\n");
-        return;
-    }
-    json_object_foreach((json_t *)value, field, item)
-    {
-        pawl_buf_printf(out, "- %s: ", field);
-        if (json_is_string(item))
-            pawl_buf_add(out, json_string_value(item));
-        else
-            pawl_json_write(item, out);
-        pawl_buf_add(out, "\n");
-    }
-}
+/* A child in the making: whose, on which cases, and what came of it. */
+struct attempt {
+    uint32_t member, cursor; /* the parent, and its next component after this */
+    const uint32_t *cases;
+    struct pawl_host_result *before, *after; /* the parent's and the child's, [minibatch] */
+    struct pawl_reflection reflection;
+    uint32_t child;
+    double gain;
+};
 
-/* What the module was given and gave; without one, the program. A reply that could not be read stands
- * for the answer that it should have been. */
-static void add_example(struct gepa *g, const char *module, struct pawl_buf *out, size_t number,
-                        uint32_t index, const struct pawl_host_result *result)
+static bool is_lost(const struct gepa *g, const struct pawl_host_result *results)
 {
-    const json_t *entry = module != NULL ? pawl_trace_find(result->trace, module) : NULL;
-    const json_t *input = pawl_host_train_case(g->host, index)->input, *output = result->output;
-    if (module != NULL) {
-        input = json_object_get(entry, "input");
-        output = json_object_get(entry, "output");
-    }
-    pawl_buf_printf(out, "## Task %zu\n", number);
-    add_json(out, "Input", input);
-    if (output != NULL)
-        add_json(out, "Answer", output);
-    else if (module != NULL)
-        add_json(out, "Answer, which could not be read", json_object_get(entry, "reply"));
-    pawl_buf_printf(out, "Score: %.2f\n", result->score);
-    if (g->opt->show_target && result->feedback != NULL)
-        pawl_buf_printf(out, "Judgement: %s\n", result->feedback);
-    pawl_buf_add(out, "\n");
-}
-
-/* Gives the number of examples: none is a case that the world lost, or that failed before the module's
- * turn. */
-static size_t add_examples(struct gepa *g, const char *module, const uint32_t *cases,
-                           const struct pawl_host_result *results, struct pawl_buf *out)
-{
-    size_t n = 0;
     for (size_t i = 0; i < (size_t)g->opt->minibatch; i++) {
-        if (results[i].missing) continue;
-        if (module != NULL && pawl_trace_find(results[i].trace, module) == NULL) continue;
-        add_example(g, module, out, ++n, cases[i], &results[i]);
+        if (!results[i].missing) return false;
     }
-    return n;
-}
-
-static void fill_pattern(struct pawl_str pattern, struct pawl_str current, struct pawl_str examples,
-                         struct pawl_buf *out)
-{
-    const struct {
-        struct pawl_str mark, value;
-    } marks[] = {{PAWL_STR("{{current}}"), current}, {PAWL_STR("{{examples}}"), examples}};
-    while (pattern.len > 0) {
-        struct pawl_str piece = {pattern.ptr, 1};
-        size_t used = 1;
-        for (size_t i = 0; i < 2; i++) {
-            if (!pawl_str_starts(pattern, marks[i].mark.ptr)) continue;
-            piece = marks[i].value;
-            used = marks[i].mark.len;
-        }
-        pawl_buf_add_str(out, piece);
-        pattern = (struct pawl_str){pattern.ptr + used, pattern.len - used};
-    }
-}
-
-static struct pawl_str between(const char *start, const char *end)
-{
-    return pawl_str_trim((struct pawl_str){start, (size_t)(end - start)});
-}
-
-/* A word that directly follows the opening fence and fills its line is a language tag. */
-static const char *skip_language(const char *start, const char *end)
-{
-    const char *at = start;
-    while (at < end && *at != '\n' && *at != ' ') at++;
-    return at < end && *at == '\n' ? at : start;
-}
-
-/* What stands between the first and the last fence, without a language tag. With one fence: what
- * is before it when it ends the reply, else what is after it (a reply that was cut off). Without:
- * the whole reply. */
-static struct pawl_str unfence(struct pawl_str reply)
-{
-    reply = pawl_str_trim(reply);
-    if (reply.len < 3) return reply;
-    const char *end = reply.ptr + reply.len, *first = memmem(reply.ptr, reply.len, "```", 3);
-    if (first == NULL) return reply;
-    const char *last = end - 3;
-    while (memcmp(last, "```", 3) != 0) last--;
-    if (last >= first + 3) return between(skip_language(first + 3, last), last);
-    if (last == end - 3 && last > reply.ptr) return between(reply.ptr, first);
-    return between(skip_language(first + 3, end), end);
-}
-
-/* What to ask about one component; false when it would be longer than a prompt may be. */
-static bool make_prompt(struct gepa *g, struct pawl_str current, const struct pawl_buf *examples,
-                        struct pawl_host_prompt *prompt)
-{
-    struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
-    fill_pattern(pawl_host_operator_text(g->host, "reflection"), current, pawl_buf_str(examples),
-                 &text);
-    *prompt = (struct pawl_host_prompt){
-        .role = "reflect",
-        .user = pawl_arena_copy(&g->step, pawl_buf_str(&text)),
-        .max_tokens = (int)g->opt->reflection_tokens,
-        .temperature = g->opt->reflection_temperature,
-        .sample = (uint32_t)pawl_random_below(pawl_host_random(g->host), UINT32_MAX)};
-    bool fits = !text.overflowed && !examples->overflowed;
-    pawl_buf_release(&text);
-    return fits;
-}
-
-/* One prompt for each text whose module was asked; false when one is too long. */
-static bool make_prompts(struct gepa *g, uint32_t parent, const struct pawl_host_component *texts,
-                         size_t n, const uint32_t *cases, const struct pawl_host_result *results,
-                         struct pawl_host_prompt *prompts, const char **names, size_t *n_prompts)
-{
-    bool fits = true;
-    *n_prompts = 0;
-    for (size_t i = 0; i < n && fits; i++) {
-        struct pawl_buf examples = PAWL_BUF(PROMPT_BYTES_MAX);
-        if (add_examples(g, texts[i].module, cases, results, &examples) > 0) {
-            names[*n_prompts] = texts[i].name;
-            fits = make_prompt(g, pawl_host_text(g->host, parent, texts[i].name), &examples,
-                               &prompts[(*n_prompts)++]);
-        }
-        pawl_buf_release(&examples);
-    }
-    return fits;
-}
-
-/* Ask for new texts of the chosen components; failed reflections give no proposal. */
-static enum pawl_status reflect(struct gepa *g, uint32_t parent,
-                                const struct pawl_host_component *texts, size_t n,
-                                const uint32_t *cases, const struct pawl_host_result *results,
-                                struct pawl_host_edit *edits, size_t *n_edits,
-                                struct pawl_error *err)
-{
-    struct pawl_host_prompt *prompts = PAWL_NEW_N(&g->step, struct pawl_host_prompt, n);
-    struct pawl_host_reply *replies = PAWL_NEW_N(&g->step, struct pawl_host_reply, n);
-    const char **names = PAWL_NEW_N(&g->step, const char *, n);
-    size_t n_prompts;
-    *n_edits = 0;
-    if (!make_prompts(g, parent, texts, n, cases, results, prompts, names, &n_prompts)) {
-        pawl_host_say(g->host, "a minibatch is too long to reflect on; skipped");
-        return PAWL_OK;
-    }
-    if (n_prompts == 0) return PAWL_OK;
-    PAWL_TRY(pawl_host_complete(g->host, &g->step, prompts, n_prompts, replies, err));
-    for (size_t i = 0; i < n_prompts; i++) {
-        if (replies[i].failed) continue;
-        struct pawl_str text = unfence(replies[i].text);
-        if (text.len == 0 || text.len > (size_t)g->opt->max_text_bytes) continue;
-        edits[(*n_edits)++] = (struct pawl_host_edit){names[i], text};
-    }
-    return PAWL_OK;
-}
-
-/* --- one iteration ----------------------------------------------------------------------------------- */
-
-static uint32_t choose_parent(struct gepa *g)
-{
-    if (strcmp(g->opt->parent, "pareto") == 0)
-        return pawl_pareto_draw(&g->pareto, pawl_host_random(g->host));
-    return g->best;
-}
-
-static enum pawl_status run_minibatch(struct gepa *g, uint32_t candidate, const uint32_t *cases,
-                                      bool trace, struct pawl_host_result *results,
-                                      struct pawl_error *err)
-{
-    struct pawl_host_evaluation evaluation = {.candidate = candidate,
-                                              .tier = PAWL_HOST_TRAIN,
-                                              .cases = cases,
-                                              .n_cases = (size_t)g->opt->minibatch,
-                                              .trace = trace,
-                                              .results = results};
-    return pawl_host_evaluate(g->host, &g->step, &evaluation, 1, err);
+    return true;
 }
 
 static bool is_perfect(const struct gepa *g, const struct pawl_host_result *results)
@@ -380,20 +226,133 @@ static bool is_perfect(const struct gepa *g, const struct pawl_host_result *resu
     return true;
 }
 
-/* Compare on the cases that both answered; a case the world lost counts for neither. */
-static bool is_accepted(const struct gepa *g, const struct pawl_host_result *parent,
-                        const struct pawl_host_result *child)
+/* On the cases that both answered; a case the world lost counts for neither. False: on none. */
+static bool compare(const struct gepa *g, const struct pawl_host_result *parent,
+                    const struct pawl_host_result *child, double *gain)
 {
-    double gain = 0;
     size_t n = 0;
+    *gain = 0;
     for (size_t i = 0; i < (size_t)g->opt->minibatch; i++) {
         if (parent[i].missing || child[i].missing) continue;
-        gain += child[i].score - parent[i].score;
+        *gain += child[i].score - parent[i].score;
         n++;
     }
-    if (n == 0) return false;
-    return strcmp(g->opt->accept, "equal") == 0 ? gain >= 0 : gain > 0;
+    return n > 0;
 }
+
+static bool is_accepted(const struct gepa *g, const struct pawl_host_result *parent,
+                        const struct pawl_host_result *child, double *gain)
+{
+    if (!compare(g, parent, child, gain)) return false;
+    return strcmp(g->opt->accept, "equal") == 0 ? *gain >= 0 : *gain > 0;
+}
+
+/* Each attempt's parent, or each one's child, on its minibatch: one step. */
+static enum pawl_status run_minibatches(struct gepa *g, struct attempt *attempts, size_t n,
+                                        bool children, struct pawl_error *err)
+{
+    size_t b = (size_t)g->opt->minibatch;
+    struct pawl_host_evaluation *batch = PAWL_NEW_N(&g->step, struct pawl_host_evaluation, n);
+    for (size_t i = 0; i < n; i++) {
+        struct attempt *attempt = &attempts[i];
+        struct pawl_host_result **results = children ? &attempt->after : &attempt->before;
+        *results = PAWL_NEW_N(&g->step, struct pawl_host_result, b);
+        batch[i] = (struct pawl_host_evaluation){.candidate = children ? attempt->child
+                                                                       : g->pool[attempt->member],
+                                                 .tier = PAWL_HOST_TRAIN,
+                                                 .cases = attempt->cases,
+                                                 .n_cases = b,
+                                                 .trace = !children,
+                                                 .results = *results};
+    }
+    return n > 0 ? pawl_host_evaluate(g->host, &g->step, batch, n, err) : PAWL_OK;
+}
+
+/* --- choosing ------------------------------------------------------------------------------------------- */
+
+/* The best members by mean, the older of equals first. */
+static size_t find_top(struct gepa *g, uint32_t *top)
+{
+    size_t n = 0, most = (size_t)g->opt->top_k;
+    for (uint32_t i = 0; i < g->pareto.n_candidates; i++) {
+        size_t at = n;
+        while (at > 0 && g->pareto.means[top[at - 1]] < g->pareto.means[i]) at--;
+        if (at == most) continue;
+        if (n < most) n++;
+        memmove(top + at + 1, top + at, (n - 1 - at) * sizeof *top);
+        top[at] = i;
+    }
+    return n;
+}
+
+static uint32_t draw_among_top(struct gepa *g, struct pawl_random *random)
+{
+    uint32_t *top = PAWL_NEW_N(&g->step, uint32_t, (size_t)g->opt->top_k), drawn;
+    size_t n = find_top(g, top);
+    return pawl_pareto_draw_among(&g->pareto, top, n, random, &drawn) ? drawn : g->best;
+}
+
+static uint32_t choose_parent(struct gepa *g)
+{
+    struct pawl_random *random = pawl_host_random(g->host);
+    if (strcmp(g->opt->parent, "pareto") == 0) return pawl_pareto_draw(&g->pareto, random);
+    if (strcmp(g->opt->parent, "top_k") == 0) return draw_among_top(g, random);
+    if (strcmp(g->opt->parent, "epsilon") == 0 && pawl_random_unit(random) < g->opt->epsilon)
+        return (uint32_t)pawl_random_below(random, g->pareto.n_candidates);
+    return g->best;
+}
+
+/* Parents and their minibatches. Several children have one parent, or each its own. */
+static void plan_attempts(struct gepa *g, struct attempt *attempts, size_t n)
+{
+    bool one_parent = strcmp(g->opt->parents, "one") == 0;
+    size_t b = (size_t)g->opt->minibatch;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t member = i > 0 && one_parent ? attempts[0].member : choose_parent(g);
+        uint32_t *cases = PAWL_NEW_N(&g->step, uint32_t, b);
+        memcpy(cases, next_minibatch(g), b * sizeof *cases); /* the next may begin an epoch */
+        attempts[i] = (struct attempt){.member = member, .cases = cases};
+    }
+}
+
+/* --- reflection ----------------------------------------------------------------------------------------- */
+
+/* The parent's next component, or all. */
+static void plan_reflection(struct gepa *g, struct attempt *attempt)
+{
+    bool all = strcmp(g->opt->component, "all") == 0;
+    uint32_t first = all ? 0 : g->cursor[attempt->member];
+    size_t n = all ? g->n_texts : 1;
+    g->cursor[attempt->member] = (uint32_t)((first + n) % g->n_texts);
+    attempt->cursor = g->cursor[attempt->member];
+    attempt->reflection =
+        (struct pawl_reflection){.candidate = g->pool[attempt->member],
+                                 .texts = g->texts + first,
+                                 .n_texts = n,
+                                 .cases = attempt->cases,
+                                 .results = attempt->before,
+                                 .n_cases = (size_t)g->opt->minibatch,
+                                 .edits = PAWL_NEW_N(&g->step, struct pawl_host_edit, n)};
+}
+
+static enum pawl_status reflect(struct gepa *g, struct attempt *attempts, size_t n,
+                                struct pawl_error *err)
+{
+    const struct pawl_reflect_how how = {.show_target = g->opt->show_target,
+                                         .tokens = g->opt->reflection_tokens,
+                                         .max_text_bytes = g->opt->max_text_bytes,
+                                         .temperature = g->opt->reflection_temperature};
+    struct pawl_reflection *reflections = PAWL_NEW_N(&g->step, struct pawl_reflection, n);
+    for (size_t i = 0; i < n; i++) {
+        plan_reflection(g, &attempts[i]);
+        reflections[i] = attempts[i].reflection;
+    }
+    PAWL_TRY(pawl_reflect(g->host, &g->step, &how, reflections, n, err));
+    for (size_t i = 0; i < n; i++) attempts[i].reflection.n_edits = reflections[i].n_edits;
+    return PAWL_OK;
+}
+
+/* --- children --------------------------------------------------------------------------------------------- */
 
 /* True the first time that a candidate is looked at. */
 static bool note_tried(struct gepa *g, uint32_t candidate)
@@ -410,64 +369,178 @@ static bool note_tried(struct gepa *g, uint32_t candidate)
     return is_first;
 }
 
-/* Draft the child, try it on the same minibatch, and admit it if it is better there. */
-static enum pawl_status try_child(struct gepa *g, uint32_t member, uint32_t cursor,
-                                  const uint32_t *cases, const struct pawl_host_edit *edits,
-                                  size_t n_edits, const struct pawl_host_result *before,
-                                  struct pawl_error *err)
+/* Draft what the reflections wrote. Only attempts with a child that is new stay; gives how many. */
+static enum pawl_status draft_children(struct gepa *g, struct attempt *attempts, size_t n,
+                                       size_t *n_left, struct pawl_error *err)
 {
-    uint32_t child;
+    *n_left = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct attempt *attempt = &attempts[i];
+        if (attempt->reflection.n_edits == 0) continue;
+        PAWL_TRY(pawl_host_draft(g->host, &g->pool[attempt->member], 1, attempt->reflection.edits,
+                                 attempt->reflection.n_edits, &attempt->child, err));
+        if (note_tried(g, attempt->child)) attempts[(*n_left)++] = *attempt;
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_status welcome(struct gepa *g, uint32_t child, uint32_t cursor,
+                                const uint32_t parents[2], struct pawl_error *err)
+{
     double mean;
-    struct pawl_host_result *after =
-        PAWL_NEW_N(&g->step, struct pawl_host_result, (size_t)g->opt->minibatch);
-    PAWL_TRY(pawl_host_draft(g->host, &g->pool[member], 1, edits, n_edits, &child, err));
-    if (!note_tried(g, child)) return PAWL_OK;
-    PAWL_TRY(run_minibatch(g, child, cases, false, after, err));
-    if (!is_accepted(g, before, after)) return PAWL_OK;
-    PAWL_TRY(admit(g, child, cursor, &mean, err));
+    PAWL_TRY(admit(g, child, cursor, parents, &mean, err));
     pawl_host_say(g->host, "candidate %u: %.3f on dev", child, mean);
     return pawl_host_nominate(g->host, child, err);
 }
 
-/* Rewrite the parent's next component (or all), and try what comes of it. */
-static enum pawl_status reflect_and_try(struct gepa *g, uint32_t member, const uint32_t *cases,
-                                        const struct pawl_host_result *before,
-                                        struct pawl_error *err)
+/* Those that are better than their parents join the pool, in order; or only the one that gained most. */
+static enum pawl_status admit_children(struct gepa *g, const struct attempt *attempts, size_t n,
+                                       struct pawl_error *err)
 {
-    bool all = strcmp(g->opt->component, "all") == 0;
-    uint32_t first = all ? 0 : g->cursor[member];
-    size_t n = all ? g->n_texts : 1, n_edits;
-    struct pawl_host_edit *edits = PAWL_NEW_N(&g->step, struct pawl_host_edit, n);
-    g->cursor[member] = (uint32_t)((first + n) % g->n_texts);
-    PAWL_TRY(reflect(g, g->pool[member], g->texts + first, n, cases, before, edits, &n_edits, err));
-    if (n_edits == 0) return PAWL_OK;
-    return try_child(g, member, g->cursor[member], cases, edits, n_edits, before, err);
+    bool all = strcmp(g->opt->keep, "all") == 0;
+    const struct attempt *most = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (most == NULL || attempts[i].gain > most->gain) most = &attempts[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct attempt *attempt = &attempts[i];
+        if (!all && attempt != most) continue;
+        const uint32_t parents[2] = {attempt->member, PAWL_MERGE_NONE};
+        PAWL_TRY(welcome(g, attempt->child, attempt->cursor, parents, err));
+        g->has_new = true;
+        g->merges_due++;
+    }
+    return PAWL_OK;
 }
 
-static bool is_lost(const struct gepa *g, const struct pawl_host_result *results)
+/* --- merging ------------------------------------------------------------------------------------------------ */
+
+static bool same_text(const void *context, uint32_t a, uint32_t b, size_t component)
 {
-    for (size_t i = 0; i < (size_t)g->opt->minibatch; i++) {
-        if (!results[i].missing) return false;
+    const struct gepa *g = context;
+    const char *name = g->texts[component].name;
+    return g->pool[a] == g->pool[b] || pawl_str_eq(pawl_host_text(g->host, g->pool[a], name),
+                                                   pawl_host_text(g->host, g->pool[b], name));
+}
+
+static enum pawl_status draft_merged(struct gepa *g, const struct pawl_merge *merge,
+                                     uint32_t *child, struct pawl_error *err)
+{
+    const uint32_t parents[] = {g->pool[merge->first], g->pool[merge->second]};
+    struct pawl_host_edit *edits = PAWL_NEW_N(&g->step, struct pawl_host_edit, g->n_texts);
+    size_t n = 0;
+    for (size_t c = 0; c < g->n_texts; c++) {
+        const char *name = g->texts[c].name;
+        if (!merge->from_second[c]) continue;
+        edits[n++] = (struct pawl_host_edit){name, pawl_host_text(g->host, parents[1], name)};
     }
-    return true;
+    return pawl_host_draft(g->host, parents, 2, edits, n, child, err);
+}
+
+/* On a few dev cases, no worse than the better of the two; whose scores there are known. */
+static enum pawl_status passes(struct gepa *g, const struct pawl_merge *merge, uint32_t child,
+                               bool *passed, struct pawl_error *err)
+{
+    uint32_t cases[PAWL_MERGE_CASES];
+    struct pawl_host_result results[PAWL_MERGE_CASES] = {{0}};
+    double sum = 0;
+    pawl_merge_cases(&g->merger, merge, pawl_host_random(g->host), cases);
+    struct pawl_host_evaluation evaluation = {.candidate = child,
+                                              .tier = PAWL_HOST_DEV,
+                                              .cases = cases,
+                                              .n_cases = PAWL_MERGE_CASES,
+                                              .results = results};
+    PAWL_TRY(pawl_host_evaluate(g->host, &g->step, &evaluation, 1, err));
+    *passed = true;
+    for (size_t i = 0; i < PAWL_MERGE_CASES; i++) {
+        if (results[i].missing) *passed = false;
+        sum += results[i].score;
+    }
+    if (sum < pawl_merge_bar(&g->merger, merge, cases)) *passed = false;
+    return PAWL_OK;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Join two members into a child, if one is due and there are two that fit. *proposed: there were, and that
+ * was the iteration. */
+static enum pawl_status merge_two(struct gepa *g, bool *proposed, struct pawl_error *err)
+{
+    struct pawl_merge merge;
+    uint32_t child;
+    size_t n;
+    bool due = g->opt->merge && g->has_new && g->merges_due > 0 && g->n_merged < g->opt->max_merges;
+    bool passed;
+    g->has_new = *proposed = false;
+    if (!due) return PAWL_OK;
+    const uint32_t *worthy = pawl_pareto_survivors(&g->pareto, &n);
+    if (!pawl_merge_propose(&g->merger, worthy, n, pawl_host_random(g->host), &merge))
+        return PAWL_OK;
+    PAWL_TRY(draft_merged(g, &merge, &child, err));
+    if (!note_tried(g, child)) return PAWL_OK;
+    *proposed = true;
+    PAWL_TRY(passes(g, &merge, child, &passed, err));
+    if (!passed) return PAWL_OK;
+    g->merges_due--;
+    g->n_merged++;
+    const uint32_t parents[2] = {merge.first, merge.second};
+    return welcome(g, child, larger(g->cursor[merge.first], g->cursor[merge.second]), parents, err);
+}
+
+/* --- one iteration ----------------------------------------------------------------------------------- */
+
+/* Keep the attempts whose parents leave something to be wished. */
+static size_t keep_faulty(const struct gepa *g, struct attempt *attempts, size_t n)
+{
+    size_t n_left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (is_lost(g, attempts[i].before)) continue;
+        if (g->opt->skip_perfect && is_perfect(g, attempts[i].before)) continue;
+        attempts[n_left++] = attempts[i];
+    }
+    return n_left;
+}
+
+static size_t keep_accepted(const struct gepa *g, struct attempt *attempts, size_t n)
+{
+    size_t n_left = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (is_accepted(g, attempts[i].before, attempts[i].after, &attempts[i].gain))
+            attempts[n_left++] = attempts[i];
+    }
+    return n_left;
+}
+
+static enum pawl_status reflect_and_try(struct gepa *g, struct pawl_error *err)
+{
+    size_t n = (size_t)g->opt->proposals;
+    struct attempt *attempts = PAWL_NEW_N(&g->step, struct attempt, n);
+    plan_attempts(g, attempts, n);
+    PAWL_TRY(run_minibatches(g, attempts, n, false, err));
+    n = keep_faulty(g, attempts, n);
+    PAWL_TRY(reflect(g, attempts, n, err));
+    PAWL_TRY(draft_children(g, attempts, n, &n, err));
+    PAWL_TRY(run_minibatches(g, attempts, n, true, err));
+    return admit_children(g, attempts, keep_accepted(g, attempts, n), err);
 }
 
 static enum pawl_status iterate(struct gepa *g, struct pawl_error *err)
 {
-    uint32_t member = choose_parent(g);
-    const uint32_t *cases = next_minibatch(g);
-    struct pawl_host_result *before =
-        PAWL_NEW_N(&g->step, struct pawl_host_result, (size_t)g->opt->minibatch);
-    PAWL_TRY(run_minibatch(g, g->pool[member], cases, true, before, err));
-    if (is_lost(g, before)) return PAWL_OK;
-    if (g->opt->skip_perfect && is_perfect(g, before)) return PAWL_OK;
-    return reflect_and_try(g, member, cases, before, err);
+    bool merged;
+    PAWL_TRY(merge_two(g, &merged, err));
+    return merged ? PAWL_OK : reflect_and_try(g, err);
 }
 
-/* An iteration: parent and child on a minibatch, the child on dev. */
+/* An iteration at its worst: parents and children on their minibatches, and on dev each child that may be
+ * kept; or a merged child on its few cases and on dev. */
 static int64_t iteration_cost(const struct gepa_options *opt, size_t n_dev)
 {
-    return 2 * opt->minibatch + (int64_t)n_dev;
+    int64_t kept = strcmp(opt->keep, "all") == 0 ? opt->proposals : 1;
+    int64_t reflecting = 2 * opt->minibatch * opt->proposals + kept * (int64_t)n_dev;
+    int64_t merging = opt->merge ? PAWL_MERGE_CASES + (int64_t)n_dev : 0;
+    return reflecting > merging ? reflecting : merging;
 }
 
 static int64_t smallest(const void *options, size_t n_train, size_t n_dev)
@@ -479,8 +552,9 @@ static int64_t smallest(const void *options, size_t n_train, size_t n_dev)
 static enum pawl_status search(struct gepa *g, struct pawl_error *err)
 {
     double mean;
+    const uint32_t nobody[2] = {PAWL_MERGE_NONE, PAWL_MERGE_NONE};
     int64_t worst_case = iteration_cost(g->opt, pawl_host_n_dev(g->host));
-    PAWL_TRY(admit(g, 0, 0, &mean, err));
+    PAWL_TRY(admit(g, 0, 0, nobody, &mean, err));
     note_tried(g, 0);
     pawl_host_say(g->host, "start: %.3f on dev", mean);
     for (int64_t i = 0; g->opt->max_iterations == 0 || i < g->opt->max_iterations; i++) {
@@ -497,6 +571,15 @@ static enum pawl_status search(struct gepa *g, struct pawl_error *err)
     return PAWL_OK;
 }
 
+static void open_merger(struct gepa *g)
+{
+    g->merger = (struct pawl_merger){.arena = g->arena,
+                                     .n_components = g->n_texts,
+                                     .same = same_text,
+                                     .context = g,
+                                     .n_dev = pawl_host_n_dev(g->host)};
+}
+
 static enum pawl_status run(struct pawl_host *host, const void *options, struct pawl_error *err)
 {
     struct gepa g = {.host = host, .opt = options, .arena = pawl_host_arena(host)};
@@ -511,6 +594,7 @@ static enum pawl_status run(struct pawl_host *host, const void *options, struct 
     g.use_count = PAWL_NEW_N(g.arena, size_t, n_train);
     g.scores = PAWL_NEW_N(g.arena, double, n_dev);
     pawl_pareto_init(&g.pareto, n_dev, g.arena);
+    open_merger(&g);
     enum pawl_status status = search(&g, err);
     pawl_arena_release(&g.step);
     return status;

@@ -81,8 +81,8 @@ static size_t n_proposals(struct placebo *p)
 static struct pawl_host_prompt make_prompt(struct placebo *p, const char *component)
 {
     struct pawl_buf text = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
-    const struct pawl_prompt_mark mark = {"{{current}}", pawl_host_text(p->host, 0, component)};
-    pawl_prompt_fill(pawl_host_operator_text(p->host, "paraphrase"), &mark, 1, &text);
+    pawl_prompt_fill(pawl_host_operator_text(p->host, "paraphrase"),
+                     PAWL_MARKS({"current", pawl_host_text(p->host, 0, component)}), &text);
     struct pawl_host_prompt prompt = {
         .role = "reflect",
         .user = pawl_arena_copy(p->arena, pawl_buf_str(&text)),

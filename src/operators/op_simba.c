@@ -24,7 +24,7 @@
  * field or is none; a case that the world lost is no lesson; a rule without a contrast is not asked for.
  */
 #include "operators/bootstrap_demos.h"
-#include "operators/fill.h"
+#include "operators/prompt.h"
 #include "operators/graph.h"
 #include "operators/operator.h"
 #include "operators/simba_pool.h"
@@ -284,19 +284,19 @@ static struct pawl_str module_name(struct simba *s, size_t module)
 
 static struct pawl_str calls_text(struct simba *s, const struct pawl_host_result *result)
 {
-    struct pawl_buf buf = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf buf = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     for (size_t m = 0; s->graph.n > 1 && m < s->graph.n; m++) {
         const json_t *call = call_of(s, result, m), *output = json_object_get(call, "output");
         if (call == NULL) continue;
         if (output == NULL) output = json_object_get(call, "reply");
-        pawl_fill_pattern(
-            pawl_host_operator_text(s->host, "call"),
-            PAWL_MARKS({"module", module_name(s, m)},
-                       {"input", pawl_fill_fields(&s->step, json_object_get(call, "input"), NULL)},
-                       {"output", pawl_fill_fields(&s->step, output, NULL)}),
-            &buf);
+        pawl_prompt_fill(pawl_host_operator_text(s->host, "call"),
+                         PAWL_MARKS({"module", module_name(s, m)},
+                                    {"input", pawl_prompt_fields(
+                                                  &s->step, json_object_get(call, "input"), NULL)},
+                                    {"output", pawl_prompt_fields(&s->step, output, NULL)}),
+                         &buf);
     }
-    return pawl_fill_take(&s->step, &buf);
+    return pawl_prompt_take(&s->step, &buf);
 }
 
 static struct pawl_str trajectory_text(struct simba *s, const struct pawl_host_result *result)
@@ -307,18 +307,18 @@ static struct pawl_str trajectory_text(struct simba *s, const struct pawl_host_r
         output = json_object_get(json_array_get(result->trace, json_array_size(result->trace) - 1),
                                  "reply");
     struct pawl_str score = pawl_str_of(pawl_arena_printf(&s->step, "%.2f", result->score));
-    return pawl_fill_text(s->host, &s->step, "trajectory",
-                          PAWL_MARKS({"calls", calls_text(s, result)},
-                                     {"output", pawl_fill_fields(&s->step, output, NULL)},
-                                     {"score", score}, {"feedback", pawl_str_of(feedback)}));
+    return pawl_prompt_text(s->host, &s->step, "trajectory",
+                            PAWL_MARKS({"calls", calls_text(s, result)},
+                                       {"output", pawl_prompt_fields(&s->step, output, NULL)},
+                                       {"score", score}, {"feedback", pawl_str_of(feedback)}));
 }
 
 static struct pawl_str names_text(struct simba *s, const json_t *list)
 {
-    struct pawl_buf buf = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf buf = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     for (size_t i = 0; i < json_array_size(list); i++)
         pawl_buf_printf(&buf, "%s%s", i > 0 ? ", " : "", pawl_graph_field(list, i));
-    return pawl_fill_take(&s->step, &buf);
+    return pawl_prompt_take(&s->step, &buf);
 }
 
 static struct pawl_str rule_prompt(struct simba *s, const struct plan *plan, size_t module)
@@ -326,15 +326,16 @@ static struct pawl_str rule_prompt(struct simba *s, const struct plan *plan, siz
     const struct bucket *bucket = plan->bucket;
     const struct pawl_graph_module *described = &s->graph.modules[module];
     const json_t *input = pawl_host_train_case(s->host, bucket->train_case)->input;
-    struct pawl_str role = pawl_fill_text(s->host, &s->step, "role",
-                                          PAWL_MARKS({"module", module_name(s, module)},
-                                                     {"outputs", names_text(s, described->outputs)},
-                                                     {"inputs", names_text(s, described->inputs)}));
-    return pawl_fill_text(
+    struct pawl_str role =
+        pawl_prompt_text(s->host, &s->step, "role",
+                         PAWL_MARKS({"module", module_name(s, module)},
+                                    {"outputs", names_text(s, described->outputs)},
+                                    {"inputs", names_text(s, described->inputs)}));
+    return pawl_prompt_text(
         s->host, &s->step, "rule",
         PAWL_MARKS({"role", role},
                    {"current", pawl_host_text(s->host, plan->parent, s->parts[module].instruction)},
-                   {"input", pawl_fill_fields(&s->step, input, NULL)},
+                   {"input", pawl_prompt_fields(&s->step, input, NULL)},
                    {"better", trajectory_text(s, &bucket->shots[0]->result)},
                    {"worse", trajectory_text(s, &bucket->shots[bucket->n - 1]->result)}));
 }
@@ -381,7 +382,7 @@ static void drop_demos(struct simba *s, struct plan *plan)
         for (size_t i = json_array_size(lists[m]); i-- > 0;)
             if (goes[i]) json_array_remove(lists[m], i);
         pawl_json_write(lists[m], &text);
-        plan->demos[m] = pawl_fill_take(&s->step, &text);
+        plan->demos[m] = pawl_prompt_take(&s->step, &text);
         json_decref(lists[m]);
     }
 }
@@ -475,7 +476,7 @@ static struct pawl_str appended_demo(struct simba *s, struct pawl_str kept, stru
     pawl_buf_add(&text, kept.len > 2 ? "," : "");
     pawl_buf_add_str(&text, demo);
     pawl_buf_add(&text, "]");
-    return pawl_fill_take(&s->step, &text);
+    return pawl_prompt_take(&s->step, &text);
 }
 
 /* ptr NULL where there is no advice, or it does not fit. */
@@ -487,7 +488,7 @@ static struct pawl_str appended_rule(struct simba *s, const struct plan *plan, s
     pawl_buf_add_str(&text, pawl_host_text(s->host, plan->parent, s->parts[module].instruction));
     pawl_buf_add(&text, "\n\n");
     pawl_buf_add_str(&text, advice);
-    return pawl_fill_take(&s->step, &text);
+    return pawl_prompt_take(&s->step, &text);
 }
 
 /* Gives 0 when the case taught nothing after all. A calibration fits its own demonstrations only, so

@@ -146,3 +146,46 @@ uint32_t pawl_pareto_draw(struct pawl_pareto *pareto, struct pawl_random *random
     }
     PAWL_BUG("the weights of the survivors do not sum to %zu", total);
 }
+
+/* --- among a few ------------------------------------------------------------------------------------- */
+
+/* Is every front that holds y held by another one that is left? */
+static bool is_covered(const struct pawl_pareto *pareto, const struct ranked *ranked, size_t n,
+                       size_t y)
+{
+    const uint64_t *row = pareto->members + ranked[y].candidate * pareto->n_words;
+    for (size_t w = 0; w < pareto->n_words; w++) {
+        uint64_t others = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (i == y || ranked[i].candidate == UINT32_MAX) continue;
+            others |= pareto->members[ranked[i].candidate * pareto->n_words + w];
+        }
+        if (row[w] & ~others) return false;
+    }
+    return true;
+}
+
+bool pawl_pareto_draw_among(const struct pawl_pareto *pareto, const uint32_t *members,
+                            size_t n_members, struct pawl_random *random, uint32_t *drawn)
+{
+    struct ranked *ranked = pawl_xmalloc((n_members + 1) * sizeof *ranked);
+    size_t total = 0;
+    for (size_t i = 0; i < n_members; i++)
+        ranked[i] = (struct ranked){pareto->means[members[i]], members[i]};
+    qsort(ranked, n_members, sizeof *ranked, by_mean);
+    for (size_t i = 0; i < n_members; i++)
+        if (is_covered(pareto, ranked, n_members, i)) ranked[i].candidate = UINT32_MAX;
+    for (size_t i = 0; i < n_members; i++)
+        if (ranked[i].candidate != UINT32_MAX)
+            total += pawl_pareto_weight(pareto, ranked[i].candidate);
+    size_t at = total > 0 ? (size_t)pawl_random_below(random, total) : 0;
+    for (size_t i = 0; i < n_members && total > 0; i++) {
+        if (ranked[i].candidate == UINT32_MAX) continue;
+        size_t weight = pawl_pareto_weight(pareto, ranked[i].candidate);
+        *drawn = ranked[i].candidate;
+        if (at < weight) break;
+        at -= weight;
+    }
+    free(ranked);
+    return total > 0;
+}

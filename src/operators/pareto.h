@@ -49,5 +49,9 @@ const uint32_t *pawl_pareto_survivors(struct pawl_pareto *pareto, size_t *n);
 size_t pawl_pareto_weight(const struct pawl_pareto *pareto, uint32_t candidate);
 /* Draw a survivor in proportion to its weight; 0 when nobody has scored. */
 uint32_t pawl_pareto_draw(struct pawl_pareto *pareto, struct pawl_random *random);
+/* The same as if only `members` were in the fronts; false when none of them is in any. Costs
+ * n_members x n_members x cases/64: for a few. */
+bool pawl_pareto_draw_among(const struct pawl_pareto *pareto, const uint32_t *members,
+                            size_t n_members, struct pawl_random *random, uint32_t *drawn);
 
 #endif

@@ -1,31 +1,44 @@
 /*
- * prompt.h - asking a model for a text: a pattern with marks, and the text taken out of the reply.
+ * prompt.h - asking a model for a text: a prompt from the operator's own texts, and what the reply gives.
  *
- * A pattern is one of the operator's own texts and holds marks, {{current}} for instance. What is
- * filled in is text: a mark inside it stays as it is, so that no case and no model can write into the
- * rest of a prompt by naming one. A mark that nobody fills stays, too.
+ * A text says {{name}} where something is to stand. What is filled in is text and is not read again: no
+ * case and no model can write into the rest of a prompt by naming a mark. A mark that nobody fills stays.
  *
- *     const struct pawl_prompt_mark marks[] = {{"{{current}}", text}, {"{{tip}}", tip}};
- *     pawl_prompt_fill(pawl_host_operator_text(host, "propose"), marks, 2, &out);
+ * Invariant: nothing is cut. What would be longer than a prompt may be is not there (ptr NULL), or has
+ * overflowed its buffer.
+ *
+ *     struct pawl_str input = pawl_prompt_fields(&step, item->input, NULL);
+ *     prompt.user = pawl_prompt_text(host, &step, "loss", PAWL_MARKS({"input", input}));
  *     ...
  *     struct pawl_str text = pawl_prompt_unfence(reply.text);
  */
 #ifndef PAWL_OPERATORS_PROMPT_H
 #define PAWL_OPERATORS_PROMPT_H
 
-#include "base/json.h"
-#include "base/str.h"
+#include "operators/host.h"
 
 enum { PAWL_PROMPT_BYTES_MAX = 4 << 20 };
 
 struct pawl_prompt_mark {
-    const char *mark; /* with its braces */
+    const char *name; /* without its braces; NULL ends a list */
     struct pawl_str value;
 };
-void pawl_prompt_fill(struct pawl_str pattern, const struct pawl_prompt_mark *marks, size_t n,
-                      struct pawl_buf *out);
+#define PAWL_MARKS(...) ((const struct pawl_prompt_mark[]){__VA_ARGS__, {NULL, {NULL, 0}}})
 
-/* A heading, and below it an object's members as lines "- field: value"; else the value as it is. */
+/* Append the pattern with its marks replaced. */
+void pawl_prompt_fill(struct pawl_str pattern, const struct pawl_prompt_mark *marks,
+                      struct pawl_buf *out);
+/* One of the operator's texts, filled in, in `arena`. */
+struct pawl_str pawl_prompt_text(struct pawl_host *host, struct pawl_arena *arena, const char *name,
+                                 const struct pawl_prompt_mark *marks);
+/* What the buffer holds, moved to `arena`; ptr NULL when it has overflowed. */
+struct pawl_str pawl_prompt_take(struct pawl_arena *arena, struct pawl_buf *buf);
+
+/* Fields as lines "- name: value", of an object only those in the list `only` (NULL: all); a text as it
+ * is, else JSON, on a line. */
+struct pawl_str pawl_prompt_fields(struct pawl_arena *arena, const json_t *value,
+                                   const json_t *only);
+/* A heading, and below it an object's members in the same way; what is no object as JSON. */
 void pawl_prompt_add_json(struct pawl_buf *out, const char *heading, const json_t *value);
 
 /* What stands between the first and the last fence, without a language tag. With one fence: what is

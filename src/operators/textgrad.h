@@ -19,7 +19,7 @@
 #ifndef PAWL_OPERATORS_TEXTGRAD_H
 #define PAWL_OPERATORS_TEXTGRAD_H
 
-#include "operators/fill.h"
+#include "operators/prompt.h"
 #include "operators/graph.h"
 #include "operators/textgrad_rules.h"
 
@@ -79,14 +79,14 @@ struct textgrad_round {
 /* --- texts and requests (textgrad_ask.c) ------------------------------------------------------------ */
 
 static inline struct pawl_str pawl_textgrad_text(struct textgrad *t, const char *name,
-                                                 const struct pawl_fill_mark *marks)
+                                                 const struct pawl_prompt_mark *marks)
 {
-    return pawl_fill_text(t->host, &t->step, name, marks);
+    return pawl_prompt_text(t->host, &t->step, name, marks);
 }
 static inline struct pawl_str pawl_textgrad_fields(struct textgrad *t, const json_t *value,
                                                    const json_t *only)
 {
-    return pawl_fill_fields(&t->step, value, only);
+    return pawl_prompt_fields(&t->step, value, only);
 }
 
 /* Requests that go out as one batch, and where each reply is to be put. */

@@ -64,10 +64,10 @@ static struct pawl_str module_name(struct textgrad *t, size_t module)
 
 static struct pawl_str names_text(struct textgrad *t, const json_t *list)
 {
-    struct pawl_buf buf = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf buf = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     for (size_t i = 0; i < json_array_size(list); i++)
         pawl_buf_printf(&buf, "%s%s", i > 0 ? ", " : "", pawl_graph_field(list, i));
-    return pawl_fill_take(&t->step, &buf);
+    return pawl_prompt_take(&t->step, &buf);
 }
 
 struct pawl_str pawl_textgrad_role(struct textgrad *t, const struct textgrad_variable *variable)

@@ -31,19 +31,19 @@ static struct pawl_str number_text(struct textgrad *t, int64_t number)
 static struct pawl_str memory_text(struct textgrad *t, const struct textgrad_memory *memory,
                                    const char *section, const char *item, const char *mark)
 {
-    struct pawl_buf list = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf list = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     size_t first = memory->n > memory->capacity ? memory->n - memory->capacity : 0;
     for (size_t i = first; i < memory->n; i++) {
         size_t at = i % memory->capacity;
         double worth = memory->items[at].worth;
         struct pawl_str number = number_text(t, memory->items[at].step), known = PAWL_STR("?");
         if (!isnan(worth)) known = pawl_str_of(pawl_arena_printf(&t->step, "%.3f", worth));
-        pawl_fill_pattern(
+        pawl_prompt_fill(
             pawl_host_operator_text(t->host, item),
             PAWL_MARKS({"number", number}, {"worth", known}, {mark, memory->items[at].text}),
             &list);
     }
-    struct pawl_str text = pawl_fill_take(&t->step, &list);
+    struct pawl_str text = pawl_prompt_take(&t->step, &list);
     return memory->n == 0 ? PAWL_STR("")
                           : pawl_textgrad_text(t, section, PAWL_MARKS({"list", text}));
 }
@@ -69,24 +69,24 @@ static bool has_feedback(const struct textgrad *t, const struct textgrad_round *
 
 static struct pawl_str rules_text(struct textgrad *t)
 {
-    struct pawl_buf list = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf list = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     for (size_t i = 0; i < t->rules.n; i++)
         pawl_buf_printf(&list, "%zu. " PAWL_STR_FMT "\n", i + 1,
                         PAWL_STR_ARG(t->rules.items[i].says));
     return pawl_textgrad_text(t, "constraints",
-                              PAWL_MARKS({"list", pawl_fill_take(&t->step, &list)}));
+                              PAWL_MARKS({"list", pawl_prompt_take(&t->step, &list)}));
 }
 
 /* Each case's feedback with what it is about, in the order of the cases. */
 static struct pawl_str feedback_text(struct textgrad *t, const struct textgrad_round *r, size_t v)
 {
-    struct pawl_buf list = PAWL_BUF(PAWL_FILL_BYTES_MAX);
+    struct pawl_buf list = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     size_t module = t->variables[v].module;
     int64_t n = 0;
     for (size_t i = 0; i < r->n; i++) {
         struct pawl_str feedback = r->gradients[i * t->n_variables + v];
         if (feedback.ptr == NULL) continue;
-        pawl_fill_pattern(
+        pawl_prompt_fill(
             pawl_host_operator_text(t->host, "item"),
             PAWL_MARKS(
                 {"number", number_text(t, ++n)},
@@ -95,7 +95,7 @@ static struct pawl_str feedback_text(struct textgrad *t, const struct textgrad_r
                 {"feedback", feedback}),
             &list);
     }
-    return pawl_fill_take(&t->step, &list);
+    return pawl_prompt_take(&t->step, &list);
 }
 
 static struct pawl_str update_prompt(struct textgrad *t, struct textgrad_variable *variable,
@@ -305,7 +305,7 @@ static size_t make_proposals(struct textgrad *t, const struct textgrad_round *r,
         pawl_textgrad_note(t, &variable->earlier, feedback, NAN);
         if (prompt.ptr == NULL) continue;
         proposals[n++] = (struct proposal){
-            .variable = variable, .prompt = prompt, .broken = PAWL_BUF(PAWL_FILL_BYTES_MAX)};
+            .variable = variable, .prompt = prompt, .broken = PAWL_BUF(PAWL_PROMPT_BYTES_MAX)};
     }
     return n;
 }

@@ -5,6 +5,7 @@
 #include "operators/vectors.h"
 #include "support/fake_host.h"
 
+#include "operators/gepa_reflect.c"
 #include "operators/op_gepa.c"
 
 /* --- a task -------------------------------------------------------------------------------------- */
@@ -72,43 +73,6 @@ static void set_task(struct pawl_host *host, struct task *task, size_t n_train, 
 
 /* --- its parts ----------------------------------------------------------------------------------- */
 
-static void check_unfence(const char *reply, const char *want)
-{
-    struct pawl_str got = unfence(pawl_str_of(reply));
-    if (pawl_str_is(got, want)) return;
-    fail_msg("from \"%s\": \"" PAWL_STR_FMT "\", want \"%s\"", reply, PAWL_STR_ARG(got), want);
-}
-
-static void test_unfence(void **state)
-{
-    (void)state;
-    check_unfence("Here:\n```text\nNew rule A\n```\nbye", "New rule A");
-    check_unfence("```\nline1\n```inner```\nline2\n```", "line1\n```inner```\nline2");
-    check_unfence("no fence at all", "no fence at all");
-    check_unfence("```one line```", "one line");
-    check_unfence("Cut off:\n```markdown\nfirst\nsecond", "first\nsecond");
-    check_unfence("the opening is lost\n```", "the opening is lost");
-    check_unfence("```", "");
-    check_unfence("``````", "");
-    check_unfence("`````", "");
-    check_unfence("````", "");
-    check_unfence("  \n", "");
-    check_unfence("", "");
-}
-
-static void test_unfence_vectors(void **state)
-{
-    (void)state;
-    json_t *file = vectors_load();
-    if (file == NULL) skip();
-    const json_t *vector = vectors_find(file, "gepa.parse_fenced_text");
-    const json_t *cases = vectors_cases(vector), *expect = json_object_get(vector, "expect");
-    for (size_t i = 0; i < json_array_size(cases); i++)
-        check_unfence(json_string_value(json_array_get(cases, i)),
-                      json_string_value(json_array_get(expect, i)));
-    json_decref(file);
-}
-
 static bool accepts(const char *rule, size_t n, const double *parent, const double *child)
 {
     struct gepa_options options = {.minibatch = (int64_t)n, .accept = rule};
@@ -118,7 +82,8 @@ static bool accepts(const char *rule, size_t n, const double *parent, const doub
         before[i] = (struct pawl_host_result){.missing = isnan(parent[i]), .score = parent[i]};
         after[i] = (struct pawl_host_result){.missing = isnan(child[i]), .score = child[i]};
     }
-    return is_accepted(&g, before, after);
+    double gain;
+    return is_accepted(&g, before, after, &gain);
 }
 
 static void test_acceptance(void **state)
@@ -212,17 +177,6 @@ static void test_minibatch_vectors(void **state)
             (size_t)pawl_json_get_int(want, "start", -1));
     }
     json_decref(file);
-}
-
-/* Marks inside what is filled in are text. */
-static void test_pattern(void **state)
-{
-    (void)state;
-    struct pawl_buf out = PAWL_BUF(1000);
-    fill_pattern(PAWL_STR("{{current}}|{{examples}}|{{other}}{{current"), PAWL_STR("{{examples}}"),
-                 PAWL_STR("{{current}}"), &out);
-    assert_string_equal(out.data, "{{examples}}|{{current}}|{{other}}{{current");
-    pawl_buf_release(&out);
 }
 
 /* --- whole runs ------------------------------------------------------------------------------------- */
@@ -531,6 +485,219 @@ static void test_components_in_turn_or_all(void **state)
     assert_int_equal(two, 10);
 }
 
+/* --- several children, other parents, merging ------------------------------------------------------------ */
+
+/* Two texts; a case is answered when the rule of its number is in the text of its kind: even ones need the
+ * first text, odd ones the second. A change of one text does the other's cases a little harm. */
+struct halves {
+    unsigned rules;
+};
+
+static void answer_half(struct pawl_host *host, const struct fake_question *question,
+                        struct pawl_host_result *result)
+{
+    const struct halves *halves = host->context;
+    unsigned i = question->train_or_dev_case;
+    const struct pawl_str *texts = host->candidates[question->candidate].texts;
+    int rule = 'a' + (int)(i / 2 % halves->rules);
+    bool has_rule = memchr(texts[i % 2].ptr, rule, texts[i % 2].len) != NULL;
+    result->score = has_rule ? 1 : texts[1 - i % 2].len > 1 ? 0.4 : 0.5;
+    result->output = fake_host_json(host, "{'answer':'something'}");
+    result->feedback = has_rule ? "right" : "wrong";
+}
+
+/* The text with the rule of the first failed task; of another kind's task it learns nothing. */
+static void reply_half(struct pawl_host *host, const struct pawl_host_prompt *prompt,
+                       struct pawl_host_reply *reply, struct pawl_arena *step)
+{
+    (void)host;
+    const char *current = strstr(prompt->user.ptr, "```\n") + 4;
+    int length = (int)(strstr(current, "\n```") - current);
+    char kind = *current == 'X' ? 'x' : 'y', rule = '.';
+    for (const char *at = prompt->user.ptr; (at = strstr(at, "- letter: ")) != NULL; at++) {
+        const char *score = strstr(at, "Score: ");
+        if (score[7] == '0' && at[10] == kind) rule = at[11];
+    }
+    reply->text = pawl_str_of(pawl_arena_printf(step, "```\n%.*s%c\n```", length, current, rule));
+}
+
+static void set_halves(struct pawl_host *host, struct halves *halves, uint64_t seed)
+{
+    fake_host_init(host, &pawl_op_gepa, seed);
+    fake_host_add_component(host, "one", "instruction", "X");
+    fake_host_add_component(host, "two", "instruction", "Y");
+    fake_host_set_train(host, 24);
+    for (size_t i = 0; i < 24; i++) {
+        const char *input = pawl_arena_printf(&host->arena, "{'letter':'%c%c'}", i % 2 ? 'y' : 'x',
+                                              (char)('a' + (int)(i / 2 % halves->rules)));
+        fake_host_set_case(host, i, input, "{'answer':'x'}");
+    }
+    host->n_dev = 24;
+    host->budget = 2500;
+    host->answer = answer_half;
+    host->reply = reply_half;
+    host->context = halves;
+}
+
+static double best_of(const struct pawl_host *host)
+{
+    double best = 0;
+    for (uint32_t i = 0; i < host->n_candidates; i++)
+        if (host->candidates[i].nominated && host->candidates[i].mean > best)
+            best = host->candidates[i].mean;
+    return best;
+}
+
+static void run_halves(const char *options, double *best, size_t *n_joined, int64_t *used)
+{
+    *best = 0;
+    *n_joined = 0;
+    *used = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct halves halves = {.rules = 3};
+        struct pawl_host host;
+        struct pawl_error err = {0};
+        set_halves(&host, &halves, seed);
+        if (fake_host_run(&host, options, &err) != PAWL_OK)
+            fail_msg("%s: %s", options, err.message);
+        assert_true(host.used <= host.budget);
+        *best += best_of(&host) / 8;
+        *n_joined += host.n_joined;
+        *used += host.used;
+        fake_host_release(&host);
+    }
+}
+
+static void test_merging(void **state)
+{
+    (void)state;
+    double best;
+    size_t n_joined;
+    int64_t used;
+    run_halves("{}", &best, &n_joined, &used);
+    assert_int_equal(n_joined, 0);
+    run_halves("{'merge':true}", &best, &n_joined, &used);
+    assert_true(n_joined >= 8); /* one a run, at least in the mean */
+    assert_true(best > 0.9);
+    run_halves("{'merge':true,'max_merges':0}", &best, &n_joined, &used);
+    assert_int_equal(n_joined, 0);
+}
+
+/* The merged child has, of each text, the one that was changed since the ancestor. */
+static void test_a_merge_has_both_gains(void **state)
+{
+    (void)state;
+    struct halves halves = {.rules = 1};
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        set_halves(&host, &halves, seed);
+        host.budget = 400;
+        assert_int_equal(fake_host_run(&host, "{'merge':true}", &err), PAWL_OK);
+        if (host.n_joined > 0) {
+            const struct fake_candidate *last = &host.candidates[host.last_joined];
+            assert_true(pawl_str_is(last->texts[0], "Xa") && pawl_str_is(last->texts[1], "Ya"));
+            assert_true(last->mean == 1 && last->nominated);
+            fake_host_release(&host);
+            return;
+        }
+        fake_host_release(&host);
+    }
+    fail_msg("no run has merged");
+}
+
+/* Several children cost one step of each kind, not several. */
+static void test_several_proposals(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"{'proposals':4,'max_iterations':3}",
+                                          "{'proposals':4,'max_iterations':3,'parents':'one'}",
+                                          "{'proposals':4,'max_iterations':3,'keep':'best'}"};
+    size_t n_nominated[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct halves halves = {.rules = 6};
+        struct pawl_host host;
+        struct pawl_error err = {0};
+        set_halves(&host, &halves, 5);
+        assert_int_equal(fake_host_run(&host, options[i], &err), PAWL_OK);
+        n_nominated[i] = host.n_nominated;
+        assert_true(host.n_prompts > 3 && host.n_prompts <= 12);
+        assert_true(host.used <= 24 + 3 * 4 * (3 + 3 + 24));
+        fake_host_release(&host);
+    }
+    assert_true(n_nominated[0] > 3);  /* more than one an iteration */
+    assert_true(n_nominated[2] <= 3); /* only the best of an iteration */
+}
+
+static void test_one_parent_for_all(void **state)
+{
+    (void)state;
+    struct halves halves = {.rules = 6};
+    struct pawl_host host;
+    struct gepa_options opt = {.minibatch = 3, .parent = "pareto", .parents = "one"};
+    struct gepa g = {.host = &host, .opt = &opt};
+    struct attempt attempts[8];
+    double scores[4];
+    set_halves(&host, &halves, 5);
+    g.order = PAWL_NEW_N(&host.arena, uint32_t, 24 + 3);
+    g.use_count = PAWL_NEW_N(&host.arena, size_t, 24);
+    pawl_pareto_init(&g.pareto, 4, &host.arena);
+    for (size_t k = 0; k < 4; k++) { /* each is the best of one case */
+        for (size_t c = 0; c < 4; c++) scores[c] = c == k;
+        pawl_pareto_add(&g.pareto, scores, 0.25);
+    }
+    bool differ = false;
+    for (int round = 0; round < 20; round++) {
+        opt.parents = "one";
+        plan_attempts(&g, attempts, 8);
+        for (size_t i = 1; i < 8; i++) assert_int_equal(attempts[i].member, attempts[0].member);
+        for (size_t i = 0; i < 8; i++) /* slices of one order, whatever epoch begins meanwhile */
+            for (size_t k = 0; k < 3; k++) assert_in_range(attempts[i].cases[k], 0, 23);
+        opt.parents = "each";
+        plan_attempts(&g, attempts, 8);
+        for (size_t i = 1; i < 8; i++) differ |= attempts[i].member != attempts[0].member;
+    }
+    assert_true(differ);
+    pawl_arena_release(&g.step);
+    fake_host_release(&host);
+}
+
+static void test_other_parents(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"{'parent':'best'}", "{'parent':'epsilon'}",
+                                          "{'parent':'epsilon','epsilon':1}", "{'parent':'top_k'}",
+                                          "{'parent':'top_k','top_k':1}"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        double best;
+        size_t n_joined;
+        int64_t used;
+        run_halves(options[i], &best, &n_joined, &used);
+        assert_true(best > 0.6);
+    }
+}
+
+static void test_the_top(void **state)
+{
+    (void)state;
+    struct pawl_arena arena = {0};
+    struct gepa_options opt = {.top_k = 3};
+    struct gepa g = {.opt = &opt};
+    const double means[] = {0.2, 0.5, 0.1, 0.5, 0.4, 0.5};
+    uint32_t top[3];
+    pawl_pareto_init(&g.pareto, 1, &arena);
+    for (size_t i = 0; i < 6; i++) {
+        pawl_pareto_add(&g.pareto, (double[]){means[i]}, means[i]);
+        size_t n = find_top(&g, top);
+        assert_int_equal(n, i < 2 ? i + 1 : 3);
+        for (size_t k = 1; k < n; k++) assert_true(means[top[k - 1]] >= means[top[k]]);
+    }
+    assert_int_equal(top[0], 1);
+    assert_int_equal(top[1], 3);
+    assert_int_equal(top[2], 5);
+    pawl_arena_release(&arena);
+}
+
 /* --- pipelines --------------------------------------------------------------------------------------------- */
 
 /* Two modules; the answer of the first cannot be read in case 0, so the second is not asked there. */
@@ -603,13 +770,10 @@ static void test_a_module_is_shown_what_it_did(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unfence),
-        cmocka_unit_test(test_unfence_vectors),
         cmocka_unit_test(test_acceptance),
         cmocka_unit_test(test_acceptance_vectors),
         cmocka_unit_test(test_minibatches),
         cmocka_unit_test(test_minibatch_vectors),
-        cmocka_unit_test(test_pattern),
         cmocka_unit_test(test_learns_the_rules),
         cmocka_unit_test(test_judgements_can_be_withheld),
         cmocka_unit_test(test_iterations_for_budget),
@@ -620,6 +784,12 @@ int main(void)
         cmocka_unit_test(test_useless_replies),
         cmocka_unit_test(test_a_lost_world),
         cmocka_unit_test(test_refuses_what_it_cannot_improve),
+        cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_a_merge_has_both_gains),
+        cmocka_unit_test(test_several_proposals),
+        cmocka_unit_test(test_one_parent_for_all),
+        cmocka_unit_test(test_other_parents),
+        cmocka_unit_test(test_the_top),
         cmocka_unit_test(test_a_module_is_shown_what_it_did),
         cmocka_unit_test(test_components_in_turn_or_all),
     };

@@ -248,6 +248,46 @@ static void test_draws_in_proportion_to_fronts(void **state)
     pawl_arena_release(&arena);
 }
 
+/* Among all it is the same draw; among some, their fronts alone count; among those in no front, none. */
+static void test_draws_among_a_few(void **state)
+{
+    (void)state;
+    enum { DRAWS = 20000 };
+    const struct table table = {
+        .n_candidates = 4,
+        .n_cases = 4,
+        .scores = {{1, 0, 0, .5}, {0, 1, .2, .5}, {1, 1, 0, 0}, {0, 0, 1, .1}},
+        .means = {.375, .425, .5, .275}};
+    const struct {
+        uint32_t members[4];
+        size_t n;
+        double want[4];
+    } among[] = {{{3, 2, 1, 0}, 4, {0, .4, .4, .2}},
+                 {{0, 3}, 2, {2. / 3, 0, 0, 1. / 3}},
+                 {{1, 2}, 2, {0, .5, .5, 0}}};
+    struct pawl_arena arena = {0};
+    struct pawl_pareto pareto;
+    struct pawl_random random;
+    uint32_t which;
+    pawl_crypto_init();
+    pawl_random_init(&random, 9);
+    add_all(&table, &pareto, &arena);
+    for (size_t k = 0; k < sizeof among / sizeof *among; k++) {
+        double drawn[4] = {0};
+        for (int i = 0; i < DRAWS; i++) {
+            assert_true(
+                pawl_pareto_draw_among(&pareto, among[k].members, among[k].n, &random, &which));
+            drawn[which] += 1.0 / DRAWS;
+        }
+        for (int i = 0; i < 4; i++) assert_true(fabs(drawn[i] - among[k].want[i]) < 0.016);
+    }
+    double nothing[] = {0, 0, 0, 0};
+    uint32_t last = pawl_pareto_add(&pareto, nothing, 0);
+    assert_false(pawl_pareto_draw_among(&pareto, &last, 1, &random, &which));
+    assert_false(pawl_pareto_draw_among(&pareto, NULL, 0, &random, &which));
+    pawl_arena_release(&arena);
+}
+
 static void test_nobody_scored(void **state)
 {
     (void)state;
@@ -278,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_equals_the_restarting_algorithm),
         cmocka_unit_test(test_asking_after_every_addition),
         cmocka_unit_test(test_draws_in_proportion_to_fronts),
+        cmocka_unit_test(test_draws_among_a_few),
         cmocka_unit_test(test_nobody_scored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,10 +44,10 @@ static void test_unfence_vectors(void **state)
 static void test_pattern(void **state)
 {
     (void)state;
-    const struct pawl_prompt_mark marks[] = {{"{{current}}", PAWL_STR("{{examples}}")},
-                                             {"{{examples}}", PAWL_STR("{{current}}")}};
+    const struct pawl_prompt_mark *marks =
+        PAWL_MARKS({"current", PAWL_STR("{{examples}}")}, {"examples", PAWL_STR("{{current}}")});
     struct pawl_buf out = PAWL_BUF(1000);
-    pawl_prompt_fill(PAWL_STR("{{current}}|{{examples}}|{{other}}{{current"), marks, 2, &out);
+    pawl_prompt_fill(PAWL_STR("{{current}}|{{examples}}|{{other}}{{current"), marks, &out);
     assert_string_equal(out.data, "{{examples}}|{{current}}|{{other}}{{current");
     pawl_buf_release(&out);
 }

@@ -5,7 +5,7 @@
 #include "operators/vectors.h"
 #include "support/fake_host.h"
 
-#include "operators/fill.c"
+#include "operators/prompt.c"
 #include "operators/op_simba.c"
 
 /* --- a task -------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include "operators/vectors.h"
 #include "support/fake_host.h"
 
-#include "operators/fill.c"
+#include "operators/prompt.c"
 #include "operators/op_textgrad.c"
 #include "operators/textgrad_ask.c"
 #include "operators/textgrad_backward.c"
@@ -211,11 +211,11 @@ static void test_pattern(void **state)
 {
     (void)state;
     struct pawl_buf out = PAWL_BUF(1000);
-    pawl_fill_pattern(PAWL_STR("{{a}}|{{b}}|{{other}}{{a"),
-                      PAWL_MARKS({"a", PAWL_STR("{{b}}")}, {"b", PAWL_STR("B")}), &out);
+    pawl_prompt_fill(PAWL_STR("{{a}}|{{b}}|{{other}}{{a"),
+                     PAWL_MARKS({"a", PAWL_STR("{{b}}")}, {"b", PAWL_STR("B")}), &out);
     assert_string_equal(out.data, "{{b}}|B|{{other}}{{a");
     pawl_buf_reset(&out);
-    pawl_fill_pattern(PAWL_STR("{{{a}}}"), PAWL_MARKS({"a", PAWL_STR("A")}), &out);
+    pawl_prompt_fill(PAWL_STR("{{{a}}}"), PAWL_MARKS({"a", PAWL_STR("A")}), &out);
     assert_string_equal(out.data, "{A}");
     pawl_buf_release(&out);
 }

@@ -182,7 +182,12 @@ enum pawl_status pawl_host_draft(struct pawl_host *host, const uint32_t *parents
             pawl_arena_copy(&host->arena, edits[i].text);
         note_text(host, edits[i].text);
     }
+    uint32_t n_before = host->n_candidates;
     *candidate = number_of(host, &draft);
+    if (n_parents > 1 && host->n_candidates > n_before) {
+        host->n_joined++;
+        host->last_joined = *candidate;
+    }
     return PAWL_OK;
 }
 

@@ -80,6 +80,7 @@ struct pawl_host {
     size_t n_after_failure; /* steps that the operator asked for after one had failed */
     struct fake_candidate *candidates;
     uint32_t n_candidates, capacity;
+    uint32_t n_joined, last_joined; /* drafts of two parents that were new, and the last of them */
     uint32_t n_tickets, n_taken;
     struct pawl_hasher digest; /* of every step's arguments, in order */
 
