@@ -14,8 +14,9 @@
  *     them is the step's winner. At the end winners of all steps are scored on dev.
  *
  * Invariants
- *   1. A step costs minibatch * (samples + candidates + 1) evaluations at most; one that the budget
- *      does not hold beside the winners' dev takes fewer cases, or is not begun.
+ *   1. A step costs minibatch * (samples + candidates + 1) evaluations at most. One that the budget
+ *      does not hold beside the winners' dev is not begun; while there is no winner, it takes as many
+ *      cases as fit.
  *   2. All answers of a step are one batch, so are its rules, so are its new programs.
  *   3. Nothing is named worth offering that is not strictly better on dev than the start.
  *
@@ -602,19 +603,17 @@ static int64_t case_cost(const struct simba_options *opt)
     return opt->samples + opt->candidates + 1;
 }
 
-/* How many cases the next step can have beside what dev will cost at the end; at least one winner can
- * always be looked at. */
+/* How many cases the next step has: a minibatch, when the budget holds that beside dev for its winner
+ * and those before it. While there is no winner, as many as fit. */
 static size_t cases_that_fit(struct simba *s)
 {
-    int64_t left = pawl_host_budget_left(s->host), dev = (int64_t)s->n_dev;
     int64_t n = s->opt->minibatch, looks = (int64_t)s->n_winners + 1;
-    if (looks > s->opt->finalists) looks = s->opt->finalists;
     if (n > (int64_t)s->n_train) n = (int64_t)s->n_train;
-    for (; looks > 0; looks--) {
-        int64_t fit = left < looks * dev ? 0 : (left - looks * dev) / case_cost(s->opt);
-        if (fit > 0) return (size_t)(fit < n ? fit : n);
-    }
-    return 0;
+    if (looks > s->opt->finalists) looks = s->opt->finalists;
+    int64_t left = pawl_host_budget_left(s->host) - looks * (int64_t)s->n_dev;
+    int64_t fit = left < 0 ? 0 : left / case_cost(s->opt);
+    if (fit >= n) return (size_t)n;
+    return s->n_winners > 0 ? 0 : (size_t)fit;
 }
 
 static enum pawl_status look_at(struct simba *s, size_t member, struct pawl_error *err)

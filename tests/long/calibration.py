@@ -24,7 +24,7 @@ import lab
 SCENARIOS = {"noise": lab.NOISE, "gain": lab.GAIN}
 # As many random sets as 2,000 evaluations pay for, so that all operators search with all of it.
 OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30"),
-             "textgrad": ("--set", "epochs=0"), "simba": ("--set", "max_steps=0"),
+OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30"), "textgrad": ("--set", "epochs=0"),
              "mipro": ("--set", "auto=heavy"), "placebo": ("--set", "proposals=30")}
 
 

@@ -381,6 +381,24 @@ static void test_budget_is_never_overrun(void **state)
     }
 }
 
+/* What is left at the end is kept for the winners, and not spent on steps with ever fewer cases. */
+static void test_winners_keep_their_dev(void **state)
+{
+    (void)state;
+    struct task task = {.kinds = 26, .luck = 0.4};
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    fake_host_init(&host, &pawl_op_simba, 7);
+    set_task(&host, &task, 64, 24);
+    host.budget = 1000;
+    assert_int_equal(fake_host_run(&host, "{'max_steps':0,'minibatch':8,'finalists':30}", &err),
+                     PAWL_OK);
+    size_t n_steps = task.highest_sample / 6;
+    assert_in_range(n_steps, 5, 9); /* 24 + n * (104 + 24) at most */
+    assert_int_equal(host.n_questions[PAWL_HOST_DEV], 24 * (1 + n_steps));
+    fake_host_release(&host);
+}
+
 static struct pawl_hash digest_of_run(uint64_t seed)
 {
     struct task task = {.kinds = 5, .luck = 0.4};
@@ -471,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_a_calibration_is_taken_out),
         cmocka_unit_test(test_two_modules),
         cmocka_unit_test(test_budget_is_never_overrun),
+        cmocka_unit_test(test_winners_keep_their_dev),
         cmocka_unit_test(test_equal_seeds_equal_runs),
         cmocka_unit_test(test_stops_at_once),
         cmocka_unit_test(test_a_lost_world),
