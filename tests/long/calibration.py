@@ -23,7 +23,6 @@ import lab
 
 SCENARIOS = {"noise": lab.NOISE, "gain": lab.GAIN}
 # As many random sets as 2,000 evaluations pay for, so that all operators search with all of it.
-OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30"),
 OPERATORS = {"gepa": (), "bootstrap": ("--set", "candidates=30"), "textgrad": ("--set", "epochs=0"),
              "mipro": ("--set", "auto=heavy"), "placebo": ("--set", "proposals=30")}
 
