@@ -445,7 +445,7 @@ function observations(s, cases) {
     });
     return clusters.map((d) => {
         demand(d.length <= s.largest_cluster, 'a cluster is larger than was sealed');
-        return d.reduce((sum, x) => sum + x, 0) / s.largest_cluster;
+        return {n: d.length, excess: d.reduce((sum, x) => sum + x, 0) / s.largest_cluster};
     });
 }
 
@@ -476,14 +476,19 @@ function checkEvidence(data) {
 
 function checkVerdict(data, facts) {
     const s = data.statement, evidence = openedEntry(data).evidence, gate = new Gate(s);
-    for (const excess of observations(s, evidence.cases)) gate.observe(excess);
+    let nCases = 0;
+    for (const {n, excess} of observations(s, evidence.cases)) {
+        if (s.guards !== undefined && gate.state !== 'open') break; // the rest is the guards'
+        gate.observe(excess);
+        nCases += n;
+    }
     demand(gate.state !== 'open', 'the evidence ends before the decision');
     if (gate.slack > 0) { // the vault drew its flips: within their error, its own p decides
         demand(Math.abs(evidence.gate.p - gate.p) <= gate.slack, 'the p-value is another');
         gate.state = evidence.gate.p <= s.level ? 'promote' : 'exhausted';
     }
     demand(gate.state === 'promote', 'the verdict does not follow from the scores');
-    checkFigures(s, evidence.gate, gate, evidence.cases.length);
+    checkFigures(s, evidence.gate, gate, nCases);
     facts.gate = gate;
     const what = s.unit === 'sign' ? 'cases' : 'clusters';
     const counts = gate.wins + ' ' + what + ' better, ' + gate.losses + ' worse, ' + gate.ties + ' equal. ';
@@ -499,7 +504,7 @@ const KNOWN = new Set(['alpha', 'attempt', 'candidate', 'clusters', 'commitment'
 function checkFields(s) {
     for (const field of KNOWN) demand(field in s, 'the statement has no ' + field);
     checkRule(s);
-    const others = Object.keys(s).filter((field) => !KNOWN.has(field));
+    const others = Object.keys(s).filter((field) => !KNOWN.has(field) && field !== 'guards');
     if (others.length > 0) throw new Unknown('this page does not know what it says of: ' + others.join(', '));
     return 'Rule, sizes and threshold fit each other.';
 }
@@ -534,6 +539,10 @@ async function check(data, subtle) {
             return checkCases(s, openedEntry(data).evidence, data.sealed);
         });
         await add('The verdict follows from the scores', () => checkVerdict(data, facts));
+        if (s.guards !== undefined)
+            await add('Its guards pass', () => {
+                throw new Unknown('this page does not compute guards; tools/pawl-verify does');
+            });
     }
     const word = checks.some((c) => c.state === 'wrong') ? 'wrong' : opened ? 'recomputed' : 'committed';
     return {word, checks, facts};

@@ -64,9 +64,9 @@ static json_t *instant(int64_t ms)
 static json_t *rule_of(const json_t *statement)
 {
     static const char *const fields[] = {
-        "alpha",         "clusters",  "guarantee", "largest_cluster", "level",
-        "log_histories", "look",      "n_planned", "not_guaranteed",  "policy",
-        "samples",       "threshold", "unit"};
+        "alpha",  "clusters",      "guarantee", "guards",    "largest_cluster",
+        "level",  "log_histories", "look",      "n_planned", "not_guaranteed",
+        "policy", "samples",       "threshold", "unit"};
     json_t *rule = json_object();
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         json_t *value = json_object_get(statement, fields[i]);

@@ -217,6 +217,7 @@ static enum pawl_status serve(struct pawl_engine *engine, const json_t *request,
     if (pawl_str_is(op, "tune")) return pawl_engine_tune(engine, request, done, err);
     if (pawl_str_is(op, "seed")) return pawl_engine_seed(engine, done, err);
     if (pawl_str_is(op, "fields")) return pawl_engine_fields(engine, done, err);
+    if (pawl_str_is(op, "messages")) return pawl_engine_messages(engine, request, done, err);
     if (pawl_str_is(op, "embed")) return pawl_engine_embed(engine, request, done, err);
     if (pawl_str_is(op, "run")) return pawl_engine_answer(engine, request, done, err);
     if (pawl_str_is(op, "evaluate")) return pawl_engine_evaluate(engine, request, done, err);

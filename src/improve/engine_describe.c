@@ -174,3 +174,22 @@ enum pawl_status pawl_engine_fields(struct pawl_engine *engine, json_t **done,
     *done = pawl_program_fields(engine->program);
     return PAWL_OK;
 }
+
+enum pawl_status pawl_engine_messages(struct pawl_engine *engine, const json_t *request,
+                                      json_t **done, struct pawl_error *err)
+{
+    struct pawl_arena arena = {0};
+    struct pawl_artifact *artifact;
+    struct pawl_instance *instance = NULL;
+    json_t *modules;
+    PAWL_TRY(pawl_engine_open(engine, false, err));
+    enum pawl_status status =
+        pawl_artifact_from_json(&arena, json_object_get(request, "artifact"), &artifact, err);
+    if (status == PAWL_OK)
+        status = pawl_program_prepare(engine->program, artifact, 0, &instance, err);
+    if (status == PAWL_OK) status = pawl_program_messages(instance, &modules, err);
+    if (status == PAWL_OK) *done = json_pack("{s:o}", "modules", modules);
+    pawl_program_release(instance);
+    pawl_arena_release(&arena);
+    return status;
+}

@@ -1,5 +1,5 @@
-/* export: a verdict for other tools' policy engines. The vault signs it; the ledger has the original. */
-#include "improve/front.h"
+/* export: a verdict, which the vault signs, or a prompt, for other tools. */
+#include "improve/export.h"
 
 #include "improve/attest.h"
 #include "improve/protocol.h"
@@ -13,8 +13,11 @@ struct export_options {
 };
 static const struct pawl_option export_options[] = {
     {"format", PAWL_OPTION_CHOICE, offsetof(struct export_options, format), NULL, 0, 0,
-     PAWL_ATTEST_FORMATS, "in-toto test result, or SLSA verification summary", true},
-    PAWL_OPT_TEXT(struct export_options, id, "incumbent", "the artifact that the gate judged"),
+     PAWL_EXPORT_PROMPTS "|" PAWL_ATTEST_FORMATS,
+     "the prompt as text, chat messages or DSPy's file; the verdict as in-toto test result or SLSA "
+     "summary",
+     true},
+    PAWL_OPT_TEXT(struct export_options, id, "incumbent", "the artifact"),
     PAWL_OPT_TEXT(struct export_options, file, NULL, "where to write it (default: it is printed)"),
     {0}};
 
@@ -66,14 +69,10 @@ static enum pawl_status write_envelope(const json_t *envelope, const char *file,
     return status;
 }
 
-static enum pawl_status run_export(struct pawl_call *call, const void *values,
-                                   struct pawl_error *err)
+static enum pawl_status export_verdict(struct pawl_call *call, const struct export_options *options,
+                                       char *hex, struct pawl_error *err)
 {
-    const struct export_options *options = values;
-    char hex[PAWL_HASH_HEX];
     json_t *statement, *envelope;
-    if (options->file != NULL) PAWL_TRY(pawl_front_check_output(call->project, options->file, err));
-    PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
     PAWL_TRY(find_statement(call, hex, &statement, err));
     enum pawl_status status = ask_envelope(call, statement, options->format, &envelope, err);
     if (status == PAWL_OK) {
@@ -90,9 +89,36 @@ static enum pawl_status run_export(struct pawl_call *call, const void *values,
     return status;
 }
 
+static enum pawl_status export_prompt(struct pawl_call *call, const struct export_options *options,
+                                      const char *hex, struct pawl_error *err)
+{
+    struct pawl_artifact *artifact;
+    struct pawl_str document;
+    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &artifact, err));
+    PAWL_TRY(pawl_export_prompt(call, artifact, options->format, &document, err));
+    pawl_json_set(call->result, "artifact", json_string(hex));
+    pawl_json_set(call->result, "file",
+                  options->file != NULL ? json_string(options->file) : json_null());
+    if (options->file != NULL) return pawl_file_write_atomic(options->file, document, 0644, err);
+    pawl_json_set(call->result, "document", pawl_json_string(document));
+    return PAWL_OK;
+}
+
+static enum pawl_status run_export(struct pawl_call *call, const void *values,
+                                   struct pawl_error *err)
+{
+    const struct export_options *options = values;
+    char hex[PAWL_HASH_HEX];
+    enum pawl_attest_format known;
+    if (options->file != NULL) PAWL_TRY(pawl_front_check_output(call->project, options->file, err));
+    PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
+    return pawl_attest_find(options->format, &known) ? export_verdict(call, options, hex, err)
+                                                     : export_prompt(call, options, hex, err);
+}
+
 const struct pawl_verb pawl_verb_export = {
     .name = "export",
-    .summary = "a verdict for other tools, signed by the vault",
+    .summary = "a prompt, or a signed verdict, for other tools",
     .positional = "format id file",
     .example = "pawl export slsa incumbent verdict.json",
     .needs_project = true,

@@ -73,8 +73,8 @@ static enum pawl_status add_with_vectors(struct indexing *indexing, const json_t
 
 static enum pawl_status embed_waiting(struct indexing *indexing, struct pawl_error *err)
 {
-    json_t *texts = json_array(), *done;
     if (indexing->n_waiting == 0) return PAWL_OK;
+    json_t *texts = json_array(), *done;
     for (size_t i = 0; i < indexing->n_waiting; i++)
         json_array_append_new(texts, pawl_json_string(indexing->waiting[i].text));
     PAWL_TRY(ask_vectors(indexing->call, &indexing->engine, indexing->role, texts, &done, err));

@@ -25,6 +25,7 @@
  *   {"op":"tune","model":name|null,"measure":bool} -> {"tuning":{name:{...}}}, see pawl_lm_tune
  *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
  *   {"op":"fields"}                        -> as pawl_program_fields gives them
+ *   {"op":"messages","artifact":{...}}     -> {"modules":[...]}, see pawl_program_messages
  *   {"op":"embed","role","texts":[...]}    -> {"model","dimension","vectors":[[...]]}
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}

@@ -26,6 +26,8 @@ struct pawl_program_kind {
                             const struct pawl_run_options *how, struct pawl_outcome *outcome,
                             struct pawl_error *err);
     void (*release)(void *instance);
+    /* [{module, messages}...], a new reference; NULL with *fault. No slot: it has no messages of ours. */
+    json_t *(*messages)(const void *instance, const char **fault);
 };
 extern const struct pawl_program_kind pawl_program_signature, pawl_program_pipeline,
     pawl_program_command;

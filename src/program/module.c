@@ -467,3 +467,32 @@ enum pawl_status pawl_module_run(const struct pawl_module_instance *instance,
     if (fault) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
     return module->strategy->run(&call, outcome, err);
 }
+
+json_t *pawl_module_messages(const struct pawl_module_instance *instance, const char **fault)
+{
+    const struct pawl_signature *s = &instance->module->signature;
+    struct pawl_arena arena = {0};
+    json_t *marks = json_object(), *list = json_array();
+    for (size_t i = 0; i < s->n_inputs; i++)
+        pawl_json_set(marks, s->inputs[i].name,
+                      json_string(pawl_arena_printf(&arena, "{{%s}}", s->inputs[i].name)));
+    struct pawl_strategy_call call = {
+        .instance = instance,
+        .module = instance->module,
+        .arena = &arena,
+        .messages = PAWL_NEW_N(&arena, struct pawl_message, instance->n_shared + PAWL_TURNS_MAX),
+        .n_messages = instance->n_shared};
+    memcpy(call.messages, instance->shared, instance->n_shared * sizeof *call.messages);
+    *fault = instance->fault ? instance->fault : say_case(&call, marks);
+    for (size_t i = 0; i < call.n_messages; i++) {
+        json_t *message = json_object();
+        pawl_json_set(message, "role", json_string(call.messages[i].role));
+        pawl_json_set(message, "content", pawl_json_string(call.messages[i].content));
+        json_array_append_new(list, message);
+    }
+    pawl_arena_release(&arena);
+    json_decref(marks);
+    if (!*fault) return list;
+    json_decref(list);
+    return NULL;
+}

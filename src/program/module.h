@@ -37,6 +37,9 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_module_run(const struct pawl_module_instance *instance, struct pawl_arena *arena,
                 const char *case_id, const json_t *input, const struct pawl_run_options *how,
                 struct pawl_outcome *outcome, struct pawl_error *err);
+/* What it would say of a case, each input being {{its name}}: [{role, content}...], a new reference; or NULL,
+ * and why the candidate cannot be used, which lives as long as the instance. */
+json_t *pawl_module_messages(const struct pawl_module_instance *instance, const char **fault);
 void pawl_module_release(struct pawl_module_instance *instance);
 
 #endif

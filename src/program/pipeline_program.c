@@ -282,7 +282,24 @@ static enum pawl_status run(void *state, struct pawl_arena *arena,
     return status;
 }
 
+static json_t *messages_of(const void *state, const char **fault)
+{
+    const struct pipeline_instance *instance = state;
+    json_t *list = json_array();
+    for (size_t i = 0; i < instance->program->n; i++) {
+        json_t *said = pawl_module_messages(instance->modules[i], fault);
+        if (!said) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o}", "module", instance->program->modules[i]->name,
+                                        "messages", said));
+    }
+    return list;
+}
+
 const struct pawl_program_kind pawl_program_pipeline = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,
+    parallel,     prepare,       run,       release,         messages_of,
 };

@@ -115,6 +115,15 @@ enum pawl_status pawl_program_run(struct pawl_instance *instance, struct pawl_ar
     return status;
 }
 
+enum pawl_status pawl_program_messages(const struct pawl_instance *instance, json_t **messages,
+                                       struct pawl_error *err)
+{
+    const char *fault = "The program is a command: its prompts are its own.";
+    *messages = NULL;
+    if (instance->kind->messages) *messages = instance->kind->messages(instance->state, &fault);
+    return *messages ? PAWL_OK : pawl_fail(err, PAWL_EUSAGE, "%s", fault);
+}
+
 void pawl_program_release(struct pawl_instance *instance)
 {
     if (!instance) return;

@@ -101,6 +101,13 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_program_run(struct pawl_instance *instance, struct pawl_arena *arena,
                  const struct pawl_program_case *item, const struct pawl_run_options *how,
                  struct pawl_outcome *outcome, struct pawl_error *err);
+/*
+ * What each module says to its model, every input being {{its name}}: [{module, messages:[{role,
+ * content}...]}...], a new reference. Fails PAWL_EUSAGE when the candidate's components cannot be used, or
+ * the program is a command.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_program_messages(const struct pawl_instance *instance,
+                                                       json_t **messages, struct pawl_error *err);
 void pawl_program_release(struct pawl_instance *instance);
 
 /*

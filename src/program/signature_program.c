@@ -89,7 +89,13 @@ static enum pawl_status run(void *state, struct pawl_arena *arena,
     return status;
 }
 
+static json_t *messages_of(const void *instance, const char **fault)
+{
+    json_t *said = pawl_module_messages(instance, fault);
+    return said ? json_pack("[{s:s, s:o}]", "module", "", "messages", said) : NULL;
+}
+
 const struct pawl_program_kind pawl_program_signature = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,
+    parallel,     prepare,       run,       release,         messages_of,
 };

@@ -74,6 +74,26 @@ expect 0 pawl certificate --json -C p "$best" --audit
 cp "$work/out" open.json
 accepts p recomputed open.json
 
+# An exported verdict names the guards as a part of its rule. The page recomputes the gate, though the cases go on
+# for the guards, and says that it leaves those to the verifier.
+expect 0 pawl export intoto "$best" "$work/verdict.json" -C p
+accepts p attested "$work/verdict.json"
+"$python" - "$work/verdict.json" <<'P' || fail "the exported verdict does not tell of its guards"
+import base64, json, sys
+payload = json.loads(base64.b64decode(json.load(open(sys.argv[1]))["payload"]))
+rules = [c["annotations"] for c in payload["predicate"]["configuration"] if c["name"] == "policy"]
+assert rules[0]["guards"]["rules"][0]["metric"] == "tokens", rules
+P
+if node=$(command -v node || command -v nodejs); then
+    expect 0 pawl certificate --json -C p "$best" --audit --html p.html
+    expect 0 "$node" "$root/tests/cli/page_run.js" p.html
+    check 'r["word"] == "recomputed"'
+    check '[state for state, what, why in r["checks"]] == 9 * ["holds"] + ["unknown"]'
+    check '"guards" in r["checks"][9][2]'
+else
+    echo "SKIPPED: there is no node to run the page's script"
+fi
+
 # Half as much again is too much, however much better it is; nothing says why.
 guarded_project dear 225 '{metric: tokens, margin: 0.2}'
 expect 0 pawl init --json -C dear

@@ -56,3 +56,42 @@ says 'absent.json'
 expect 2 pawl import gepa predict.json -C p
 expect 2 pawl import dspy -C p
 expect 0 pawl ledger verify -C p
+
+# And out again: what is exported as DSPy's file comes back as the same artifact; the prompt as it is said.
+expect 0 pawl export dspy "$artifact" out.json -C p
+says 'written to out.json'
+expect 0 pawl import dspy out.json -C p --json
+check 'r["artifact"] == "'"$artifact"'"'
+expect 0 pawl export openai "$artifact" -C p
+cp "$work/out" messages.json
+python3 - <<'P' || fail "the messages are not those of the program"
+import json
+said = json.load(open("messages.json"))["messages"]
+assert [m["role"] for m in said] == ["system"] + 2 * ["user", "assistant"] + ["user"], said
+assert said[0]["content"].startswith("Think carefully") and said[1]["content"] == "Is 4 even?", said
+assert said[2]["content"] == "yes" and said[-1]["content"] == "{{question}}", said
+P
+expect 0 pawl export text "$artifact" -C p
+says '^assistant:'
+says '^{{question}}'
+expect 2 pawl export text "$artifact" p/pawl.yaml -C p
+says 'Nothing is written'
+expect 2 pawl export prose -C p
+
+# A pipeline: predictors by the names of its modules, and back.
+expect 0 pawl init --json --template pipeline -C q
+expect 0 pawl export dspy seed pipeline.json -C q
+python3 - <<'P' || fail "the predictors are not the modules"
+import json
+saved = json.load(open("pipeline.json"))
+names = [key for key in saved if key != "metadata"]
+assert len(names) == 2 and all("instructions" in saved[key]["signature"] for key in names), names
+P
+expect 0 pawl import dspy pipeline.json -C q --json
+check 'len(r["modules"]) == 2 and r["artifact"] == r["onto"]'
+expect 0 pawl export openai seed -C q
+cp "$work/out" pipeline.messages
+python3 -c 'import json; d = json.load(open("pipeline.messages")); assert len(d) == 2 and all("messages" in m for m in d.values())' ||
+    fail "the messages of a pipeline"
+expect 0 pawl export text seed -C q
+[ "$(grep -c '^=== ' "$work/out")" = 2 ] || fail "the modules of a pipeline"
