@@ -131,14 +131,41 @@ static struct pawl_str text_of(const struct pawl_artifact *artifact, const json_
     return component != NULL ? component->text : (struct pawl_str){NULL, 0};
 }
 
+static bool mark_all(json_t *demos)
+{
+    size_t i;
+    json_t *demo;
+    if (!json_is_array(demos)) return false;
+    json_array_foreach(demos, i, demo)
+    {
+        if (!json_is_object(demo)) return false;
+        pawl_json_set(demo, "augmented", json_true());
+    }
+    return true;
+}
+
+/* Each marked as DSPy marks one that nobody has labelled; none where there is no text. */
+static enum pawl_status demos_of(struct pawl_str text, json_t **demos, struct pawl_error *err)
+{
+    *demos = NULL;
+    if (pawl_str_trim(text).len == 0) {
+        *demos = json_array();
+        return PAWL_OK;
+    }
+    if (pawl_json_parse(text, PAWL_COMPONENT_MAX, demos, NULL) == PAWL_OK) {
+        if (mark_all(*demos)) return PAWL_OK;
+        json_decref(*demos);
+    }
+    return pawl_fail(err, PAWL_EUSAGE, "The artifact's demonstrations are no list of objects.");
+}
+
 static enum pawl_status predictor_of(struct pawl_call *call, const struct pawl_artifact *artifact,
                                      const json_t *module, json_t **predictor,
                                      struct pawl_error *err)
 {
-    json_t *fields = json_array(), *demos, *demo;
-    size_t i;
-    PAWL_TRY(pawl_json_parse(text_of(artifact, module, "demos"), PAWL_COMPONENT_MAX, &demos, err));
-    json_array_foreach(demos, i, demo) pawl_json_set(demo, "augmented", json_true());
+    json_t *fields, *demos;
+    PAWL_TRY(demos_of(text_of(artifact, module, "demos"), &demos, err));
+    fields = json_array();
     add_fields(call, fields, json_object_get(module, "inputs"));
     add_fields(call, fields, json_object_get(module, "extra"));
     add_fields(call, fields, json_object_get(module, "outputs"));
@@ -147,6 +174,13 @@ static enum pawl_status predictor_of(struct pawl_call *call, const struct pawl_a
                            pawl_json_string(text_of(artifact, module, "instruction")), "fields",
                            fields, "lm");
     return PAWL_OK;
+}
+
+/* Members of DSPy's file that are no predictors. */
+static bool is_of_dspy(const char *key)
+{
+    return strcmp(key, "metadata") == 0 || strcmp(key, "signature") == 0 ||
+           strcmp(key, "extended_signature") == 0;
 }
 
 /* A module that reasons is a ChainOfThought, whose predictor is called predict. */
@@ -167,6 +201,12 @@ static enum pawl_status write_dspy(struct pawl_call *call, const struct pawl_art
     for (size_t i = 0; i < json_array_size(modules) && status == PAWL_OK; i++) {
         const json_t *module = json_array_get(modules, i);
         const char *key = key_of(call, module);
+        if (is_of_dspy(key)) {
+            status = pawl_fail(err, PAWL_EUSAGE, "DSPy's file has a meaning of its own for \"%s\".",
+                               key);
+            pawl_hint(err, "Give the module another name.");
+            break;
+        }
         status = predictor_of(call, artifact, module, &predictor, err);
         if (status != PAWL_OK) break;
         if (*key != '\0') {

@@ -38,7 +38,9 @@ static bool read_predictor(const char *name, const json_t *state, struct predict
     const json_t *extended = json_object_get(state, "extended_signature");
     const json_t *signature =
         json_is_object(extended) ? extended : json_object_get(state, "signature");
-    if (!json_is_object(signature)) return false;
+    /* The top of a file may hold a predictor that is called signature. */
+    bool named_so = json_is_object(json_object_get(signature, "signature"));
+    if (!json_is_object(signature) || named_so) return false;
     *out = (struct predictor){name, signature, json_object_get(state, "demos")};
     return true;
 }

@@ -371,7 +371,7 @@ struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *modul
     instance->module = module;
     const struct pawl_component *instruction =
         pawl_artifact_find(artifact, module->instruction_name);
-    if (!instruction && module->name[0] != '\0')
+    if (!instruction)
         instance->fault = pawl_arena_printf(
             &instance->arena, "The artifact has no component \"%s\": it is of another program.",
             module->instruction_name);
@@ -418,7 +418,8 @@ static const char *say_case(struct pawl_strategy_call *call, const json_t *objec
 {
     const struct pawl_signature *s = &call->module->signature;
     const json_t *only = s->n_inputs == 1 ? json_object_get(object, s->inputs->name) : NULL;
-    bool conversation = json_is_array(only) && is_turn(json_array_get(only, 0));
+    bool conversation =
+        json_is_array(only) && is_turn(json_array_get(only, 0)) && !call->module->reads_answers;
     if (!conversation) {
         if (json_is_string(only)) {
             /* The value lives as long as the case: no copy. */

@@ -115,6 +115,13 @@ static enum pawl_status wire(const struct section *section,
 }
 
 /* *out is there to be closed, also by a failure half way. */
+static bool is_input(const struct pipeline_program *p, const char *field)
+{
+    for (size_t i = 0; i < p->signature.n_inputs; i++)
+        if (strcmp(p->signature.inputs[i].name, field) == 0) return true;
+    return false;
+}
+
 static enum pawl_status open_program(const struct pawl_program_settings *settings,
                                      struct pawl_arena *arena, void **out, struct pawl_error *err)
 {
@@ -130,6 +137,8 @@ static enum pawl_status open_program(const struct pawl_program_settings *setting
     PAWL_TRY(wire(&section, shown, p->n, arena, &pipeline, err));
     for (size_t i = 0; i < p->n; i++) p->modules[i] = p->opened[pipeline.order[i]];
     p->signature = pipeline.signature;
+    for (size_t i = 0; i < p->n; i++)
+        p->opened[i]->reads_answers = !is_input(p, p->opened[i]->signature.inputs->name);
     return PAWL_OK;
 }
 

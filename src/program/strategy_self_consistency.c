@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define TEMPERATURE 0.7
 
@@ -85,15 +86,24 @@ static enum pawl_status choose(const struct pawl_strategy_call *call, const stru
     return pawl_call_done_at(call, json_incref(answers->read[chosen]), n_after, outcome);
 }
 
-/* An answer without its reasons has a vote, too: small models often leave them out. */
-static json_t *read_answer(const struct pawl_strategy_call *call, struct pawl_str text,
+/* Whether the reply begins to give reasons, which then are no answer. */
+static bool gives_reasons(struct pawl_str text)
+{
+    struct pawl_str start = pawl_str_trim(text);
+    size_t n = strlen(extra_outputs[0]);
+    return start.len > n && strncasecmp(start.ptr, extra_outputs[0], n) == 0 && start.ptr[n] == ':';
+}
+
+/* An answer without its reasons has a vote, too: small models often leave them out. Reasons without an answer
+ * have none. */
+static json_t *read_answer(const struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
                            const char **fault)
 {
     const struct pawl_module *module = call->module;
     const struct pawl_signature *s = &module->signature;
-    json_t *answer = pawl_answer_parse(text, s->outputs, s->n_outputs, call->arena, fault);
-    if (answer) return answer;
-    answer = pawl_answer_parse(text, module->own, module->n_own, call->arena, fault);
+    json_t *answer = pawl_answer_parse(reply->text, s->outputs, s->n_outputs, call->arena, fault);
+    if (answer || reply->truncated || gives_reasons(reply->text)) return answer;
+    answer = pawl_answer_parse(reply->text, module->own, module->n_own, call->arena, fault);
     if (answer) pawl_json_set(answer, extra_outputs[0], json_string(""));
     return answer;
 }
@@ -102,7 +112,7 @@ static json_t *read_answer(const struct pawl_strategy_call *call, struct pawl_st
 static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err)
 {
-    struct pawl_call_ask asks[PAWL_SAMPLES_MAX];
+    struct pawl_call_ask asks[PAWL_SAMPLES_MAX] = {{0}};
     struct pawl_lm_reply replies[PAWL_SAMPLES_MAX];
     struct answers answers = {.n = 0};
     const char *fault = NULL;
@@ -116,7 +126,7 @@ static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome
     for (int i = 0; i < n; i++) {
         json_t *answer = NULL;
         if (replies[i].status == PAWL_REPLY_OK)
-            answer = read_answer(call, replies[i].text, &fault);
+            answer = read_answer(call, &replies[i], &fault);
         else
             fault = replies[i].reason;
         if (!answer) continue;

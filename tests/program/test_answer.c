@@ -42,6 +42,9 @@ static const struct row {
     {"a -> l: list", "one, two", "{\"l\":[\"one\",\"two\"]}"},
     {"a -> o: object", "Here: {\"x\": {\"y\": \"}\"}} done", "{\"o\":{\"x\":{\"y\":\"}\"}}}"},
     {"a -> o: object", "{\"x\": ", "!holds no object"},
+    /* what is nested too deeply to be recorded is the candidate's fault, not the record's */
+    {"a -> l: list", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+     "!too deeply"},
     {"a -> t", "  any text: with a colon  ", "{\"t\":\"any text: with a colon\"}"},
     {"a -> t", "t: the text", "{\"t\":\"the text\"}"},
     {"a -> t", "I said {braces} here", "{\"t\":\"I said {braces} here\"}"},

@@ -2,7 +2,7 @@
 #include "program/program_fixture.h"
 
 /* Sample k of a case "a b c ..." is answered with its word k; "=" before it leaves out the reasons, "-"
- * cannot be read, "?" is lost. */
+ * cannot be read, "~" has reasons alone, "?" is lost. */
 static const char model[] =
     "function complete(r)\n"
     "  assert(r.temperature == 0.7 or r.temperature == 1 or r.temperature == 0.25)\n"
@@ -12,6 +12,7 @@ static const char model[] =
     "      if word == '-' then return '' end\n"
     "      if word == '?' then return {error = 'missing: later'} end\n"
     "      if word:sub(1, 1) == '=' then return 'answer: ' .. word:sub(2) end\n"
+    "      if word == '~' then return 'reasoning: I think about b and' end\n"
     "      return 'reasoning: r' .. k .. '\\nanswer: ' .. word\n"
     "    end\n"
     "    k = k + 1\n"
@@ -41,6 +42,7 @@ static void test_most_votes_win(void **state)
     expect_run(&b, NULL, "'a b b a c'", "{'answer': 'a', 'reasoning': 'r0'}");
     expect_run(&b, NULL, "'- a - b b'", "{'answer': 'b', 'reasoning': 'r3'}");
     expect_run(&b, NULL, "'a =b =b c d'", "{'answer': 'b', 'reasoning': ''}");
+    expect_run(&b, NULL, "'~ a ~ ~ ~'", "{'answer': 'a', 'reasoning': 'r1'}");
     expect_run(&b, NULL, "'- - - - -'", "!The answer is empty");
     struct pawl_outcome outcome = run_one(&b, NULL, "'a a a a ?'", traced);
     assert_int_equal(outcome.status, PAWL_OUTCOME_MISSING); /* four of five are not the strategy */
