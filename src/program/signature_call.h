@@ -26,7 +26,8 @@ struct pawl_module {
     struct pawl_signature signature; /* outputs: the strategy's, then the signature's own */
     const struct pawl_field *own;    /* the signature's own outputs */
     size_t n_own;
-    bool reads_answers; /* its input is another module's: a list there is data, never turns of a talk */
+    bool
+        reads_answers; /* its input is another module's: a list there is data, never turns of a talk */
     const struct pawl_field *held; /* the only own output, when its choices are held; or NULL */
     struct pawl_str instruction, demos;                           /* of the seed */
     const char *instruction_name, *demos_name, *calibration_name; /* its components */
