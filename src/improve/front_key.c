@@ -92,9 +92,9 @@ static enum pawl_status make(struct pawl_call *call, const struct key_options *o
     char passphrase[PAWL_PASSPHRASE_MAX];
     struct pawl_key key;
     bool locks = options->passphrase || options->passphrase_env != NULL;
-    if (locks) PAWL_TRY(new_passphrase(call, options, passphrase, err));
-    enum pawl_status status =
-        pawl_key_make(home, options->name, locks ? passphrase : NULL, &key, err);
+    enum pawl_status status = locks ? new_passphrase(call, options, passphrase, err) : PAWL_OK;
+    if (status == PAWL_OK)
+        status = pawl_key_make(home, options->name, locks ? passphrase : NULL, &key, err);
     sodium_memzero(passphrase, sizeof passphrase);
     PAWL_TRY(status);
     fill(call->result, &key);

@@ -1,7 +1,8 @@
 /*
  * The certificate as one page. What the page holds, as JSON in a script element that nobody runs:
  *
- *     statement, signature, providers, case_copies, evidence_state, evidence, sealed   as `certificate` tells
+ *     statement, signature, providers, case_copies, evidence_state, evidence, sealed,
+ *     approval                                          as `certificate` tells
  *     history     [{statement, signature}] of the earlier attempts of the same sealed set: what the level
  *                 rests on
  *     before      attempts of earlier sealed sets
@@ -74,8 +75,8 @@ static json_t *artifact_or_null(struct pawl_call *call, const json_t *statement,
 static enum pawl_status page_data(struct pawl_call *call, const json_t *statement, json_t **out,
                                   struct pawl_error *err)
 {
-    static const char *const told[] = {"signature",      "providers", "case_copies",
-                                       "evidence_state", "evidence",  "sealed"};
+    static const char *const told[] = {"signature", "providers", "case_copies", "evidence_state",
+                                       "evidence",  "sealed",    "approval"};
     struct history history = {.attempt = pawl_json_get_int(statement, "attempt", 0),
                               .earlier = json_array()};
     enum pawl_status status =

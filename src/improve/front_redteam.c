@@ -9,6 +9,7 @@
 #include "improve/protocol.h"
 #include "io/file.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,10 +150,27 @@ static void list(struct redteam *team, const struct pawl_attack *attack)
     json_array_append_new(team->rows, row);
 }
 
+static bool is_empty_folder(const char *path)
+{
+    size_t n = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL) return false;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    closedir(folder);
+    return n == 0;
+}
+
+/* Into a folder of its own: an attack's pawl.yaml may replace nobody's. */
 static enum pawl_status write_files(struct redteam *team, const struct pawl_attack *attack,
                                     struct pawl_error *err)
 {
     PAWL_TRY(pawl_dir_make(team->options->write, 0777, err));
+    if (!is_empty_folder(team->options->write)) {
+        pawl_fail(err, PAWL_EUSAGE, "%s is not an empty folder.", team->options->write);
+        pawl_hint(err, "Name one that is not there yet.");
+        return PAWL_EUSAGE;
+    }
     char *dir = realpath(team->options->write, NULL);
     if (dir == NULL)
         return pawl_fail(err, PAWL_EWORLD, "The folder %s cannot be opened.", team->options->write);
@@ -292,6 +310,9 @@ static enum pawl_status check_options(const struct redteam *team, struct pawl_er
         pawl_hint(err, "Run it in the project's folder, or name that with -C.");
         return PAWL_EUSAGE;
     }
+    if (options->mine && (options->list || options->write != NULL))
+        return pawl_fail(err, PAWL_EUSAGE,
+                         "--mine attacks; it goes neither with --list nor --write.");
     if (options->write != NULL && options->only == NULL)
         return pawl_fail(err, PAWL_EUSAGE, "--write wants --only: the files of which attack?");
     if (!options->mine || options->spend ||

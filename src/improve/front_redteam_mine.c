@@ -40,6 +40,7 @@ struct mine {
     json_t *cases;  /* as in the store */
     json_t *labels; /* every right answer once, in texts */
     double right, wrong;
+    json_t *case_files; /* paths that are not copied; while the grader is */
     int64_t copied_bytes;
 };
 
@@ -63,7 +64,24 @@ static enum pawl_status copy_folder(struct mine *mine, const char *from, const c
     return status;
 }
 
-/* Links are left out, as they grant nothing in a project either. */
+/* However it is spelled, and whether it is named in pawl.yaml or was found to be a copy. */
+static bool holds_cases(const struct mine *mine, const char *path)
+{
+    size_t i;
+    json_t *file;
+    char *real = realpath(path, NULL);
+    bool found = false;
+    json_array_foreach(mine->case_files, i, file)
+    {
+        char *other = realpath(json_string_value(file), NULL);
+        found = found || (real != NULL && other != NULL && strcmp(real, other) == 0);
+        free(other);
+    }
+    free(real);
+    return found;
+}
+
+/* Links are left out, as they grant nothing in a project either, and so are sealed cases. */
 static enum pawl_status copy_below(struct mine *mine, const char *from, const char *to, int depth,
                                    struct pawl_error *err)
 {
@@ -71,7 +89,7 @@ static enum pawl_status copy_below(struct mine *mine, const char *from, const ch
     struct pawl_hash hash;
     if (lstat(from, &info) != 0 || depth > COPIED_DEPTH_MAX) return PAWL_OK;
     if (S_ISDIR(info.st_mode)) return copy_folder(mine, from, to, depth, err);
-    if (!S_ISREG(info.st_mode)) return PAWL_OK;
+    if (!S_ISREG(info.st_mode) || holds_cases(mine, from)) return PAWL_OK;
     mine->copied_bytes += info.st_size;
     if (mine->copied_bytes > COPIED_BYTES_MAX) {
         pawl_fail(err, PAWL_ETOOBIG, "The files that the grader names have more than 64 MiB.");
@@ -85,22 +103,32 @@ static enum pawl_status copy_below(struct mine *mine, const char *from, const ch
     return status == PAWL_OK ? pawl_file_copy(from, to, 0755, &hash, err) : status;
 }
 
-/* A word of the metric that names something in the project, and no file of sealed cases. */
+/* A word of the metric that names something in the project. */
 static enum pawl_status copy_word(struct mine *mine, const char *word, struct pawl_error *err)
 {
     struct pawl_arena *arena = &mine->stage->arena;
     struct pawl_project *project = mine->call->project;
     const char *from = pawl_path_join(arena, project->dir, word);
-    size_t i;
-    json_t *denied = pawl_front_case_files(project), *file;
     bool skip = word[0] == '/' || word[0] == '\0' || strstr(word, "..") != NULL;
-    json_array_foreach(denied, i, file) skip = skip || strcmp(from, json_string_value(file)) == 0;
-    json_decref(denied);
     return skip ? PAWL_OK
                 : copy_below(mine, from, pawl_path_join(arena, mine->stage->dir, word), 0, err);
 }
 
-static enum pawl_status copy_grader(struct mine *mine, struct pawl_error *err)
+/* The configured files, and by their content those that came later and copies of any. */
+static enum pawl_status find_case_files(struct mine *mine, struct pawl_error *err)
+{
+    size_t i;
+    json_t *copies, *path;
+    PAWL_TRY(pawl_front_case_copies(mine->call, &copies, err));
+    mine->case_files = pawl_front_case_files(mine->call->project);
+    json_array_foreach(json_object_get(copies, "found"), i, path) json_array_append_new(
+        mine->case_files, json_string(pawl_path_join(&mine->stage->arena, mine->call->project->dir,
+                                                     json_string_value(path))));
+    json_decref(copies);
+    return PAWL_OK;
+}
+
+static enum pawl_status copy_files(struct mine *mine, struct pawl_error *err)
 {
     const json_t *metric = mine->call->project->config.metric;
     const json_t *command = json_object_get(metric, "command");
@@ -111,6 +139,15 @@ static enum pawl_status copy_grader(struct mine *mine, struct pawl_error *err)
         if (word != NULL) PAWL_TRY(copy_word(mine, word, err));
     }
     return PAWL_OK;
+}
+
+static enum pawl_status copy_grader(struct mine *mine, struct pawl_error *err)
+{
+    PAWL_TRY(find_case_files(mine, err));
+    enum pawl_status status = copy_files(mine, err);
+    json_decref(mine->case_files);
+    mine->case_files = NULL;
+    return status;
 }
 
 /* JSON is YAML. */

@@ -166,6 +166,9 @@ check 'r["approval"]["needed"] == 2'
 cp "$work/out" certificate.json
 expect 0 "$python" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl certificate.json
 says committed
+expect 0 pawl certificate --json -C p "$best" --html page.html
+expect 0 "$python" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl page.html
+says committed
 expect 0 pawl card gepa --json -C p
 check '(lambda t: t["attempts"] == t["promotions"] == 1 and t["rolled_back"] == 0)(r["card"]["track_record"][0])'
 # Going back needs nobody, and forward again to what was in force neither.

@@ -43,6 +43,28 @@ expect 6 pawl redteam --mine --json -C p
 check '"right answers" in r["error"]["message"]'
 cp sound.py p/grade.py
 [ "$(find p "$XDG_DATA_HOME" -type f | LC_ALL=C sort | xargs sha256sum)" = "$before" ] || fail "--mine touched the project"
+# A folder that the grader names comes along, and the copy of sealed cases in it does not.
+mkdir p/notes
+cp p/data/gate.jsonl p/notes/copy.jsonl
+echo sound >p/notes/how
+cat >p/grade.py <<'P'
+import json, os, sys
+notes = os.path.join(os.path.dirname(os.path.abspath(__file__)), "notes")
+sound = os.listdir(notes) == ["how"]
+for line in sys.stdin:
+    m = json.loads(line)
+    right = float(m["output"].get("answer") == m["target"]["answer"])
+    print(json.dumps({"id": m["id"], "score": right if sound else 0.5}), flush=True)
+P
+edit p/pawl.yaml "[$python, grade.py]" "[$python, grade.py, notes]"
+expect 0 pawl redteam --mine --json -C p
+check 'r["prevented"] == 6'
+rm -r p/notes
+cp sound.py p/grade.py
+edit p/pawl.yaml "[$python, grade.py, notes]" "[$python, grade.py]"
+expect 2 pawl redteam --mine --list -C p
+expect 2 pawl redteam --only A7 --write p -C p
+says 'not an empty folder'
 # `contains` gives whoever says every label the full score: a known hole of that metric, and it is found.
 edit p/pawl.yaml "metric: {command: [$python, grade.py]}" 'metric: contains'
 expect 4 pawl redteam --mine --only A7 --json -C p
