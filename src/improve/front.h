@@ -304,6 +304,11 @@ char *pawl_front_vault_home(struct pawl_arena *arena);
 /* The seal record of the project; PAWL_ENOTFOUND with the hint to run init. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_seal(struct pawl_project *project, json_t **seal,
                                                  struct pawl_error *err);
+/* What the vault answered, {"statement","signature"}, is signed by the vault that sealed this project.
+ * Fails PAWL_EINTEGRITY, naming `what` it is ("verdict"). */
+PAWL_MUST_CHECK enum pawl_status pawl_front_check_signed(struct pawl_project *project,
+                                                         const json_t *done, const char *what,
+                                                         struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_front_pointer(struct pawl_project *project, const char *name,
                                                     char hex[PAWL_HASH_HEX],
                                                     struct pawl_error *err);

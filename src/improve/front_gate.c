@@ -122,14 +122,8 @@ static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_
 static enum pawl_status check_answer(struct pawl_project *project, const json_t *done,
                                      const struct asked *asked, struct pawl_error *err)
 {
-    json_t *seal;
     const json_t *statement = json_object_get(done, "statement");
-    PAWL_TRY(pawl_front_seal(project, &seal, err));
-    bool own_key = strcmp(pawl_json_get_text(statement, "public_key", ""),
-                          pawl_json_get_text(seal, "public_key", "-")) == 0;
-    json_decref(seal);
-    if (!own_key) return pawl_fail(err, PAWL_EINTEGRITY, "The verdict is signed by another vault.");
-    PAWL_TRY(pawl_statement_verify(statement, pawl_json_get_text(done, "signature", ""), err));
+    PAWL_TRY(pawl_front_check_signed(project, done, "verdict", err));
     if (strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) != 0)
         return pawl_fail(err, PAWL_EINTEGRITY, "The verdict answers another question.");
     return PAWL_OK;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "improve/protocol.h"
+#include "improve/statement.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -272,4 +273,18 @@ int64_t pawl_front_now_ms(struct pawl_project *project, const struct pawl_ledger
 {
     if (!project->test_mode) return pawl_clock_now_ms();
     return head->seq < 0 ? PAWL_TEST_EPOCH_MS : head->ts_ms + 1000;
+}
+
+enum pawl_status pawl_front_check_signed(struct pawl_project *project, const json_t *done,
+                                         const char *what, struct pawl_error *err)
+{
+    json_t *seal;
+    const json_t *statement = json_object_get(done, "statement");
+    PAWL_TRY(pawl_front_seal(project, &seal, err));
+    bool own_key = strcmp(pawl_json_get_text(statement, "public_key", ""),
+                          pawl_json_get_text(seal, "public_key", "-")) == 0;
+    json_decref(seal);
+    if (!own_key)
+        return pawl_fail(err, PAWL_EINTEGRITY, "The %s is signed by another vault.", what);
+    return pawl_statement_verify(statement, pawl_json_get_text(done, "signature", ""), err);
 }

@@ -38,24 +38,10 @@ static enum pawl_status ask_rotation(struct pawl_call *call, int64_t epoch, json
                           done, err);
 }
 
-static enum pawl_status check_statement(struct pawl_project *project, const json_t *done,
-                                        struct pawl_error *err)
-{
-    json_t *seal;
-    const json_t *statement = json_object_get(done, "statement");
-    PAWL_TRY(pawl_front_seal(project, &seal, err));
-    bool own_key = strcmp(pawl_json_get_text(statement, "public_key", ""),
-                          pawl_json_get_text(seal, "public_key", "-")) == 0;
-    json_decref(seal);
-    if (!own_key)
-        return pawl_fail(err, PAWL_EINTEGRITY, "The rotation is signed by another vault.");
-    return pawl_statement_verify(statement, pawl_json_get_text(done, "signature", ""), err);
-}
-
 static enum pawl_status record(struct pawl_project *project, const json_t *done,
                                struct pawl_error *err)
 {
-    PAWL_TRY(check_statement(project, done, err));
+    PAWL_TRY(pawl_front_check_signed(project, done, "rotation", err));
     json_t *body = json_pack("{s:O, s:O}", "statement", json_object_get(done, "statement"),
                              "signature", json_object_get(done, "signature"));
     struct pawl_ledger_entry entry = {.kind = "rotate", .body = body};

@@ -23,6 +23,8 @@
 #include "operators/gepa_reflect.h"
 #include "operators/operator.h"
 #include "operators/pareto.h"
+#include "operators/roster.h"
+#include "operators/tried.h"
 
 #include <string.h>
 
@@ -102,10 +104,9 @@ struct gepa {
     size_t n_texts;
     uint32_t *order; /* epoch: a shuffle of the train cases, padded to whole minibatches */
     size_t n_order, at;
-    size_t *use_count; /* how often a train case was drawn, to pad fairly */
-    double *scores;    /* [n_dev] */
-    bool *tried;       /* [n_tried] by candidate number: was on a minibatch, or is the start */
-    size_t n_tried;
+    size_t *use_count;       /* how often a train case was drawn, to pad fairly */
+    double *scores;          /* [n_dev] */
+    struct pawl_tried tried; /* was on a minibatch, or is the start */
     struct pawl_merger merger;
     int64_t n_merged, merges_due;
     bool has_new; /* the iteration before this admitted a child of a reflection */
@@ -113,20 +114,13 @@ struct gepa {
 
 /* --- set up ------------------------------------------------------------------------------------ */
 
-/* Demonstrations and calibrations are data, not prose; other operators write them. */
-static bool is_prose(const struct pawl_host_component *component)
-{
-    return strcmp(component->kind, "text") == 0 && strcmp(component->role, "demos") != 0 &&
-           strcmp(component->role, "calibration") != 0;
-}
-
 static enum pawl_status find_texts(struct gepa *g, struct pawl_error *err)
 {
     size_t n;
     const struct pawl_host_component *components = pawl_host_components(g->host, &n);
     g->texts = PAWL_NEW_N(g->arena, struct pawl_host_component, n);
     for (size_t i = 0; i < n; i++) {
-        if (is_prose(&components[i])) g->texts[g->n_texts++] = components[i];
+        if (pawl_roster_is_prose(&components[i])) g->texts[g->n_texts++] = components[i];
     }
     if (g->n_texts > 0) return PAWL_OK;
     pawl_fail(err, PAWL_ECONFIG, "gepa rewrites texts, and this program has none to rewrite.");
@@ -354,21 +348,6 @@ static enum pawl_status reflect(struct gepa *g, struct attempt *attempts, size_t
 
 /* --- children --------------------------------------------------------------------------------------------- */
 
-/* True the first time that a candidate is looked at. */
-static bool note_tried(struct gepa *g, uint32_t candidate)
-{
-    if (candidate >= g->n_tried) {
-        size_t n = 2 * ((size_t)candidate + 32);
-        bool *tried = PAWL_NEW_N(g->arena, bool, n);
-        if (g->n_tried > 0) memcpy(tried, g->tried, g->n_tried * sizeof *tried);
-        g->tried = tried;
-        g->n_tried = n;
-    }
-    bool is_first = !g->tried[candidate];
-    g->tried[candidate] = true;
-    return is_first;
-}
-
 /* Draft what the reflections wrote. Only attempts with a child that is new stay; gives how many. */
 static enum pawl_status draft_children(struct gepa *g, struct attempt *attempts, size_t n,
                                        size_t *n_left, struct pawl_error *err)
@@ -379,7 +358,7 @@ static enum pawl_status draft_children(struct gepa *g, struct attempt *attempts,
         if (attempt->reflection.n_edits == 0) continue;
         PAWL_TRY(pawl_host_draft(g->host, &g->pool[attempt->member], 1, attempt->reflection.edits,
                                  attempt->reflection.n_edits, &attempt->child, err));
-        if (note_tried(g, attempt->child)) attempts[(*n_left)++] = *attempt;
+        if (pawl_tried_note(&g->tried, attempt->child)) attempts[(*n_left)++] = *attempt;
     }
     return PAWL_OK;
 }
@@ -479,7 +458,7 @@ static enum pawl_status merge_two(struct gepa *g, bool *proposed, struct pawl_er
     if (!pawl_merge_propose(&g->merger, worthy, n, pawl_host_random(g->host), &merge))
         return PAWL_OK;
     PAWL_TRY(draft_merged(g, &merge, &child, err));
-    if (!note_tried(g, child)) return PAWL_OK;
+    if (!pawl_tried_note(&g->tried, child)) return PAWL_OK;
     *proposed = true;
     PAWL_TRY(passes(g, &merge, child, &passed, err));
     if (!passed) return PAWL_OK;
@@ -555,7 +534,7 @@ static enum pawl_status search(struct gepa *g, struct pawl_error *err)
     const uint32_t nobody[2] = {PAWL_MERGE_NONE, PAWL_MERGE_NONE};
     int64_t worst_case = iteration_cost(g->opt, pawl_host_n_dev(g->host));
     PAWL_TRY(admit(g, 0, 0, nobody, &mean, err));
-    note_tried(g, 0);
+    pawl_tried_note(&g->tried, 0);
     pawl_host_say(g->host, "start: %.3f on dev", mean);
     for (int64_t i = 0; g->opt->max_iterations == 0 || i < g->opt->max_iterations; i++) {
         if (pawl_host_budget_left(g->host) < worst_case) {
@@ -582,7 +561,10 @@ static void open_merger(struct gepa *g)
 
 static enum pawl_status run(struct pawl_host *host, const void *options, struct pawl_error *err)
 {
-    struct gepa g = {.host = host, .opt = options, .arena = pawl_host_arena(host)};
+    struct gepa g = {.host = host,
+                     .opt = options,
+                     .arena = pawl_host_arena(host),
+                     .tried = {.arena = pawl_host_arena(host)}};
     size_t n_train = pawl_host_n_train(host), n_dev = pawl_host_n_dev(host);
     PAWL_TRY(find_texts(&g, err));
     if (n_train == 0) {

@@ -26,6 +26,7 @@
  * budget is not begun; a case that the world lost is no feedback; a text tried before is not scored again.
  */
 #include "operators/operator.h"
+#include "operators/roster.h"
 #include "operators/textgrad.h"
 
 #include <math.h>
@@ -151,21 +152,6 @@ static const struct pawl_operator_text textgrad_texts[] = {
 
 /* --- one step --------------------------------------------------------------------------------- */
 
-/* True the first time that a candidate is looked at. */
-static bool note_tried(struct textgrad *t, uint32_t candidate)
-{
-    if (candidate >= t->n_tried) {
-        size_t n = 2 * ((size_t)candidate + 32);
-        bool *tried = PAWL_NEW_N(t->arena, bool, n);
-        if (t->n_tried > 0) memcpy(tried, t->tried, t->n_tried * sizeof *tried);
-        t->tried = tried;
-        t->n_tried = n;
-    }
-    bool is_first = !t->tried[candidate];
-    t->tried[candidate] = true;
-    return is_first;
-}
-
 /* Compared on the cases that both answered; ties stay, and what nobody could look at does not. */
 static bool is_worse(const double *kept, const double *fresh, size_t n)
 {
@@ -224,7 +210,7 @@ static enum pawl_status try_edits(struct textgrad *t, const struct pawl_host_edi
         t->current = child;
         return PAWL_OK;
     }
-    return note_tried(t, child) ? look_at(t, child, edits, n_edits, err) : PAWL_OK;
+    return pawl_tried_note(&t->tried, child) ? look_at(t, child, edits, n_edits, err) : PAWL_OK;
 }
 
 static struct textgrad_round round_new(struct textgrad *t)
@@ -320,7 +306,7 @@ static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
 {
     bool ended = false;
     PAWL_TRY(pawl_host_score_dev(t->host, 0, t->kept, &t->start, err));
-    note_tried(t, 0);
+    pawl_tried_note(&t->tried, 0);
     pawl_host_say(t->host, "start: %.3f on dev", t->start);
     for (size_t v = 0; v < t->n_variables; v++)
         pawl_textgrad_note(t, &t->variables[v].past,
@@ -331,13 +317,6 @@ static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
 }
 
 /* --- set up ----------------------------------------------------------------------------------- */
-
-/* Demonstrations and calibrations are data, not prose; other operators write them. */
-static bool is_prose(const struct pawl_host_component *component)
-{
-    return strcmp(component->kind, "text") == 0 && strcmp(component->role, "demos") != 0 &&
-           strcmp(component->role, "calibration") != 0;
-}
 
 /* The module that a text belongs to; n when none. In a program of one module every text is its. */
 static size_t module_of(const struct textgrad *t, const char *component)
@@ -357,7 +336,7 @@ static enum pawl_status find_variables(struct textgrad *t, struct pawl_error *er
     t->variables = PAWL_NEW_N(t->arena, struct textgrad_variable, n);
     for (size_t i = 0; i < n; i++) {
         size_t module = module_of(t, components[i].name);
-        if (!is_prose(&components[i]) || module == t->graph.n) continue;
+        if (!pawl_roster_is_prose(&components[i]) || module == t->graph.n) continue;
         t->variables[t->n_variables++] = (struct textgrad_variable){
             .component = components[i].name,
             .module = module,
@@ -392,6 +371,7 @@ static enum pawl_status run(struct pawl_host *host, const void *options, struct 
     struct textgrad t = {.host = host,
                          .opt = options,
                          .arena = pawl_host_arena(host),
+                         .tried = {.arena = pawl_host_arena(host)},
                          .n_train = pawl_host_n_train(host),
                          .n_dev = pawl_host_n_dev(host)};
     PAWL_TRY(set_up(&t, err));

@@ -5,8 +5,7 @@
 
 /* --- reading the program ------------------------------------------------------------------------- */
 
-/* Demonstrations and calibrations are data, not prose. */
-static bool is_prose(const struct pawl_host_component *component)
+bool pawl_roster_is_prose(const struct pawl_host_component *component)
 {
     return strcmp(component->kind, "text") == 0 && strcmp(component->role, "demos") != 0 &&
            strcmp(component->role, "calibration") != 0;
@@ -72,7 +71,8 @@ struct pawl_roster pawl_roster_read(struct pawl_host *host, struct pawl_arena *a
     }
     if (roster.n == 0) add_only_module(&roster, components, n, fields, arena);
     for (size_t i = 0; i < n; i++) {
-        if (!is_prose(&components[i]) || is_taken(&roster, components[i].name)) continue;
+        if (!pawl_roster_is_prose(&components[i]) || is_taken(&roster, components[i].name))
+            continue;
         roster.modules[roster.n++] = (struct pawl_roster_module){.name = components[i].name,
                                                                  .instruction = components[i].name};
     }

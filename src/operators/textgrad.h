@@ -22,6 +22,7 @@
 #include "operators/prompt.h"
 #include "operators/graph.h"
 #include "operators/textgrad_rules.h"
+#include "operators/tried.h"
 
 struct textgrad_options {
     int64_t batch, epochs, epoch_steps, momentum, gradient_memory, repairs, max_tokens,
@@ -62,8 +63,7 @@ struct textgrad {
     uint32_t current;     /* candidate in force */
     double *kept, *fresh; /* [n_dev] scores of `current`, and of what is tried */
     double start;         /* mean of the start on dev */
-    bool *tried;          /* [n_tried] by candidate number */
-    size_t n_tried;
+    struct pawl_tried tried;
 };
 
 /* A step under way. */
