@@ -59,6 +59,15 @@ struct spent {
     struct pawl_usage usage;
 };
 
+/* A count of what a model did so far; see pawl_lm_work. */
+static int64_t work_of(struct pawl_lm *lm, const char *name, const char *what)
+{
+    json_t *work = pawl_lm_work(lm);
+    int64_t n = pawl_json_get_int(json_object_get(work, name), what, 0);
+    json_decref(work);
+    return n;
+}
+
 static void ask_or_exit(struct pawl_lm *lm, struct pawl_arena *arena,
                         const struct pawl_lm_request *requests, size_t n,
                         struct pawl_lm_reply *replies)
@@ -101,14 +110,19 @@ static struct spent run_once(struct pawl_lm *lm, size_t n_choices, uint64_t cand
 static void measure(struct pawl_lm *lm, const char *model, const char *settings, size_t n_choices,
                     int repetition)
 {
+    static const char *const names[] = {"batches", "computed", "rows"};
+    int64_t work[3];
+    for (size_t i = 0; i < 3; i++) work[i] = -work_of(lm, "m", names[i]);
     struct spent spent = run_once(lm, n_choices, 1000u * (unsigned)repetition + n_choices);
+    for (size_t i = 0; i < 3; i++) work[i] += work_of(lm, "m", names[i]);
     printf("{\"bench\":\"lm_llama\",\"model\":\"%s\",\"settings\":{%s},\"choices\":%zu,"
            "\"cases\":%d,\"prompt_tokens\":%lld,\"cached_tokens\":%lld,"
-           "\"completion_tokens\":%lld,\"cpu_s\":%.2f,\"wall_s\":%.2f,"
-           "\"cases_per_cpu_s\":%.3f}\n",
+           "\"completion_tokens\":%lld,\"batches\":%lld,\"computed\":%lld,\"rows\":%lld,"
+           "\"cpu_s\":%.2f,\"wall_s\":%.2f,\"cases_per_cpu_s\":%.3f}\n",
            model, settings, n_choices, N_CASES, (long long)spent.usage.prompt_tokens,
            (long long)spent.usage.cached_tokens, (long long)spent.usage.completion_tokens,
-           spent.cpu_s, spent.wall_s, N_CASES / spent.cpu_s);
+           (long long)work[0], (long long)work[1], (long long)work[2], spent.cpu_s, spent.wall_s,
+           N_CASES / spent.cpu_s);
     fflush(stdout);
 }
 
@@ -155,14 +169,6 @@ static struct pawl_lm_request copy_request(struct pawl_arena *arena, enum pawl_r
                     PAWL_STR_ARG(list)))};
     return (struct pawl_lm_request){
         .role = role, .messages = message, .n_messages = 1, .max_tokens = COPIED_TOKENS};
-}
-
-static int64_t work_of(struct pawl_lm *lm, const char *name, const char *what)
-{
-    json_t *work = pawl_lm_work(lm);
-    int64_t n = pawl_json_get_int(json_object_get(work, name), what, 0);
-    json_decref(work);
-    return n;
 }
 
 /* N_COPIES answers of a role's model, `together` at a time. Texts lie in `arena`. */

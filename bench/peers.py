@@ -17,6 +17,9 @@ import projects
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "build" / "peers"
 MODEL = "smollm2-135m"
+# Its weights: of the layers, used for every token; of the output, which is the table of tokens again,
+# used where logits are wanted. Attention comes on top of them (a few percent at 500 tokens).
+LAYER_WEIGHTS, OUTPUT_WEIGHTS = 106_203_456, 28_311_552
 
 
 class Missing(RuntimeError):
@@ -77,9 +80,16 @@ def model_file(peers):
     return need(path, f"the model {MODEL} (pawl model pull {MODEL})")
 
 
-def ask_pawl(peers, n_choices, times):
-    lines = peers.program("bench_lm_llama", MODEL, times + 1, "", n_choices)
+def ask_pawl(peers, n_choices, times, settings=""):
+    lines = peers.program("bench_lm_llama", MODEL, times + 1, settings, n_choices)
     return lines[1:] # the first loads the model
+
+
+def reached(run, most, weight_bytes):
+    """(share of the multiply-adds, share of the memory's bytes) that a core could do in the run's CPU time."""
+    gmac = (run["computed"] * LAYER_WEIGHTS + run["rows"] * OUTPUT_WEIGHTS) / 1e9
+    gb = run["batches"] * (LAYER_WEIGHTS + OUTPUT_WEIGHTS) * weight_bytes / 1e9
+    return (gmac / run["cpu_s"] / most["gmac_per_cpu_s"], gb / run["cpu_s"] / most["gb_read_per_cpu_s"])
 
 
 def ask_server(peers, file, choices, times):
@@ -93,10 +103,45 @@ def ask_server(peers, file, choices, times):
     return runs
 
 
+def task(n_choices):
+    return f"choice of {n_choices}" if n_choices else "32 tokens of answer"
+
+
+def note_reached(peers, ours):
+    most = peers.program("bench_machine")[0]
+    for n, runs in ours.items():
+        shares = [reached(run, most, 4) for run in runs]
+        name = f"{MODEL}, {task(n)}: share of a core's"
+        peers.bench.note(f"{name} {most['gmac_per_cpu_s']:.0f} G multiply-adds/s ({most['multiply_adds']})",
+                         [s[0] for s in shares], "", detail="weights in F32; weights alone counted")
+        peers.bench.note(f"{name} {most['gb_read_per_cpu_s']:.1f} GB/s read", [s[1] for s in shares], "")
+
+
+def note_alone(peers):
+    """What needs no peer: answers together and one by one, and guesses of what an answer copies."""
+    agree = peers.program("bench_lm_llama", MODEL, 1, "", "agree")[0]
+    peers.bench.note(f"{MODEL}, {agree['cases']} greedy answers: share that differs together and one by one",
+                     [1 - agree["equal_share"]], "", 0.01)
+    for line in peers.program("bench_lm_llama", MODEL, 1, "", "copy"):
+        peers.bench.note(f"{MODEL}, answers that copy, {line['together']} at a time: CPU with guesses",
+                         [line["cpu_s"] / line["cpu_s_without"]], "times that without",
+                         detail=f"{line['decodes']} and {line['decodes_without']} decodes; "
+                                f"equal share {line['equal_share']:g}")
+
+
+# What is asked of pawl: its default; choices drawn as a grammar draws them, which is what the server is
+# asked for; and that in the fastest form of the weights, where the user allows rounding.
+WAYS = (("", "", True), ("held", '"scoring":"held"', True), ("held, weights rounded",
+        '"scoring":"held","weights":"fast"', False))
+
+
 def local_model(peers, choices, times):
-    """Cases by CPU second, against a server on the packaged file and on the same weights in F32."""
+    """CPU of all cases, against a server on the packaged file and on the same weights in F32."""
     packaged = model_file(peers)
-    ours = {n: ask_pawl(peers, n, times) for n in choices}
+    ours = {(way, n): ask_pawl(peers, n, times, settings)
+            for way, settings, _ in WAYS for n in choices if n or way != "held"}
+    note_reached(peers, {n: ours["", n] for n in choices})
+    note_alone(peers)
     with tempfile.TemporaryDirectory(prefix="pawl-bench.") as folder:
         fast = str(Path(folder) / "f32.gguf")
         quantize = need(peers.server / "llama-quantize", "llama-quantize")
@@ -104,15 +149,18 @@ def local_model(peers, choices, times):
         for name, file, goals in (("the file as packaged", packaged, (5, 10)),
                                   ("the same weights in F32", fast, (2.5, 4))):
             theirs = ask_server(peers, file, choices, times)
-            for n in choices:
-                what = f"choice of {n}" if n else "32 tokens of answer"
+            for (way, n), runs in ours.items():
+                exact = dict((w, e) for w, _, e in WAYS)[way]
+                if not exact and file != packaged:
+                    continue
                 detail = "completion tokens {} and {}; wall {:.1f} s and {:.1f} s".format(
-                    ours[n][0]["completion_tokens"], theirs[n][0]["completion_tokens"],
-                    statistics.median(r["wall_s"] for r in ours[n]),
+                    runs[0]["completion_tokens"], theirs[n][0]["completion_tokens"],
+                    statistics.median(r["wall_s"] for r in runs),
                     statistics.median(r["wall_s"] for r in theirs[n]))
-                peers.bench.versus(f"{MODEL}, 64 cases, {what}", f"llama-server, 8 slots, {name}",
-                                   [r["cpu_s"] for r in ours[n]], [r["cpu_s"] for r in theirs[n]],
-                                   "CPU s", goals[1] if n else goals[0], detail)
+                peers.bench.versus(f"{MODEL}, 64 cases, {task(n)}{f' ({way})' if way else ''}",
+                                   f"llama-server, 8 slots, {name}",
+                                   [r["cpu_s"] for r in runs], [r["cpu_s"] for r in theirs[n]],
+                                   "CPU s", (goals[1] if n else goals[0]) if exact else None, detail)
 
 
 # --- loops ------------------------------------------------------------------------------------------

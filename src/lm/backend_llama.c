@@ -31,9 +31,9 @@ static const struct pawl_option options[] = {
                     "form of the weights in memory: auto measures and takes the faster of packaged "
                     "and f32, which round nothing; fast takes the fastest of all, which may round"),
     PAWL_OPT_CHOICE(
-        struct options, scoring, "sum", "sum|mean|first",
-        "log-probability of a choice: of all its tokens, their mean, or up to the token "
-        "that tells it from the others"),
+        struct options, scoring, "sum", "sum|mean|first|held",
+        "log-probability of a choice: of all its tokens, their mean, up to the token that tells it "
+        "from the others, or as decoding held to the list draws it (cheapest with many choices)"),
     PAWL_OPT_CHOICE(struct options, speculation, "auto", "auto|off",
                     "greedy answers that copy: auto guesses tokens where that was measured to pay; "
                     "answers are the same"),
@@ -174,8 +174,13 @@ static enum pawl_status open_weights(struct llama *llama, const struct pawl_lm_o
 
 static enum pawl_llama_scoring scoring_of(const char *name)
 {
-    if (strcmp(name, "mean") == 0) return PAWL_LLAMA_MEAN;
-    return strcmp(name, "first") == 0 ? PAWL_LLAMA_FIRST : PAWL_LLAMA_SUM;
+    static const char *const names[] = {[PAWL_LLAMA_SUM] = "sum",
+                                        [PAWL_LLAMA_MEAN] = "mean",
+                                        [PAWL_LLAMA_FIRST] = "first",
+                                        [PAWL_LLAMA_HELD] = "held"};
+    for (int i = PAWL_LLAMA_SUM; i <= PAWL_LLAMA_HELD; i++)
+        if (strcmp(name, names[i]) == 0) return (enum pawl_llama_scoring)i;
+    PAWL_BUG("an option that is not in its list");
 }
 
 static enum pawl_status start_engine(struct llama *llama, const struct options *o,
@@ -437,9 +442,11 @@ static void cancel(void *state)
 static json_t *work(void *state)
 {
     struct pawl_llama_work work = pawl_llama_engine_work(((struct llama *)state)->engine);
-    return json_pack("{s:I, s:I, s:I, s:I, s:f}", "decodes", (json_int_t)work.decodes, "tokens",
-                     (json_int_t)work.tokens, "guessed", (json_int_t)work.guessed, "right",
-                     (json_int_t)work.right, "saved_s", (double)work.saved_us / 1e6);
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}", "decodes",
+                     (json_int_t)work.decodes, "tokens", (json_int_t)work.tokens, "guessed",
+                     (json_int_t)work.guessed, "right", (json_int_t)work.right, "saved_s",
+                     (double)work.saved_us / 1e6, "batches", (json_int_t)work.batches, "computed",
+                     (json_int_t)work.computed, "rows", (json_int_t)work.rows);
 }
 
 static int parallel(const void *values)

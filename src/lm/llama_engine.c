@@ -45,7 +45,7 @@ struct row {
 
 /* pawl_llama_work */
 struct work {
-    _Atomic int64_t decodes, tokens, guessed, right, saved_us;
+    _Atomic int64_t decodes, tokens, guessed, right, saved_us, batches, computed, rows;
 };
 
 struct recent {
@@ -510,6 +510,9 @@ static bool decode(struct pawl_llama_engine *engine, enum phase from, enum phase
     bool good = from == WRITING ? decode_measured(engine)
                                 : llama_decode(engine->context, engine->batch) == 0;
     if (!good) return false;
+    atomic_fetch_add(&engine->work.batches, 1);
+    atomic_fetch_add(&engine->work.computed, engine->batch.n_tokens);
+    atomic_fetch_add(&engine->work.rows, (int64_t)engine->n_rows);
     pawl_llama_cells_decoded(engine->cells, (size_t)engine->batch.n_tokens);
     for (size_t i = 0; i < engine->n_branches; i++)
         pawl_llama_cells_prune(engine->cells, engine->branches[i]);
@@ -606,7 +609,10 @@ struct pawl_llama_work pawl_llama_engine_work(struct pawl_llama_engine *engine)
                                     .tokens = atomic_load(&work->tokens),
                                     .guessed = atomic_load(&work->guessed),
                                     .right = atomic_load(&work->right),
-                                    .saved_us = atomic_load(&work->saved_us)};
+                                    .saved_us = atomic_load(&work->saved_us),
+                                    .batches = atomic_load(&work->batches),
+                                    .computed = atomic_load(&work->computed),
+                                    .rows = atomic_load(&work->rows)};
 }
 
 static void release(struct pawl_llama_engine *engine)

@@ -78,11 +78,12 @@ struct pawl_llama_engine_settings {
     struct pawl_llama_pace pace;
     bool speculate; /* guess where it pays */
 };
-/* What was done so far to write free answers. */
+/* What was done so far: to write free answers, and in all. */
 struct pawl_llama_work {
     int64_t decodes, tokens; /* tokens: chosen for answers, in that many decodes */
     int64_t guessed, right;  /* tokens that were decoded on a guess; those that were right */
     int64_t saved_us;        /* by llama_gain.h; negative: lost */
+    int64_t batches, computed, rows; /* decodes of any kind; tokens in them; logits read of these */
 };
 struct pawl_llama_engine;
 PAWL_MUST_CHECK enum pawl_status

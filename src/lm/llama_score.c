@@ -121,7 +121,9 @@ void pawl_llama_choices_build(struct pawl_llama_choices *choices, struct pawl_ar
     }
     size_t *counted = PAWL_NEW_N(arena, size_t, n_choices);
     for (size_t i = 0; i < n_choices; i++)
-        counted[i] = scoring == PAWL_LLAMA_FIRST ? telling_tokens(choices, i) : choice[i].n_tokens;
+        counted[i] = scoring == PAWL_LLAMA_FIRST || scoring == PAWL_LLAMA_HELD
+                         ? telling_tokens(choices, i)
+                         : choice[i].n_tokens;
     for (size_t i = 0; i < n_choices; i++) {
         choice[i].n_tokens = counted[i];
         choice[i].n_known = 0;
@@ -154,11 +156,42 @@ static bool goes_through(const struct pawl_llama_choices *choices,
            choice->node < choices->nodes[node].end;
 }
 
+/* True if a choice before i goes on with the same token. */
+static bool is_repeated(const struct pawl_llama_choices *choices, size_t i, size_t node,
+                        size_t next)
+{
+    for (size_t k = 0; k < i; k++)
+        if (goes_through(choices, &choices->choice[k], node) &&
+            choices->choice[k].tokens[next] == choices->choice[i].tokens[next])
+            return true;
+    return false;
+}
+
+/* log of the sum of exp(logit) over the tokens that go on with a choice, each once. */
+static double log_sum_of_held(const struct pawl_llama_choices *choices, size_t node, size_t next,
+                              const float *logits)
+{
+    double sum = 0, top = -INFINITY;
+    for (size_t i = 0; i < choices->n_choices; i++) {
+        if (!goes_through(choices, &choices->choice[i], node)) continue;
+        double logit = (double)logits[choices->choice[i].tokens[next]];
+        if (isnan(logit) || logit == -INFINITY || is_repeated(choices, i, node, next)) continue;
+        if (logit > top) {
+            sum *= exp(top - logit);
+            top = logit;
+        }
+        sum += exp(logit - top);
+    }
+    return top + log(sum);
+}
+
 void pawl_llama_choices_add(struct pawl_llama_choices *choices, size_t node, const float *logits,
                             int n_vocab)
 {
-    double log_sum = pawl_llama_log_sum(logits, n_vocab);
     size_t next = node == PAWL_LLAMA_ROOT ? 0 : choices->nodes[node].depth + 1;
+    double log_sum = choices->scoring == PAWL_LLAMA_HELD
+                         ? log_sum_of_held(choices, node, next, logits)
+                         : pawl_llama_log_sum(logits, n_vocab);
     for (size_t i = 0; i < choices->n_choices; i++) {
         struct pawl_llama_choice *choice = &choices->choice[i];
         if (!goes_through(choices, choice, node)) continue;

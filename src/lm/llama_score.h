@@ -23,8 +23,11 @@
  *     sum    log P(choice), all its tokens. A choice that is the beginning of another also counts the
  *            end of the turn, else it would always win
  *     mean   the same divided by the number of tokens
- *     first  the tokens up to the one that tells a choice from all others: what a decoder held to
- *            the list would multiply
+ *     first  the tokens up to the one that tells a choice from all others, after which a decoder held to
+ *            the list has no choice left
+ *     held   what such a decoder draws with: the same tokens, each against those alone that go on with a
+ *            choice. Costs least, as what nothing else could follow loses nothing. A choice may win by
+ *            how common its beginning is
  *
  * Usage: build once per request and add the prompt's logits. Then, until there is nothing next:
  *
@@ -44,7 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pawl_llama_scoring { PAWL_LLAMA_SUM, PAWL_LLAMA_MEAN, PAWL_LLAMA_FIRST };
+enum pawl_llama_scoring { PAWL_LLAMA_SUM, PAWL_LLAMA_MEAN, PAWL_LLAMA_FIRST, PAWL_LLAMA_HELD };
 
 struct pawl_llama_choice {
     const llama_token *tokens;

@@ -181,9 +181,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_embed(struct pawl_lm *lm, struct pawl_a
                                                struct pawl_error *err);
 /* Add to *usage what was asked of all models so far, answers from our cache aside. Any thread. */
 void pawl_lm_spent(struct pawl_lm *lm, struct pawl_usage *usage);
-/* What the embedded models that are loaded did so far to write free answers: {name: {"decodes", "tokens"
- * chosen in them, "guessed" tokens and the "right" ones of these, "saved_s" by guessing (negative: lost)}}.
- * New reference. Any thread. */
+/* What the embedded models that are loaded did so far. To write free answers: {name: {"decodes", "tokens"
+ * chosen in them, "guessed" tokens and the "right" ones of these, "saved_s" by guessing (negative: lost),
+ * and in all: "batches", tokens "computed" in them, "rows" of logits wanted of these}}. New reference. Any thread. */
 json_t *pawl_lm_work(const struct pawl_lm *lm);
 void pawl_lm_cancel(struct pawl_lm *lm); /* async-signal-unsafe; from any thread */
 

@@ -106,6 +106,20 @@ static void test_mean_and_first_count_other_tokens(void **unused)
     assert_near(c.score[2], p(6));
 }
 
+/* Each token against those that a choice goes on with, so that all choices together have probability 1;
+ * the same token of two choices counts once, and a token without alternative costs nothing. */
+static void test_held_shares_out_what_the_list_allows(void **unused)
+{
+    (void)unused;
+    static const llama_token tokens[][4] = {{1, 2, 3}, {1, 2, 5}, {6}};
+    struct pawl_llama_choices c = score(tokens, (size_t[]){3, 3, 1}, 3, PAWL_LLAMA_HELD);
+    double first = log(exp(p(1)) + exp(p(6))), third = log(exp(p(3)) + exp(p(5)));
+    assert_near(c.score[0], p(1) - first + p(3) - third);
+    assert_near(c.score[1], p(1) - first + p(5) - third);
+    assert_near(c.score[2], p(6) - first);
+    assert_near(exp(c.score[0]) + exp(c.score[1]) + exp(c.score[2]), 1);
+}
+
 static void test_equal_and_empty_choices_are_scored(void **unused)
 {
     (void)unused;
@@ -219,7 +233,7 @@ static void test_the_best_choice_alone_is_that_of_all(void **unused)
                                     .heat = seed % 5 ? 0.2 * (double)(seed % 5) : 2,
                                     .has_ties = seed % 2,
                                     .has_holes = seed % 7 == 0};
-        for (int scoring = PAWL_LLAMA_SUM; scoring <= PAWL_LLAMA_FIRST; scoring++)
+        for (int scoring = PAWL_LLAMA_SUM; scoring <= PAWL_LLAMA_HELD; scoring++)
             compare_searches(&world, (enum pawl_llama_scoring)scoring, 1 + seed % 9, &n_all,
                              &n_best);
         pawl_arena_release(&arena);
@@ -231,8 +245,8 @@ static void test_where_one_choice_stands_out_little_is_decoded(void **unused)
 {
     (void)unused;
     static const double least_saving[] = {
-        [PAWL_LLAMA_SUM] = 5, [PAWL_LLAMA_MEAN] = 2, [PAWL_LLAMA_FIRST] = 5};
-    for (int scoring = PAWL_LLAMA_SUM; scoring <= PAWL_LLAMA_FIRST; scoring++) {
+        [PAWL_LLAMA_SUM] = 5, [PAWL_LLAMA_MEAN] = 2, [PAWL_LLAMA_FIRST] = 5, [PAWL_LLAMA_HELD] = 5};
+    for (int scoring = PAWL_LLAMA_SUM; scoring <= PAWL_LLAMA_HELD; scoring++) {
         size_t n_all = 0, n_best = 0;
         for (uint64_t seed = 0; seed < 300; seed++) {
             const struct world world = {.seed = seed, .heat = 0.05};
@@ -331,6 +345,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_longer_choices_share_their_nodes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nodes_lie_in_the_order_of_a_walk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mean_and_first_count_other_tokens, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_held_shares_out_what_the_list_allows, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_equal_and_empty_choices_are_scored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_best_choice_alone_is_that_of_all, set_up,
                                         tear_down),
