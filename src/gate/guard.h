@@ -22,8 +22,10 @@
  *
  * Drift: many small losses, each within the margin, add up. `used` is the share of the margin that a
  * candidate has lost against the anchor; the sum S of what each promotion used above a half (CUSUM,
- * trigger.h) may not reach 1. S changes with a certified promotion alone, whatever people say to it later, so
- * that a candidate that is withheld leaves no trace. In units of the margin it outlives the cases that it was measured on.
+ * trigger.h) may not reach 1. S changes with a certified promotion alone, so that a candidate that is withheld
+ * leaves no trace, and belongs to what is in force: of a promotion that people turned away or took back the
+ * incumbent has lost nothing. In units of the margin it outlives the cases that it was measured on, and guards
+ * that come and go.
  *
  * Invariants
  *   1. Margins, caps, level and size are fixed before the first observation.

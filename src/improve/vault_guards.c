@@ -4,7 +4,10 @@
  *   state.caps      {measure: 4 x the incumbent's dev median}: frozen when the set is sealed, or when
  *                   the first guard is written before its first attempt; until the next rotation
  *   state.rule      names the guards, too: fixed by the first attempt
- *   state.drift     {"anchor", measure: S}: changes with a promotion alone; outlives a rotation
+ *   state.drift     {"anchor", "candidate", "incumbent", "lost": {measure: S}, "before": {measure: S}}: of the
+ *                   last promotion; changes with one alone; outlives a rotation, and a measure in it the
+ *                   guard on it. S belongs to what is in force: where people turned that promotion away, or
+ *                   took it back, the incumbent is again the one before, and so are its losses
  *   row.guards      of an attempt: {"anchor", "level", "rules", "drift"}, before its first sealed case
  *
  * Evidence under guards holds all measures of three arms for each case, so that its size follows
@@ -105,17 +108,28 @@ enum pawl_status pawl_vault_freeze(struct pawl_worker *worker, const json_t *req
 
 /* --- an attempt ----------------------------------------------------------------------------------- */
 
-/* S of each configured guard; what was pinned anew starts from nothing. */
-static json_t *drift_of(const struct pawl_vault *vault, const char *anchor)
+/* {measure: S} of what is in force when an attempt asks against this anchor; what was pinned anew starts
+ * from nothing. An incumbent that no promotion made (a person did) has at least lost what was lost
+ * before. New reference. */
+static json_t *lost_by(const struct pawl_vault *vault, const char *anchor, const char *incumbent)
+{
+    const json_t *drift = json_object_get(vault->state, "drift");
+    if (strcmp(pawl_json_get_text(drift, "anchor", ""), anchor) != 0) return json_object();
+    bool again = strcmp(pawl_json_get_text(drift, "incumbent", ""), incumbent) == 0;
+    json_t *lost = json_copy(json_object_get(drift, again ? "before" : "lost"));
+    return lost != NULL ? lost : json_object();
+}
+
+/* S of each configured guard. New reference. */
+static json_t *drift_of(const struct pawl_vault *vault, const char *anchor, const char *incumbent)
 {
     const struct pawl_config_gate *gate = &vault->worker->config.gate;
-    const json_t *drift = json_object_get(vault->state, "drift");
-    bool same = strcmp(pawl_json_get_text(drift, "anchor", ""), anchor) == 0;
-    json_t *out = json_array();
+    json_t *lost = lost_by(vault, anchor, incumbent), *out = json_array();
     for (size_t i = 0; i < gate->n_guards; i++) {
         const char *name = pawl_measure_name(gate->guard_rules[i].measure);
-        json_array_append_new(out, json_real(same ? pawl_json_get_real(drift, name, 0) : 0));
+        json_array_append_new(out, json_real(pawl_json_get_real(lost, name, 0)));
     }
+    json_decref(lost);
     return out;
 }
 
@@ -132,10 +146,11 @@ enum pawl_status pawl_vault_guards_register(struct pawl_vault_asked *asked, cons
                        "pass; then ask again.");
         return PAWL_ECONFIG;
     }
-    pawl_json_set(asked->row, "guards",
-                  json_pack("{s:s, s:f, s:o, s:o}", "anchor", anchor, "level",
-                            vault->worker->config.gate.alpha, "rules", rules_with_caps(vault),
-                            "drift", drift_of(vault, anchor)));
+    pawl_json_set(
+        asked->row, "guards",
+        json_pack("{s:s, s:f, s:o, s:o}", "anchor", anchor, "level",
+                  vault->worker->config.gate.alpha, "rules", rules_with_caps(vault), "drift",
+                  drift_of(vault, anchor, pawl_json_get_text(asked->row, "incumbent", ""))));
     return pawl_vault_guards_init(vault, asked->row, &guards, err);
 }
 
@@ -209,13 +224,17 @@ void pawl_vault_guards_promoted(struct pawl_vault *vault, const json_t *row,
                                 const struct pawl_guards *guards)
 {
     if (!pawl_vault_is_guarded(row)) return;
-    json_t *drift =
-        json_pack("{s:O}", "anchor", json_object_get(json_object_get(row, "guards"), "anchor"));
+    const char *anchor = pawl_json_get_text(json_object_get(row, "guards"), "anchor", "");
+    json_t *before = lost_by(vault, anchor, pawl_json_get_text(row, "incumbent", ""));
+    json_t *lost = json_copy(before);
     for (size_t i = 0; i < guards->n; i++) {
         const struct pawl_guard *guard = &guards->items[i];
         double after = pawl_guard_drift(guard->drift_before, pawl_guard_used(guards, i));
-        pawl_json_set(drift, pawl_measure_name(guard->rule.measure), json_real(after));
+        pawl_json_set(lost, pawl_measure_name(guard->rule.measure), json_real(after));
     }
+    json_t *drift = json_pack("{s:s, s:O, s:O, s:o, s:o}", "anchor", anchor, "candidate",
+                              json_object_get(row, "candidate"), "incumbent",
+                              json_object_get(row, "incumbent"), "lost", lost, "before", before);
     pawl_json_set(vault->state, "drift", drift);
 }
 

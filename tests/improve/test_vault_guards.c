@@ -19,7 +19,9 @@ static const struct vault_rig_cases many = {
     .n = 600, .hard_per_cent = 60, .cluster_size = 1, .flavour = "a"};
 
 enum { PACE_US = 5000 };
-#define DOUBLE "{\"guards\":[{\"metric\":\"tokens\",\"margin\":1}]}"
+#define TOKENS "{\"metric\":\"tokens\",\"margin\":1}"
+#define FAILED "{\"metric\":\"failed\",\"margin\":0.2}"
+#define DOUBLE "{\"guards\":[" TOKENS "]}"
 
 /* The incumbent takes 100 tokens on every case. */
 static json_t *freeze_request(double tokens)
@@ -243,6 +245,28 @@ static void what_is_withheld_leaves_like_every_no(void **state)
     vault_rig_remove(&rig);
 }
 
+/* As many guards as there can be: what an attempt keeps of them fits the row that was made for it. */
+static void five_guards_fit_an_attempt(void **state)
+{
+    (void)state;
+    struct vault_rig rig;
+    vault_rig_seal(&rig, &few,
+                   "{\"guards\":[" TOKENS "," FAILED
+                   ",{\"metric\":\"score\",\"margin\":0.123456789012345},"
+                   "{\"metric\":\"seconds\",\"margin\":1.23456789012345},"
+                   "{\"metric\":\"cost\",\"margin\":1.23456789012345}]}");
+    json_decref(vault_rig_done(
+        vault_rig_once(&rig, RIG_NO_PEER,
+                       json_pack("{s:s, s:{s:f, s:f, s:f}}", "op", "freeze", "medians", "tokens",
+                                 100 / 3.0, "seconds", 1e9 / 3, "cost", 1e9 / 7))));
+    json_t *answer = ask(&rig, "GOOD TOKENS 100", "PLAIN TOKENS 100", "PLAIN TOKENS 99");
+    assert_int_equal(json_array_size(json_object_get(
+                         json_object_get(json_object_get(answer, "statement"), "guards"), "rules")),
+                     5);
+    json_decref(answer);
+    vault_rig_remove(&rig);
+}
+
 /* --- drift ------------------------------------------------------------------------------------------ */
 
 /* Each uses .8 of the margin, within it: S = .3, .6, .9, and the fourth would make 1.2. What is withheld
@@ -255,17 +279,65 @@ static void many_small_losses_are_stopped(void **state)
     const char *anchor = "PLAIN TOKENS 100";
     seal(&rig, &many, DOUBLE);
     expect_verdict(&rig, "GOOD TOKENS 180", anchor, anchor, "promote");
-    expect_verdict(&rig, "GOOD TOKENS 180 b", anchor, anchor, "promote");
-    expect_verdict(&rig, "GOOD TOKENS 180 c", anchor, anchor, "promote");
-    expect_verdict(&rig, "GOOD TOKENS 180 d", anchor, anchor, "no");
-    expect_verdict(&rig, "GOOD TOKENS 180 e", anchor, anchor, "no");
-    expect_verdict(&rig, "GOOD TOKENS 100", anchor, anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 b", "PLAIN TOKENS 100 b", anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 c", "PLAIN TOKENS 100 c", anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 d", "PLAIN TOKENS 100 d", anchor, "no");
+    expect_verdict(&rig, "GOOD TOKENS 180 e", "PLAIN TOKENS 100 d", anchor, "no");
+    expect_verdict(&rig, "GOOD TOKENS 100", "PLAIN TOKENS 100 d", anchor, "promote");
     const json_t *evidence = evidence_of(&rig, &audit, 5);
     const json_t *guard =
         json_array_get(json_object_get(json_object_get(evidence, "guards"), "guards"), 0);
     assert_true(fabs(pawl_json_get_real(guard, "drift_before", 0) - 0.9) < 1e-9);
     assert_true(fabs(pawl_json_get_real(guard, "drift_after", 0) - 1.2) < 1e-9);
     assert_false(pawl_json_get_bool(guard, "passes", true));
+    json_decref(audit);
+    vault_rig_remove(&rig);
+}
+
+/* People turn it away, or take it back: the incumbent is the one before, which has lost nothing by it. */
+static void what_is_not_in_force_has_lost_nothing(void **state)
+{
+    (void)state;
+    struct vault_rig rig;
+    json_t *audit;
+    const char *anchor = "PLAIN TOKENS 100", *second = "PLAIN TOKENS 100 b";
+    seal(&rig, &many, DOUBLE);
+    expect_verdict(&rig, "GOOD TOKENS 180", anchor, anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 b", second, anchor, "promote");
+    for (char name[] = "GOOD TOKENS 180 c"; name[16] <= 'f'; name[16]++)
+        expect_verdict(&rig, name, second, anchor, "promote");
+    const json_t *evidence = evidence_of(&rig, &audit, 6);
+    const json_t *guard =
+        json_array_get(json_object_get(json_object_get(evidence, "guards"), "guards"), 0);
+    assert_true(fabs(pawl_json_get_real(guard, "drift_before", 0) - 0.3) < 1e-9);
+    json_decref(audit);
+    vault_rig_remove(&rig);
+}
+
+/* Another guard for a time, by a rotation: what the first one lost is kept for it. */
+static void a_guard_that_was_away_finds_its_losses(void **state)
+{
+    (void)state;
+    struct vault_rig rig;
+    json_t *audit;
+    const char *anchor = "PLAIN TOKENS 100";
+    seal(&rig, &many, DOUBLE);
+    expect_verdict(&rig, "GOOD TOKENS 180", anchor, anchor, "promote");
+    for (int round = 0; round < 2; round++) {
+        const char *file = round ? "fresh2.jsonl" : "fresh.jsonl";
+        vault_rig_write_cases(&rig, file, &many, round ? 20000 : 10000);
+        json_decref(vault_rig_done(vault_rig_once(
+            &rig, RIG_NO_PEER,
+            json_pack("{s:s, s:s, s:s}", "op", "rotate", "reason", "a test", "file", file))));
+        set_config(&rig, round ? FAILED : TOKENS, round ? TOKENS : FAILED);
+        json_decref(vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, freeze_request(100))));
+        expect_verdict(&rig, round ? "GOOD TOKENS 180 c" : "GOOD TOKENS 180 b",
+                       round ? "PLAIN TOKENS 100 c" : "PLAIN TOKENS 100 b", anchor, "promote");
+    }
+    const json_t *evidence = evidence_of(&rig, &audit, 3);
+    const json_t *guard =
+        json_array_get(json_object_get(json_object_get(evidence, "guards"), "guards"), 0);
+    assert_true(fabs(pawl_json_get_real(guard, "drift_before", 0) - 0.3) < 1e-9);
     json_decref(audit);
     vault_rig_remove(&rig);
 }
@@ -278,7 +350,7 @@ static void a_rotation_thaws_the_caps_and_keeps_the_losses(void **state)
     const char *anchor = "PLAIN TOKENS 100";
     seal(&rig, &many, DOUBLE);
     expect_verdict(&rig, "GOOD TOKENS 180", anchor, anchor, "promote");
-    expect_verdict(&rig, "GOOD TOKENS 180 b", anchor, anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 b", "PLAIN TOKENS 100 b", anchor, "promote");
     vault_rig_write_cases(&rig, "fresh.jsonl", &many, 10000);
     json_decref(vault_rig_done(vault_rig_once(
         &rig, RIG_NO_PEER,
@@ -288,8 +360,8 @@ static void a_rotation_thaws_the_caps_and_keeps_the_losses(void **state)
     json_t *done = vault_rig_done(vault_rig_once(&rig, RIG_NO_PEER, freeze_request(110)));
     assert_true(pawl_json_get_real(json_object_get(done, "caps"), "tokens", 0) == 440);
     json_decref(done);
-    expect_verdict(&rig, "GOOD TOKENS 180 c", anchor, anchor, "promote");
-    expect_verdict(&rig, "GOOD TOKENS 180 d", anchor, anchor, "no");
+    expect_verdict(&rig, "GOOD TOKENS 180 c", "PLAIN TOKENS 100 c", anchor, "promote");
+    expect_verdict(&rig, "GOOD TOKENS 180 d", "PLAIN TOKENS 100 d", anchor, "no");
     expect_verdict(&rig, "GOOD TOKENS 180", anchor, "PLAIN TOKENS 99",
                    "promote"); /* another anchor */
     vault_rig_remove(&rig);
@@ -306,7 +378,10 @@ int main(void)
         cmocka_unit_test(zero_tolerance_wants_every_case),
         cmocka_unit_test(statement_and_evidence_tell_the_guards),
         cmocka_unit_test(what_is_withheld_leaves_like_every_no),
+        cmocka_unit_test(five_guards_fit_an_attempt),
         cmocka_unit_test(many_small_losses_are_stopped),
+        cmocka_unit_test(what_is_not_in_force_has_lost_nothing),
+        cmocka_unit_test(a_guard_that_was_away_finds_its_losses),
         cmocka_unit_test(a_rotation_thaws_the_caps_and_keeps_the_losses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
