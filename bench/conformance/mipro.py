@@ -17,28 +17,16 @@ import argparse
 import itertools
 import json
 import logging
-import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import venv_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ["dspy==3.4.1", "optuna==5.0.0"]
-
-
-def use_venv(build):
-    """Run this script again in a virtual environment that has the peers."""
-    venv = build / "conformance" / "venv"
-    python = venv / "bin" / "python"
-    if Path(sys.prefix) == venv:
-        return
-    if not (venv / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *PEERS], check=True)
-        (venv / "ready").touch()
-    os.execv(python, [str(python), "-B", __file__, *sys.argv[1:]])
 
 
 class Peer:
@@ -139,7 +127,7 @@ def main():
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     args = parser.parse_args()
-    use_venv(args.build.resolve())
+    venv_of.use(args.build.resolve() / "conformance" / "venv", PEERS, __file__)
     ours = args.build / "conformance" / "conformance_mipro"
     if not ours.exists():
         sys.exit(f"conformance: there is no {ours}; cmake --build {args.build} --target conformance_programs")
