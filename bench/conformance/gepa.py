@@ -28,8 +28,6 @@ from pathlib import Path
 
 import venv_of
 
-sys.path.pop(0) # or `import gepa` finds this file
-
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ["gepa==0.1.4"]
 N_TRAIN, N_DEV, MINIBATCH, NAMES = 12, 10, 3, ("extract", "decide", "say")

@@ -9,6 +9,7 @@ from pathlib import Path
 def use(folder, peers, script):
     """folder is made once; PEER_PYTHON names a Python that has the peers already."""
     if os.environ.get("PEER_VENV") == str(folder):
+        sys.path.remove(str(Path(__file__).parent)) # or `import gepa` finds our script
         return
     os.environ["PEER_VENV"] = str(folder)
     python = os.environ.get("PEER_PYTHON") or folder / "bin" / "python"
