@@ -113,12 +113,11 @@ static void hash_batch(struct pawl_hasher *args, const struct pawl_host_evaluati
     }
 }
 
-/* Does it say whether what the run starts from works at all? */
+/* Does it say whether what the run starts from works at all? An operator may look at a part of dev. */
 static bool is_trial(const struct pawl_run *run, const struct pawl_host_evaluation *evaluation)
 {
     return evaluation->candidate == 0 && evaluation->tier == PAWL_HOST_DEV &&
-           evaluation->n_cases >= TRIAL_CASES_MIN && evaluation->n_cases == run->n_visible &&
-           !run->settings.force;
+           evaluation->n_cases >= TRIAL_CASES_MIN && !run->settings.force;
 }
 
 /* The work of one batch. */
@@ -349,7 +348,7 @@ static void note_best(struct pawl_run *run, const struct pawl_host_evaluation *b
         if (!is_dev(&batch[i])) continue;
         double mean = pawl_run_dev_mean(run, batch[i].candidate, &n_scored);
         pawl_run_keep_candidate(run, batch[i].candidate);
-        if (n_scored < run->n_visible) continue;
+        if (!pawl_run_is_measured(run, n_scored)) continue;
         pthread_mutex_lock(&run->lock);
         if (isnan(run->best_mean) || mean > run->best_mean) run->best_mean = mean;
         pthread_mutex_unlock(&run->lock);

@@ -213,7 +213,9 @@ static void fill_result(struct pawl_run *run, struct pawl_run_result *result)
     double best = pawl_run_dev_mean(run, 0, NULL);
     uint32_t chosen = 0;
     for (uint32_t i = 1; i < run->n_candidates; i++) {
-        double mean = pawl_run_dev_mean(run, i, NULL);
+        size_t n_scored;
+        double mean = pawl_run_dev_mean(run, i, &n_scored);
+        if (!pawl_run_is_measured(run, n_scored)) continue;
         if (mean > best || (isnan(best) && !isnan(mean))) {
             best = mean;
             chosen = i;

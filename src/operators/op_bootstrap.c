@@ -266,14 +266,25 @@ static enum pawl_status probe(struct bootstrap *b, const struct pawl_calibrated 
     return PAWL_OK;
 }
 
+/* What a candidate that is calibrated costs at most, beside its demonstrations. */
+static int64_t calibrated_cost(const struct bootstrap_options *opt, size_t n_train, size_t n_dev)
+{
+    int64_t n = opt->calibration_cases;
+    return (n < (int64_t)n_train ? n : (int64_t)n_train) + (int64_t)n_dev;
+}
+
+/* With `auto` not where the budget would hold no candidate beside it. */
 static enum pawl_status decide_calibration(struct bootstrap *b, struct pawl_error *err)
 {
+    bool is_auto = strcmp(b->opt->calibrate, "auto") == 0;
+    int64_t least = PROBES + calibrated_cost(b->opt, b->n_train, b->n_dev);
     if (strcmp(b->opt->calibrate, "off") == 0) return PAWL_OK;
+    if (is_auto && pawl_host_budget_left(b->host) < least) return PAWL_OK;
     struct pawl_calibrated *modules = PAWL_NEW_N(b->arena, struct pawl_calibrated, b->n_modules);
     const char **edited = PAWL_NEW_N(b->arena, const char *, b->n_modules);
     size_t n = to_calibrate(b, modules, edited);
     if (n > 0) PAWL_TRY(probe(b, modules, n, &b->calibrates, err));
-    if (b->calibrates || strcmp(b->opt->calibrate, "auto") == 0) return PAWL_OK;
+    if (b->calibrates || is_auto) return PAWL_OK;
     pawl_fail_at(
         err, PAWL_ECONFIG, NULL, 0, "calibrate",
         "Nothing can be calibrated: no log-probabilities of choices came with the answers.");
@@ -396,10 +407,9 @@ static enum pawl_status try_sets(struct bootstrap *b, const struct pawl_demo_set
 /* What making the candidate of a set costs at most, beside asking the teacher. */
 static int64_t worst_case(const struct bootstrap *b, int64_t number)
 {
-    int64_t dev = (int64_t)b->n_dev, n = b->opt->calibration_cases;
+    int64_t dev = (int64_t)b->n_dev;
     if (!b->calibrates) return dev;
-    if (n > (int64_t)b->n_train) n = (int64_t)b->n_train;
-    return n + (number == EMPTY_SET ? 2 * dev : dev);
+    return calibrated_cost(b->opt, b->n_train, b->n_dev) + (number == EMPTY_SET ? dev : 0);
 }
 
 static void fill(struct bootstrap *b, struct pawl_random *random, size_t n, size_t module,
@@ -483,12 +493,12 @@ static enum pawl_status search(struct bootstrap *b, struct pawl_error *err)
     return PAWL_OK;
 }
 
-/* The start and one candidate on dev. */
+/* The start and one candidate on dev; calibrated, where the user wants that whatever it costs. */
 static int64_t smallest(const void *options, size_t n_train, size_t n_dev)
 {
-    (void)options;
-    (void)n_train;
-    return 2 * (int64_t)n_dev;
+    const struct bootstrap_options *opt = options;
+    if (strcmp(opt->calibrate, "on") != 0) return 2 * (int64_t)n_dev;
+    return (int64_t)n_dev + PROBES + calibrated_cost(opt, n_train, n_dev);
 }
 
 static enum pawl_status run(struct pawl_host *host, const void *options, struct pawl_error *err)

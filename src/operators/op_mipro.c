@@ -536,7 +536,7 @@ static void tell_start(struct mipro *m)
     tell_model(m, m->tried, m->tried->mean);
 }
 
-static enum pawl_status improve(struct mipro *m, struct pawl_error *err)
+static enum pawl_status choose_and_search(struct mipro *m, struct pawl_error *err)
 {
     plan(m);
     choose_cases(m);
@@ -546,6 +546,20 @@ static enum pawl_status improve(struct mipro *m, struct pawl_error *err)
     list_variables(m);
     tell_start(m);
     return search(m, err);
+}
+
+/* A run that runs out of money or time on its way has found what it has found: when none was scored in
+ * full, the most promising one is named, and dev-check decides. */
+static enum pawl_status improve(struct mipro *m, struct pawl_error *err)
+{
+    struct pawl_error more;
+    enum pawl_status status = choose_and_search(m, err), named = PAWL_OK;
+    const struct combination *c = most_promising(m->tried, m->n_tried);
+    if (status == PAWL_EBUDGET && m->n_full == 1 && c != NULL)
+        named = pawl_host_nominate(m->host, c->candidate, &more);
+    if (named == PAWL_OK) return status;
+    if (err != NULL) *err = more;
+    return named;
 }
 
 /* The start in full, and one trial that is scored in full. */

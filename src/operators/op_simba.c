@@ -18,7 +18,8 @@
  *      does not hold beside the winners' dev is not begun; while there is no winner, it takes as many
  *      cases as fit.
  *   2. All answers of a step are one batch, so are its rules, so are its new programs.
- *   3. Nothing is named worth offering that is not strictly better on dev than the start.
+ *   3. Nothing is named worth offering that is not strictly better on dev than the start; where money or
+ *      time end the run before dev was asked, the last winners are named and dev-check decides.
  *
  * What differs from the published code: the winners are compared on dev, of which no step saw
  * anything, not on train; the start's mean is that of its answers, not 0; a demonstration has every
@@ -111,10 +112,12 @@ struct simba {
     size_t n_train, n_dev, at;
     int64_t number;  /* of the step, from 1 */
     size_t *winners; /* [n_winners] members, one per step */
-    size_t n_winners, winners_capacity;
+    size_t n_winners, winners_capacity, n_looked;
     double *scores; /* [n_dev] scratch */
     double start;   /* mean of the start on dev */
 };
+
+enum { FINALISTS_UNSEEN = 3 }; /* as many as the end of a run compares */
 
 /* One answer to one case. */
 struct shot {
@@ -621,6 +624,7 @@ static enum pawl_status look_at(struct simba *s, size_t member, struct pawl_erro
     double mean;
     uint32_t candidate = s->pool.members[member].candidate;
     PAWL_TRY(pawl_host_score_dev(s->host, candidate, s->scores, &mean, err));
+    s->n_looked++;
     pawl_host_say(s->host, "candidate %u: %.3f on dev", candidate, mean);
     return mean > s->start ? pawl_host_nominate(s->host, candidate, err) : PAWL_OK;
 }
@@ -645,7 +649,17 @@ static enum pawl_status look_at_winners(struct simba *s, struct pawl_error *err)
     return PAWL_OK;
 }
 
-static enum pawl_status search(struct simba *s, struct pawl_error *err)
+/* Steps. The last winners, unseen. */
+static enum pawl_status name_unseen(struct simba *s, struct pawl_error *err)
+{
+    for (size_t i = 0; s->n_looked == 0 && i < FINALISTS_UNSEEN && i < s->n_winners; i++) {
+        size_t member = s->winners[s->n_winners - 1 - i];
+        PAWL_TRY(pawl_host_nominate(s->host, s->pool.members[member].candidate, err));
+    }
+    return PAWL_OK;
+}
+
+static enum pawl_status climb(struct simba *s, struct pawl_error *err)
 {
     bool is_new;
     pawl_simba_pool_add(&s->pool, 0, &is_new);
@@ -665,6 +679,17 @@ static enum pawl_status search(struct simba *s, struct pawl_error *err)
         pawl_arena_reset(&s->step);
     }
     return look_at_winners(s, err);
+}
+
+/* A run that runs out of money or time on its way has found what it has found. */
+static enum pawl_status search(struct simba *s, struct pawl_error *err)
+{
+    struct pawl_error more;
+    enum pawl_status status = climb(s, err), named = PAWL_OK;
+    if (status == PAWL_EBUDGET) named = name_unseen(s, &more);
+    if (named == PAWL_OK) return status;
+    if (err != NULL) *err = more;
+    return named;
 }
 
 /* The start, a step with one case, and its winner. */

@@ -302,7 +302,7 @@ static enum pawl_status look_at_the_end(struct textgrad *t, struct pawl_error *e
     return name_if_better(t, mean, err);
 }
 
-static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
+static enum pawl_status descend(struct textgrad *t, struct pawl_error *err)
 {
     bool ended = false;
     PAWL_TRY(pawl_host_score_dev(t->host, 0, t->kept, &t->start, err));
@@ -314,6 +314,19 @@ static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
     for (int64_t epoch = 0; !ended && (t->opt->epochs == 0 || epoch < t->opt->epochs); epoch++)
         PAWL_TRY(do_epoch(t, &ended, err));
     return look_at_the_end(t, err);
+}
+
+/* A run that runs out of money or time on its way has found what it has found: what nobody has looked at
+ * is named, and dev-check decides. */
+static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
+{
+    struct pawl_error more;
+    enum pawl_status status = descend(t, err), named = PAWL_OK;
+    if (status == PAWL_EBUDGET && !t->opt->revert && t->current != 0)
+        named = pawl_host_nominate(t->host, t->current, &more);
+    if (named == PAWL_OK) return status;
+    if (err != NULL) *err = more;
+    return named;
 }
 
 /* --- set up ----------------------------------------------------------------------------------- */

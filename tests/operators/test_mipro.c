@@ -626,6 +626,30 @@ static void test_stops_at_once(void **state)
     }
 }
 
+/* Money or time may end at any step: from the first trial on, something is named. */
+static void test_names_what_it_found(void **state)
+{
+    (void)state;
+    struct task task = {0};
+    struct pawl_host host;
+    run_task(&host, &task, 3, "{}");
+    size_t n_steps = host.n_steps;
+    bool has_named = false;
+    fake_host_release(&host);
+    for (size_t step = 2; step < n_steps; step++) {
+        struct pawl_error err = {0};
+        task = (struct task){0};
+        open_host(&host, &task, 3);
+        host.fail_after = step;
+        host.fail_with = PAWL_EBUDGET;
+        if (fake_host_run(&host, "{}", &err) == PAWL_OK) step = n_steps; /* the rest is free */
+        if (has_named) assert_true(host.n_nominated > 0);
+        has_named = has_named || host.n_nominated > 0;
+        fake_host_release(&host);
+    }
+    assert_true(has_named);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -648,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_budget_is_never_overrun),
         cmocka_unit_test(test_equal_seeds_equal_runs),
         cmocka_unit_test(test_stops_at_once),
+        cmocka_unit_test(test_names_what_it_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

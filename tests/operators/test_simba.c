@@ -438,6 +438,29 @@ static void test_stops_at_once(void **state)
     }
 }
 
+/* Money or time may end at any step: from the first winner on, something is named. */
+static void test_names_what_it_found(void **state)
+{
+    (void)state;
+    bool has_named = false;
+    for (size_t step = 2; step < 40; step++) {
+        struct task task = {.kinds = 26, .luck = 0.4};
+        struct pawl_host host;
+        struct pawl_error err = {0};
+        fake_host_init(&host, &pawl_op_simba, 3);
+        set_task(&host, &task, 64, 20);
+        host.fail_after = step;
+        host.fail_with = PAWL_EBUDGET;
+        assert_int_equal(fake_host_run(&host, "{}", &err), PAWL_EBUDGET);
+        assert_non_null(strstr(err.message, "The test stops here"));
+        if (has_named) assert_true(host.n_nominated > 0);
+        has_named = has_named || host.n_nominated > 0;
+        if (host.n_nominated > 0) assert_true(step > 3);
+        fake_host_release(&host);
+    }
+    assert_true(has_named);
+}
+
 static void test_a_lost_world(void **state)
 {
     (void)state;
@@ -492,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_winners_keep_their_dev),
         cmocka_unit_test(test_equal_seeds_equal_runs),
         cmocka_unit_test(test_stops_at_once),
+        cmocka_unit_test(test_names_what_it_found),
         cmocka_unit_test(test_a_lost_world),
         cmocka_unit_test(test_refuses_what_it_cannot_improve),
     };

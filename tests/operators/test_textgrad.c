@@ -775,6 +775,29 @@ static void test_stops_at_once(void **state)
     }
 }
 
+/* Money or time may end at any step: without `revert` nobody has looked at dev, and what there is is named. */
+static void test_names_what_it_found(void **state)
+{
+    (void)state;
+    bool has_named = false;
+    for (size_t step = 2; step < 40; step++) {
+        struct task *task = calloc(1, sizeof *task);
+        struct pawl_host host;
+        struct pawl_error err = {0};
+        task->rules = 20;
+        fake_host_init(&host, &pawl_op_textgrad, 3);
+        set_task(&host, task, 20, 20);
+        host.fail_after = step;
+        host.fail_with = PAWL_EBUDGET;
+        assert_int_equal(fake_host_run(&host, "{'revert':false,'epochs':0}", &err), PAWL_EBUDGET);
+        assert_int_equal(host.n_nominated, host.n_candidates > 1);
+        has_named = has_named || host.n_nominated > 0;
+        fake_host_release(&host);
+        free(task);
+    }
+    assert_true(has_named);
+}
+
 /* Some replies fail, some are empty: those cases are no feedback, and the others still are. */
 static void reply_sometimes(struct pawl_host *host, const struct pawl_host_prompt *prompt,
                             struct pawl_host_reply *out, struct pawl_arena *step)
@@ -885,6 +908,7 @@ int main(void)
         cmocka_unit_test(test_budget_is_never_overrun),
         cmocka_unit_test(test_equal_seeds_equal_runs),
         cmocka_unit_test(test_stops_at_once),
+        cmocka_unit_test(test_names_what_it_found),
         cmocka_unit_test(test_lost_replies_are_no_feedback),
         cmocka_unit_test(test_a_lost_world),
         cmocka_unit_test(test_a_perfect_batch_can_be_skipped),

@@ -65,7 +65,8 @@ struct pawl_host {
     struct pawl_host_case *train; /* [n_train] in the arena; the JSON is in `kept` */
     size_t n_train, n_dev;
     int64_t budget;
-    size_t fail_after; /* steps; then every one gives fail_with. 0: never */
+    size_t
+        fail_after; /* steps; then every one gives fail_with, or PAWL_EBUDGET those that cost. 0: never */
     enum pawl_status fail_with;
     void (*answer)(struct pawl_host *host, const struct fake_question *question,
                    struct pawl_host_result *result);
