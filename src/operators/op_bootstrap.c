@@ -24,6 +24,7 @@
  */
 #include "operators/bootstrap_calibrate.h"
 #include "operators/bootstrap_teacher.h"
+#include "operators/gain.h"
 #include "operators/operator.h"
 #include "operators/race.h"
 
@@ -80,8 +81,7 @@ struct bootstrap {
     size_t *calibration_order; /* [n_train] */
     uint32_t *made;            /* candidates that were made, each once */
     size_t n_made;
-    double *scores;            /* [n_dev] */
-    double start;              /* mean of the start on dev */
+    double *scores, *start;    /* [n_dev], of a candidate and of the start */
     struct pawl_podium podium; /* of those that beat the start */
     size_t *dev_order;         /* [n_dev] scratch; NULL: no race */
     size_t n_saved;            /* evaluations */
@@ -176,6 +176,7 @@ static void set_up(struct bootstrap *b)
     b->calibration_order = PAWL_NEW_N(b->arena, size_t, b->n_train);
     b->made = PAWL_NEW_N(b->arena, uint32_t, 2 * (size_t)(b->opt->candidates - EMPTY_SET) + 1);
     b->scores = PAWL_NEW_N(b->arena, double, b->n_dev);
+    b->start = PAWL_NEW_N(b->arena, double, b->n_dev);
     if (strcmp(b->opt->race, "on") == 0) b->dev_order = PAWL_NEW_N(b->arena, size_t, b->n_dev);
     for (size_t m = 0; m < b->n_modules; m++) {
         b->raw[m] = PAWL_NEW_N(b->arena, struct pawl_demo, b->n_train);
@@ -344,7 +345,7 @@ static enum pawl_status score_in_race(struct bootstrap *b, uint32_t candidate,
     pawl_host_say(b->host, "%zu bootstrapped and %zu labelled demonstrations: %.3f on %zu of dev%s",
                   n_bootstrapped(b, sets), n_demos(b, sets) - n_bootstrapped(b, sets), scored.mean,
                   scored.n_used, scored.stopped ? ", stopped" : "");
-    if (scored.stopped || !(scored.mean > b->start)) return PAWL_OK;
+    if (scored.stopped || !(pawl_gain(scored.scores, b->start, b->n_dev) > 0)) return PAWL_OK;
     pawl_podium_add(&b->podium, scored.scores, scored.mean);
     return pawl_host_nominate(b->host, candidate, err);
 }
@@ -357,7 +358,7 @@ static enum pawl_status score(struct bootstrap *b, uint32_t candidate,
     PAWL_TRY(pawl_host_score_dev(b->host, candidate, b->scores, &mean, err));
     pawl_host_say(b->host, "%zu bootstrapped and %zu labelled demonstrations: %.3f on dev",
                   n_bootstrapped(b, sets), n_demos(b, sets) - n_bootstrapped(b, sets), mean);
-    if (!(mean > b->start)) return PAWL_OK;
+    if (!(pawl_gain(b->scores, b->start, b->n_dev) > 0)) return PAWL_OK;
     return pawl_host_nominate(b->host, candidate, err);
 }
 
@@ -471,10 +472,11 @@ static enum pawl_status do_sets(struct bootstrap *b, int64_t number, struct pawl
 
 static enum pawl_status search(struct bootstrap *b, struct pawl_error *err)
 {
-    PAWL_TRY(pawl_host_score_dev(b->host, 0, b->scores, &b->start, err));
+    double mean;
+    PAWL_TRY(pawl_host_score_dev(b->host, 0, b->start, &mean, err));
     note_made(b, 0);
-    pawl_host_say(b->host, "start: %.3f on dev", b->start);
-    if (b->dev_order != NULL) b->podium = pawl_podium_new(b->scores, b->n_dev, b->arena);
+    pawl_host_say(b->host, "start: %.3f on dev", mean);
+    if (b->dev_order != NULL) b->podium = pawl_podium_new(b->start, b->n_dev, b->arena);
     PAWL_TRY(decide_calibration(b, err));
     bool is_short = false;
     for (int64_t number = EMPTY_SET; number < b->opt->candidates; number++) {

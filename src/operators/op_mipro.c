@@ -23,6 +23,7 @@
  * teacher's answers are asked for once, and take half of what is left of the budget at most. Filling
  * with targets is even over choices.
  */
+#include "operators/gain.h"
 #include "operators/mipro_propose.h"
 #include "operators/operator.h"
 #include "operators/tpe.h"
@@ -375,7 +376,9 @@ static enum pawl_status score_in_full(struct mipro *m, struct combination *c,
     }
     tell_model(m, c, c->mean);
     pawl_host_say(m->host, "candidate %u: %.3f on %zu of dev", c->candidate, c->mean, m->n_cases);
-    return c->mean > m->tried->mean ? pawl_host_nominate(m->host, c->candidate, err) : PAWL_OK;
+    return pawl_gain(c->scores, m->tried->scores, m->n_cases) > 0
+               ? pawl_host_nominate(m->host, c->candidate, err)
+               : PAWL_OK;
 }
 
 /* Of those not scored in full the one with the highest mean over its minibatches, the oldest of

@@ -26,9 +26,10 @@
  * field or is none; a case that the world lost is no lesson; a rule without a contrast is not asked for.
  */
 #include "operators/bootstrap_demos.h"
-#include "operators/prompt.h"
+#include "operators/gain.h"
 #include "operators/graph.h"
 #include "operators/operator.h"
+#include "operators/prompt.h"
 #include "operators/simba_pool.h"
 
 #include <math.h>
@@ -113,8 +114,7 @@ struct simba {
     int64_t number;  /* of the step, from 1 */
     size_t *winners; /* [n_winners] members, one per step */
     size_t n_winners, winners_capacity, n_looked;
-    double *scores; /* [n_dev] scratch */
-    double start;   /* mean of the start on dev */
+    double *scores, *start; /* [n_dev], of a candidate and of the start */
 };
 
 enum { FINALISTS_UNSEEN = 3 }; /* as many as the end of a run compares */
@@ -137,6 +137,7 @@ struct plan {
     uint32_t parent;
     bool by_rule;
     struct pawl_str *demos;  /* [graph.n] texts after dropping */
+    bool *dropped;           /* [graph.n] whether that is fewer */
     struct pawl_str *advice; /* [graph.n]; ptr NULL: none */
 };
 
@@ -383,8 +384,11 @@ static void drop_demos(struct simba *s, struct plan *plan)
     for (size_t m = 0; m < s->graph.n; m++) {
         if (lists[m] == NULL) continue;
         struct pawl_buf text = PAWL_BUF(PAWL_DEMO_SET_BYTES_MAX);
-        for (size_t i = json_array_size(lists[m]); i-- > 0;)
-            if (goes[i]) json_array_remove(lists[m], i);
+        for (size_t i = json_array_size(lists[m]); i-- > 0;) {
+            if (!goes[i]) continue;
+            json_array_remove(lists[m], i);
+            plan->dropped[m] = true;
+        }
         pawl_json_write(lists[m], &text);
         plan->demos[m] = pawl_prompt_take(&s->step, &text);
         json_decref(lists[m]);
@@ -417,6 +421,7 @@ static size_t make_plans(struct simba *s, const struct bucket *buckets, size_t n
         if (buckets[i].n == 0) continue;
         struct plan plan = {.bucket = &buckets[i],
                             .demos = PAWL_NEW_N(&s->step, struct pawl_str, s->graph.n),
+                            .dropped = PAWL_NEW_N(&s->step, bool, s->graph.n),
                             .advice = PAWL_NEW_N(&s->step, struct pawl_str, s->graph.n)};
         plan.parent = s->pool.members[pawl_simba_draw(&draw, random)].candidate;
         plan.by_rule = s->has_rules && (!s->has_demos || pawl_random_below(random, 2) == 1);
@@ -495,8 +500,8 @@ static struct pawl_str appended_rule(struct simba *s, const struct plan *plan, s
     return pawl_prompt_take(&s->step, &text);
 }
 
-/* Gives 0 when the case taught nothing after all. A calibration fits its own demonstrations only, so
- * other ones start without. */
+/* Gives 0 when the case taught nothing after all. A calibration fits its own demonstrations only, so where
+ * they change it goes. */
 static size_t make_edits(struct simba *s, const struct plan *plan, struct pawl_host_edit *edits)
 {
     size_t n = 0, n_lessons = 0;
@@ -511,7 +516,8 @@ static size_t make_edits(struct simba *s, const struct plan *plan, struct pawl_h
         if (lesson.ptr != NULL && plan->by_rule)
             edits[n++] = (struct pawl_host_edit){part->instruction, lesson};
         if (lesson.ptr != NULL && !plan->by_rule) demos = lesson;
-        if (demos.ptr != NULL) edits[n++] = (struct pawl_host_edit){part->demos, demos};
+        if (demos.ptr == NULL || !(plan->dropped[m] || demos.ptr == lesson.ptr)) continue;
+        edits[n++] = (struct pawl_host_edit){part->demos, demos};
         if (part->calibration != NULL)
             edits[n++] = (struct pawl_host_edit){part->calibration, PAWL_STR("{}")};
     }
@@ -536,9 +542,10 @@ static enum pawl_status draft_plans(struct simba *s, const struct plan *plans, s
     return PAWL_OK;
 }
 
-/* Step. The new programs on the minibatch, as one batch. */
+/* Step. The new programs on the minibatch, as one batch: scores[n_fresh][n], NAN where missing. */
 static enum pawl_status score_fresh(struct simba *s, const uint32_t *cases, size_t n,
-                                    const size_t *fresh, size_t n_fresh, struct pawl_error *err)
+                                    const size_t *fresh, size_t n_fresh, double *scores,
+                                    struct pawl_error *err)
 {
     if (n_fresh == 0) return PAWL_OK;
     struct pawl_host_evaluation *batch = PAWL_NEW_N(&s->step, struct pawl_host_evaluation, n_fresh);
@@ -551,19 +558,25 @@ static enum pawl_status score_fresh(struct simba *s, const uint32_t *cases, size
             .results = PAWL_NEW_N(&s->step, struct pawl_host_result, n)};
     PAWL_TRY(pawl_host_evaluate(s->host, &s->step, batch, n_fresh, err));
     for (size_t i = 0; i < n_fresh; i++) {
-        for (size_t k = 0; k < n; k++) note_score(s, fresh[i], &batch[i].results[k]);
+        for (size_t k = 0; k < n; k++) {
+            const struct pawl_host_result *result = &batch[i].results[k];
+            note_score(s, fresh[i], result);
+            scores[i * n + k] = result->missing ? NAN : result->score;
+        }
     }
     return PAWL_OK;
 }
 
-static void note_winner(struct simba *s, const size_t *fresh, size_t n_fresh)
+/* The best of them on the minibatch, the oldest of equals. */
+static void note_winner(struct simba *s, const size_t *fresh, size_t n_fresh, const double *scores,
+                        size_t n)
 {
     if (n_fresh == 0) return;
-    size_t best = fresh[0];
+    size_t at = 0;
     for (size_t i = 1; i < n_fresh; i++) {
-        if (pawl_simba_pool_mean(&s->pool, fresh[i]) > pawl_simba_pool_mean(&s->pool, best))
-            best = fresh[i];
+        if (pawl_gain(scores + i * n, scores + at * n, n) > 0) at = i;
     }
+    size_t best = fresh[at];
     if (s->n_winners == s->winners_capacity) {
         size_t capacity = s->winners_capacity == 0 ? 16 : 2 * s->winners_capacity;
         size_t *winners = PAWL_NEW_N(s->arena, size_t, capacity);
@@ -585,7 +598,7 @@ static enum pawl_status do_step(struct simba *s, size_t n, struct pawl_error *er
     struct shot *shots = PAWL_NEW_N(&s->step, struct shot, n_shots);
     struct plan *plans = PAWL_NEW_N(&s->step, struct plan, most);
     size_t *fresh = PAWL_NEW_N(&s->step, size_t, most);
-    double low, high;
+    double *scores = PAWL_NEW_N(&s->step, double, most *n), low, high;
     PAWL_TRY(sample_answers(s, cases, n, shots, err));
     for (size_t i = 0; i < n_shots; i++) {
         if (shots[i].member == 0) note_score(s, 0, &shots[i].result);
@@ -595,8 +608,8 @@ static enum pawl_status do_step(struct simba *s, size_t n, struct pawl_error *er
     size_t n_plans = make_plans(s, buckets, n, low, high, plans, most);
     PAWL_TRY(ask_rules(s, plans, n_plans, err));
     PAWL_TRY(draft_plans(s, plans, n_plans, fresh, &n_fresh, err));
-    PAWL_TRY(score_fresh(s, cases, n, fresh, n_fresh, err));
-    note_winner(s, fresh, n_fresh);
+    PAWL_TRY(score_fresh(s, cases, n, fresh, n_fresh, scores, err));
+    note_winner(s, fresh, n_fresh, scores, n);
     return PAWL_OK;
 }
 
@@ -626,7 +639,9 @@ static enum pawl_status look_at(struct simba *s, size_t member, struct pawl_erro
     PAWL_TRY(pawl_host_score_dev(s->host, candidate, s->scores, &mean, err));
     s->n_looked++;
     pawl_host_say(s->host, "candidate %u: %.3f on dev", candidate, mean);
-    return mean > s->start ? pawl_host_nominate(s->host, candidate, err) : PAWL_OK;
+    return pawl_gain(s->scores, s->start, s->n_dev) > 0
+               ? pawl_host_nominate(s->host, candidate, err)
+               : PAWL_OK;
 }
 
 /* Evenly spaced winners, the last step's first, as many as the budget holds. */
@@ -662,9 +677,10 @@ static enum pawl_status name_unseen(struct simba *s, struct pawl_error *err)
 static enum pawl_status climb(struct simba *s, struct pawl_error *err)
 {
     bool is_new;
+    double mean;
     pawl_simba_pool_add(&s->pool, 0, &is_new);
-    PAWL_TRY(pawl_host_score_dev(s->host, 0, s->scores, &s->start, err));
-    pawl_host_say(s->host, "start: %.3f on dev", s->start);
+    PAWL_TRY(pawl_host_score_dev(s->host, 0, s->start, &mean, err));
+    pawl_host_say(s->host, "start: %.3f on dev", mean);
     while (s->opt->max_steps == 0 || s->number < s->opt->max_steps) {
         size_t n = cases_that_fit(s);
         if (n < s->n_train && n < (size_t)s->opt->minibatch) pawl_host_note_short(s->host);
@@ -752,6 +768,7 @@ static enum pawl_status set_up(struct simba *s, struct pawl_error *err)
     s->pool.arena = s->arena;
     s->order = PAWL_NEW_N(s->arena, size_t, s->n_train);
     s->scores = PAWL_NEW_N(s->arena, double, s->n_dev);
+    s->start = PAWL_NEW_N(s->arena, double, s->n_dev);
     return PAWL_OK;
 }
 

@@ -25,6 +25,7 @@
  * reply without tags is asked for again and ends nothing; a step whose worst case does not fit the
  * budget is not begun; a case that the world lost is no feedback; a text tried before is not scored again.
  */
+#include "operators/gain.h"
 #include "operators/operator.h"
 #include "operators/roster.h"
 #include "operators/textgrad.h"
@@ -152,19 +153,6 @@ static const struct pawl_operator_text textgrad_texts[] = {
 
 /* --- one step --------------------------------------------------------------------------------- */
 
-/* Compared on the cases that both answered; ties stay, and what nobody could look at does not. */
-static bool is_worse(const double *kept, const double *fresh, size_t n)
-{
-    double gain = 0;
-    size_t n_pairs = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (isnan(kept[i]) || isnan(fresh[i])) continue;
-        gain += fresh[i] - kept[i];
-        n_pairs++;
-    }
-    return n_pairs == 0 || gain < -1e-9;
-}
-
 static void note_versions(struct textgrad *t, const struct pawl_host_edit *edits, size_t n,
                           double worth)
 {
@@ -176,19 +164,21 @@ static void note_versions(struct textgrad *t, const struct pawl_host_edit *edits
     }
 }
 
-static enum pawl_status name_if_better(struct textgrad *t, double mean, struct pawl_error *err)
+static enum pawl_status name_if_better(struct textgrad *t, const double *scores,
+                                       struct pawl_error *err)
 {
-    return mean > t->start ? pawl_host_nominate(t->host, t->current, err) : PAWL_OK;
+    return pawl_gain(scores, t->start, t->n_dev) > 0 ? pawl_host_nominate(t->host, t->current, err)
+                                                     : PAWL_OK;
 }
 
-/* Look at the child on dev; it stays unless it is worse. */
+/* Look at the child on dev; it stays unless it is worse, or nobody could look. */
 static enum pawl_status look_at(struct textgrad *t, uint32_t child,
                                 const struct pawl_host_edit *edits, size_t n_edits,
                                 struct pawl_error *err)
 {
     double mean;
     PAWL_TRY(pawl_host_score_dev(t->host, child, t->fresh, &mean, err));
-    bool worse = is_worse(t->kept, t->fresh, t->n_dev);
+    bool worse = !(pawl_gain(t->fresh, t->kept, t->n_dev) >= 0);
     pawl_host_say(t->host, "step %lld: %.3f on dev%s", (long long)t->number, mean,
                   worse ? ", taken back" : "");
     note_versions(t, edits, n_edits, mean);
@@ -197,7 +187,7 @@ static enum pawl_status look_at(struct textgrad *t, uint32_t child,
     t->kept = t->fresh;
     t->fresh = scores;
     t->current = child;
-    return name_if_better(t, mean, err);
+    return name_if_better(t, t->kept, err);
 }
 
 static enum pawl_status try_edits(struct textgrad *t, const struct pawl_host_edit *edits,
@@ -299,18 +289,20 @@ static enum pawl_status look_at_the_end(struct textgrad *t, struct pawl_error *e
     if (t->opt->revert || t->current == 0) return PAWL_OK;
     PAWL_TRY(pawl_host_score_dev(t->host, t->current, t->fresh, &mean, err));
     pawl_host_say(t->host, "after %lld steps: %.3f on dev", (long long)t->number, mean);
-    return name_if_better(t, mean, err);
+    return name_if_better(t, t->fresh, err);
 }
 
 static enum pawl_status descend(struct textgrad *t, struct pawl_error *err)
 {
     bool ended = false;
-    PAWL_TRY(pawl_host_score_dev(t->host, 0, t->kept, &t->start, err));
+    double mean;
+    PAWL_TRY(pawl_host_score_dev(t->host, 0, t->start, &mean, err));
+    for (size_t i = 0; i < t->n_dev; i++) t->kept[i] = t->start[i];
     pawl_tried_note(&t->tried, 0);
-    pawl_host_say(t->host, "start: %.3f on dev", t->start);
+    pawl_host_say(t->host, "start: %.3f on dev", mean);
     for (size_t v = 0; v < t->n_variables; v++)
         pawl_textgrad_note(t, &t->variables[v].past,
-                           pawl_host_text(t->host, 0, t->variables[v].component), t->start);
+                           pawl_host_text(t->host, 0, t->variables[v].component), mean);
     for (int64_t epoch = 0; !ended && (t->opt->epochs == 0 || epoch < t->opt->epochs); epoch++)
         PAWL_TRY(do_epoch(t, &ended, err));
     return look_at_the_end(t, err);
@@ -374,6 +366,7 @@ static enum pawl_status set_up(struct textgrad *t, struct pawl_error *err)
         return PAWL_ECONFIG;
     }
     t->order = PAWL_NEW_N(t->arena, size_t, t->n_train);
+    t->start = PAWL_NEW_N(t->arena, double, t->n_dev);
     t->kept = PAWL_NEW_N(t->arena, double, t->n_dev);
     t->fresh = PAWL_NEW_N(t->arena, double, t->n_dev);
     return PAWL_OK;

@@ -62,7 +62,7 @@ struct textgrad {
     int64_t number;       /* of the step, from 1 */
     uint32_t current;     /* candidate in force */
     double *kept, *fresh; /* [n_dev] scores of `current`, and of what is tried */
-    double start;         /* mean of the start on dev */
+    double *start;        /* [n_dev] of the start */
     struct pawl_tried tried;
 };
 

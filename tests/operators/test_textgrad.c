@@ -220,19 +220,6 @@ static void test_pattern(void **state)
     pawl_buf_release(&out);
 }
 
-static void test_worse(void **state)
-{
-    (void)state;
-    const double half[] = {0.5, 0.5}, more[] = {1, 0.1}, less[] = {0.9, 0}, lost[] = {NAN, 1},
-                 none[] = {NAN, NAN};
-    assert_false(is_worse(half, half, 2));
-    assert_false(is_worse(half, more, 2));
-    assert_true(is_worse(half, less, 2));
-    assert_false(is_worse(half, lost, 2)); /* on what both answered */
-    assert_true(is_worse(more, (double[]){NAN, 0}, 2));
-    assert_true(is_worse(half, none, 2));
-}
-
 /* --- the path ---------------------------------------------------------------------------------------- */
 
 /* 4B+1 requests, the last 3B+1 of them in four batches, in this order. */
@@ -888,7 +875,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_the_new_text_stands),
         cmocka_unit_test(test_pattern),
-        cmocka_unit_test(test_worse),
         cmocka_unit_test(test_calls_of_a_step),
         cmocka_unit_test(test_a_metric_needs_no_judge),
         cmocka_unit_test(test_feedback_arrives),
