@@ -20,13 +20,6 @@ struct proposer {
 
 /* --- asking ------------------------------------------------------------------------------------ */
 
-static struct pawl_str take(struct pawl_buf *buf, struct pawl_arena *arena)
-{
-    struct pawl_str copy = pawl_arena_copy(arena, pawl_buf_str(buf));
-    pawl_buf_release(buf);
-    return copy;
-}
-
 /* A gap in a prompt is said, or a model would fill it. */
 static struct pawl_str or_unknown(struct pawl_str text)
 {
@@ -42,10 +35,11 @@ static bool make_prompt(struct proposer *p, const char *text, const struct pawl_
     bool fits = !out.overflowed;
     *prompt =
         (struct pawl_host_prompt){.role = "reflect",
-                                  .user = take(&out, p->step),
+                                  .user = pawl_prompt_take(p->step, &out),
                                   .max_tokens = p->set->max_tokens,
                                   .temperature = p->set->temperature,
                                   .sample = (uint32_t)pawl_random_below(&p->random, UINT32_MAX)};
+    if (!fits) pawl_host_say(p->host, "a request is too long to be asked; left out");
     return fits;
 }
 
@@ -76,7 +70,7 @@ static struct pawl_str write_cases(struct proposer *p, size_t first, size_t n)
         pawl_prompt_add_json(&out, "Wanted answer", item->target);
         pawl_buf_add(&out, "\n");
     }
-    return take(&out, p->step);
+    return pawl_prompt_take(p->step, &out);
 }
 
 static enum pawl_status look(struct proposer *p, size_t first, size_t n,
@@ -114,7 +108,8 @@ static enum pawl_status summarise(struct proposer *p, struct pawl_error *err)
     struct pawl_buf observations = PAWL_BUF(OBSERVATIONS_BYTES_MAX);
     if (p->set->view_batch == 0) return PAWL_OK;
     enum pawl_status status = look_at_all(p, &observations, err);
-    struct pawl_str seen = take(&observations, p->step);
+    struct pawl_str seen = pawl_arena_copy(p->step, pawl_buf_str(&observations)); /* what fitted */
+    pawl_buf_release(&observations);
     if (status != PAWL_OK || seen.len == 0) return status;
     return ask_one(p, "summarise", PAWL_MARKS({"observations", seen}), &p->summary, err);
 }
@@ -126,7 +121,7 @@ static enum pawl_status describe_program(struct proposer *p, struct pawl_error *
     struct pawl_buf program = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
     size_t n_train = pawl_host_n_train(p->host);
     pawl_roster_add_program(p->host, p->roster, 0, &program);
-    p->program = take(&program, p->step);
+    p->program = pawl_prompt_take(p->step, &program);
     return ask_one(
         p, "describe_program",
         PAWL_MARKS({"program", p->program}, {"cases", write_cases(p, 0, n_train > 0 ? 1 : 0)}),
@@ -143,7 +138,7 @@ static struct pawl_str module_line(struct proposer *p, size_t m)
         pawl_buf_add(&out, ": ");
         pawl_roster_add_signature(module, &out);
     }
-    return take(&out, p->step);
+    return pawl_prompt_take(p->step, &out);
 }
 
 /* What each is for, in one batch. */
@@ -183,7 +178,7 @@ static struct pawl_str write_demos(struct proposer *p, size_t m, size_t number)
             pawl_buf_add(&out, "\n");
         }
     }
-    return take(&out, p->step);
+    return pawl_prompt_take(p->step, &out);
 }
 
 static struct pawl_str draw_tip(struct proposer *p)
@@ -198,11 +193,13 @@ static bool make_proposal(struct proposer *p, size_t m, size_t number,
                           struct pawl_host_prompt *prompt)
 {
     struct pawl_str current = pawl_host_text(p->host, 0, p->roster->modules[m].instruction);
-    const struct pawl_prompt_mark *marks = PAWL_MARKS(
-        {"summary", or_unknown(p->summary)}, {"program", p->program},
-        {"description", or_unknown(p->description)}, {"module", module_line(p, m)},
-        {"purpose", or_unknown(p->purposes[m])}, {"demos", or_unknown(write_demos(p, m, number))},
-        {"current", current}, {"tip", draw_tip(p)});
+    struct pawl_str demos = write_demos(p, m, number);
+    if (demos.ptr != NULL) demos = or_unknown(demos); /* what is too long is not unknown */
+    const struct pawl_prompt_mark *marks =
+        PAWL_MARKS({"summary", or_unknown(p->summary)}, {"program", p->program},
+                   {"description", or_unknown(p->description)}, {"module", module_line(p, m)},
+                   {"purpose", or_unknown(p->purposes[m])}, {"demos", demos}, {"current", current},
+                   {"tip", draw_tip(p)});
     return make_prompt(p, "propose", marks, prompt);
 }
 

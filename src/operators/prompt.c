@@ -29,6 +29,7 @@ void pawl_prompt_fill(struct pawl_str pattern, const struct pawl_prompt_mark *ma
         if (mark == NULL) used = 1; /* "{{{name}}" has a mark one further on */
         pawl_buf_add_bytes(out, at, (size_t)(open - at) + (mark == NULL));
         if (mark != NULL) pawl_buf_add_str(out, mark->value);
+        if (mark != NULL && mark->value.ptr == NULL) out->overflowed = true;
         at = open + used;
     }
     pawl_buf_add_bytes(out, at, (size_t)(end - at));

@@ -25,7 +25,8 @@ struct pawl_prompt_mark {
 };
 #define PAWL_MARKS(...) ((const struct pawl_prompt_mark[]){__VA_ARGS__, {NULL, {NULL, 0}}})
 
-/* Append the pattern with its marks replaced. */
+/* Append the pattern with its marks replaced. A value that is not there (it was too long) overflows the
+ * buffer: no model is asked about half of a thing. */
 void pawl_prompt_fill(struct pawl_str pattern, const struct pawl_prompt_mark *marks,
                       struct pawl_buf *out);
 /* One of the operator's texts, filled in, in `arena`. */

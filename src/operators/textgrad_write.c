@@ -222,6 +222,12 @@ static enum pawl_status check(struct textgrad *t, struct proposal *proposals, si
     return PAWL_OK;
 }
 
+static struct pawl_str refused_text(const struct proposal *proposal)
+{
+    if (proposal->text.ptr != NULL) return proposal->text;
+    return proposal->reply.ptr != NULL ? proposal->reply : PAWL_STR("");
+}
+
 /* Ask for every text that does not hold yet: the first time, or once more with what was wrong. */
 static enum pawl_status write_texts(struct textgrad *t, struct proposal *proposals, size_t n,
                                     bool again, struct pawl_error *err)
@@ -232,11 +238,10 @@ static enum pawl_status write_texts(struct textgrad *t, struct proposal *proposa
         if (proposal->holds) continue;
         struct pawl_str prompt = proposal->prompt;
         if (again)
-            prompt = pawl_textgrad_text(
-                t, "repair",
-                PAWL_MARKS({"update", prompt},
-                           {"text", proposal->text.ptr ? proposal->text : proposal->reply},
-                           {"broken", pawl_buf_str(&proposal->broken)}));
+            prompt =
+                pawl_textgrad_text(t, "repair",
+                                   PAWL_MARKS({"update", prompt}, {"text", refused_text(proposal)},
+                                              {"broken", pawl_buf_str(&proposal->broken)}));
         proposal->reply = (struct pawl_str){NULL, 0};
         pawl_textgrad_ask(t, &asks, "reflect", prompt, &proposal->reply);
     }

@@ -49,6 +49,11 @@ static void test_pattern(void **state)
     struct pawl_buf out = PAWL_BUF(1000);
     pawl_prompt_fill(PAWL_STR("{{current}}|{{examples}}|{{other}}{{current"), marks, &out);
     assert_string_equal(out.data, "{{examples}}|{{current}}|{{other}}{{current");
+    pawl_buf_reset(&out);
+    assert_false(out.overflowed);
+    pawl_prompt_fill(PAWL_STR("{{a}} and {{b}}"), PAWL_MARKS({"a", PAWL_STR("")}, {"b", {NULL, 0}}),
+                     &out);
+    assert_true(out.overflowed); /* a part that was too long is not nothing */
     pawl_buf_release(&out);
 }
 

@@ -207,19 +207,6 @@ static void test_where_the_new_text_stands(void **state)
     check_improved("", NULL);
 }
 
-static void test_pattern(void **state)
-{
-    (void)state;
-    struct pawl_buf out = PAWL_BUF(1000);
-    pawl_prompt_fill(PAWL_STR("{{a}}|{{b}}|{{other}}{{a"),
-                     PAWL_MARKS({"a", PAWL_STR("{{b}}")}, {"b", PAWL_STR("B")}), &out);
-    assert_string_equal(out.data, "{{b}}|B|{{other}}{{a");
-    pawl_buf_reset(&out);
-    pawl_prompt_fill(PAWL_STR("{{{a}}}"), PAWL_MARKS({"a", PAWL_STR("A")}), &out);
-    assert_string_equal(out.data, "{A}");
-    pawl_buf_release(&out);
-}
-
 /* --- the path ---------------------------------------------------------------------------------------- */
 
 /* 4B+1 requests, the last 3B+1 of them in four batches, in this order. */
@@ -874,7 +861,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_where_the_new_text_stands),
-        cmocka_unit_test(test_pattern),
         cmocka_unit_test(test_calls_of_a_step),
         cmocka_unit_test(test_a_metric_needs_no_judge),
         cmocka_unit_test(test_feedback_arrives),
