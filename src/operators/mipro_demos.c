@@ -86,11 +86,12 @@ static void fill(struct maker *m, size_t number, size_t n, struct pawl_random *r
     }
 }
 
-/* The teacher shows as many, and half of the train cases at most, so that others are left to be
- * answered. */
+/* The teacher shows as many, and all modules half of the train cases at most, so that others are left to
+ * be answered. */
 static size_t n_labelled(const struct maker *m)
 {
-    return m->set->max_labeled < m->n_train / 2 ? m->set->max_labeled : m->n_train / 2;
+    size_t most = m->n_train / 2 / m->roster->n;
+    return m->set->max_labeled < most ? m->set->max_labeled : most;
 }
 
 /* --- the teacher --------------------------------------------------------------------------------- */

@@ -450,7 +450,8 @@ static enum pawl_status merge_two(struct gepa *g, bool *proposed, struct pawl_er
     struct pawl_merge merge;
     uint32_t child;
     size_t n;
-    bool due = g->opt->merge && g->has_new && g->merges_due > 0 && g->n_merged < g->opt->max_merges;
+    bool due = g->opt->merge && g->n_texts > 1 && g->has_new && g->merges_due > 0 &&
+               g->n_merged < g->opt->max_merges;
     bool passed;
     g->has_new = *proposed = false;
     if (!due) return PAWL_OK;

@@ -59,7 +59,7 @@ static void make_request(const struct pawl_strategy_call *call, const struct paw
                          struct pawl_lm_request *request)
 {
     const struct pawl_module *module = call->module;
-    double temperature = module->temperature > 0 ? module->temperature : ask->temperature;
+    double temperature = module->temperature >= 0 ? module->temperature : ask->temperature;
     if (call->how->temperature > 0) temperature = call->how->temperature;
     uint32_t sample = call->how->sample;
     if (ask->of > 0) sample = sample * (uint32_t)ask->of + (uint32_t)ask->nth;

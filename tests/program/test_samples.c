@@ -77,6 +77,21 @@ static void test_the_trace_says_which_answer_it_was(void **state)
     bench_close(&b);
 }
 
+/* A temperature that is written is meant, 0 too: samples may still differ, by another wording or model. */
+static void test_a_temperature_of_none_is_kept(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_open(&b, "{" VOTE ", 'samples': 2, 'temperature': 0}",
+               "function complete(r) return 'reasoning: r\\nanswer: t' .. r.temperature end");
+    expect_run(&b, NULL, "'a'", "{'answer': 't0.0', 'reasoning': 'r'}");
+    bench_close(&b);
+    bench_open(&b, "{" VOTE ", 'samples': 2}",
+               "function complete(r) return 'reasoning: r\\nanswer: t' .. r.temperature end");
+    expect_run(&b, NULL, "'a'", "{'answer': 't0.7', 'reasoning': 'r'}");
+    bench_close(&b);
+}
+
 static void test_the_owner_may_choose(void **state)
 {
     (void)state;
@@ -196,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_most_votes_win),
         cmocka_unit_test(test_the_trace_says_which_answer_it_was),
+        cmocka_unit_test(test_a_temperature_of_none_is_kept),
         cmocka_unit_test(test_the_owner_may_choose),
         cmocka_unit_test(test_the_first_that_is_good_enough),
         cmocka_unit_test(test_samples_are_not_held),
