@@ -21,11 +21,14 @@
 #include <jansson.h>
 #include <stdint.h>
 
-enum { PAWL_JSON_DEPTH_MAX = 64 };
+/* What cases and answers may have: they are wrapped when they are recorded and sent, and read again there. */
+enum { PAWL_JSON_DEPTH_MAX = 64, PAWL_JSON_GIVEN_DEPTH_MAX = 32 };
 
 /* Parse one value. Fails PAWL_ECONFIG with line and column; err->file is left to the caller. */
 PAWL_MUST_CHECK enum pawl_status pawl_json_parse(struct pawl_str text, size_t limit_bytes,
                                                  json_t **out, struct pawl_error *err);
+/* Whether lists and objects lie in each other more than `levels` deep. */
+bool pawl_json_is_deeper(const json_t *value, int levels);
 /* Append the canonical form. Non-finite numbers are a bug. */
 void pawl_json_write(const json_t *value, struct pawl_buf *out);
 /* Whether the text is the canonical form of a value that reading accepts. One pass, nothing allocated but

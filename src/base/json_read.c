@@ -199,3 +199,21 @@ void pawl_json_set(json_t *object, const char *key, json_t *value)
     if (!value || json_object_set_new(object, key, value) != 0)
         PAWL_BUG("the JSON member %s cannot be set", key);
 }
+
+bool pawl_json_is_deeper(const json_t *value, int levels)
+{
+    if (!json_is_array(value) && !json_is_object(value)) return false;
+    if (levels == 0) return true;
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)value, i, member)
+    {
+        if (pawl_json_is_deeper(member, levels - 1)) return true;
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        if (pawl_json_is_deeper(member, levels - 1)) return true;
+    }
+    return false;
+}

@@ -201,6 +201,10 @@ static enum pawl_status add_case(struct pawl_case_reader *reader, json_t *object
     if (reader->cases->n == PAWL_CASES_MAX)
         return pawl_case_refuse(reader, line, NULL, "Draw a sample, or split the file.",
                                 "There are more than %d cases.", PAWL_CASES_MAX);
+    if (pawl_json_is_deeper(object, 1 + PAWL_JSON_GIVEN_DEPTH_MAX))
+        return pawl_case_refuse(reader, line, NULL, "Give the innermost parts as text.",
+                                "The case is nested more than %d levels deep.",
+                                PAWL_JSON_GIVEN_DEPTH_MAX);
     PAWL_TRY(find_target(reader, object, line, &target));
     PAWL_TRY(take_input(reader, object, line, &input));
     json_t *kept = json_array(), *metadata = gather_metadata(object);

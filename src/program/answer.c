@@ -7,7 +7,7 @@
 #include <strings.h>
 
 /* A label stands near the start; searching megabytes for it would be a way to keep us busy. */
-enum { CHOICE_TEXT_MAX = 32 << 10, ANSWER_DEPTH_MAX = 32 };
+enum { CHOICE_TEXT_MAX = 32 << 10 };
 
 static bool same_start(struct pawl_str text, struct pawl_str word)
 {
@@ -291,26 +291,6 @@ static json_t *as_object(struct pawl_str text, const struct pawl_field *fields, 
     return NULL;
 }
 
-/* An answer is wrapped when it is recorded and sent, and read again there: it may not fill what JSON may
- * hold. */
-static bool is_deeper(const json_t *value, int levels)
-{
-    if (!json_is_array(value) && !json_is_object(value)) return false;
-    if (levels == 0) return true;
-    const char *key;
-    json_t *member;
-    size_t i;
-    json_array_foreach((json_t *)(uintptr_t)value, i, member)
-    {
-        if (is_deeper(member, levels - 1)) return true;
-    }
-    json_object_foreach((json_t *)(uintptr_t)value, key, member)
-    {
-        if (is_deeper(member, levels - 1)) return true;
-    }
-    return false;
-}
-
 static json_t *parse_answer(struct pawl_str reply, const struct pawl_field *fields, size_t n,
                             struct pawl_arena *arena, const char **fault)
 {
@@ -331,7 +311,7 @@ json_t *pawl_answer_parse(struct pawl_str reply, const struct pawl_field *fields
 {
     PAWL_ASSERT(n > 0 && n <= PAWL_FIELDS_MAX + 1);
     json_t *answer = parse_answer(reply, fields, n, arena, fault);
-    if (!answer || !is_deeper(answer, ANSWER_DEPTH_MAX)) return answer;
+    if (!answer || !pawl_json_is_deeper(answer, PAWL_JSON_GIVEN_DEPTH_MAX)) return answer;
     *fault = "The answer is nested too deeply.";
     json_decref(answer);
     return NULL;

@@ -68,6 +68,26 @@ static void test_json_lines(void **state)
     pawl_cases_release(&cases);
 }
 
+/* What is recorded wraps it a few times, and is read again. */
+static void test_cases_are_not_nested_for_ever(void **state)
+{
+    (void)state;
+    char text[200];
+    for (int levels = 31; levels <= 33; levels++) {
+        static const char open[] = "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+                          close[] = "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]";
+        snprintf(text, sizeof text, "{\"target\": 1, \"input\": {\"x\": %.*s%.*s}}\n", levels - 1,
+                 open, levels - 1, close);
+        if (levels <= 32) {
+            struct pawl_cases cases = good("a.jsonl", text, NULL);
+            assert_int_equal(cases.n, 1);
+            pawl_cases_release(&cases);
+        } else {
+            bad("a.jsonl", text, NULL, 1, "", "nested more than 32");
+        }
+    }
+}
+
 static void test_ids_are_made_of_content(void **state)
 {
     (void)state;
@@ -259,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_cases_are_not_nested_for_ever),
         cmocka_unit_test(test_ids_are_made_of_content),
         cmocka_unit_test(test_inspect_samples),
         cmocka_unit_test(test_promptfoo_tests),
