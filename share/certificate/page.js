@@ -600,6 +600,15 @@ function showQuestion(s) {
         'Metric: ' + s.metric + '. Judged by ' + look + '. The answer was one bit: ' + s.verdict + ', told ' + new Date(s.released_ms).toISOString() + '.'));
 }
 
+// Whether people agreed is not in the certificate, but in the ledger after it.
+function showPeople(data) {
+    const asked = data.approval;
+    if (!asked) return [];
+    return [section('Whom it had to convince', node('p', 'The gate\u2019s answer put nothing in force by itself: ' + asked.needed +
+        (asked.needed === 1 ? ' person' : ' people') + ' had to approve a change of layer ' + asked.layer +
+        ' first. Whether they did, or said no, stands in the ledger.'))];
+}
+
 function showPromise(s) {
     return section('What is promised', node('p', s.guarantee), node('h3', 'And what is not'), node('p', s.not_guaranteed),
         node('p', 'Policy ' + s.policy + ', \u03b1 = ' + figure(s.alpha) + '; this was attempt ' + s.attempt + ', at level ' + figure(s.level) +
@@ -677,7 +686,7 @@ async function show() {
     main.append(showVerdict(outcome));
     try {
         const s = data.statement;
-        main.append(showQuestion(s), showPromise(s), ...showEvidence(data, outcome), showChecks(outcome), ...showChange(data.artifacts),
+        main.append(showQuestion(s), ...showPeople(data), showPromise(s), ...showEvidence(data, outcome), showChecks(outcome), ...showChange(data.artifacts),
             showTrust(data), showHashes(data));
     } catch (error) { // what was found wrong stands above already
         main.append(showChecks(outcome), node('p.note', 'The rest cannot be shown: ' + error.message + '.'));

@@ -22,6 +22,11 @@
  *
  * signed (Ed25519 over its canonical form) with a key that the policy names.
  *
+ * What expired, or was superseded, may be asked about once more while the incumbent that it was certified
+ * against is in force: a record `ask`, {"attempt","candidate","incumbent"}. The question is the first one to
+ * the letter (people, number, policy, and what the gate promised) and waits as long again. What people
+ * rejected stays rejected.
+ *
  * Invariants
  *   1. All of it follows from the records: the fold below is what `ledger verify`, approve, reject and
  *      status use, and tools/pawl-verify does the same with its own code.
@@ -73,6 +78,7 @@ struct pawl_approval *pawl_approvals_find(const struct pawl_approvals *all, cons
 struct pawl_approval *pawl_approvals_of_attempt(const struct pawl_approvals *all, int64_t attempt);
 enum pawl_approval_state pawl_approval_state_at(const struct pawl_approval *approval,
                                                 int64_t now_ms);
+const char *pawl_approval_state_name(enum pawl_approval_state state); /* "waits", "granted", ... */
 /* Name of the key in the policy that was asked; NULL: it may not. */
 const char *pawl_approval_name(const struct pawl_approval *approval, const char *public_hex);
 /* Of the verdict that waits: "candidate", "incumbent", ... */

@@ -14,6 +14,7 @@
 #include "artifact/artifact.h"
 #include "base/option.h"
 #include "gate/plan.h"
+#include "improve/approval.h"
 #include "improve/config.h"
 #include "improve/ledger.h"
 #include "io/channel.h"
@@ -262,7 +263,6 @@ PAWL_MUST_CHECK enum pawl_status pawl_certificate_page(struct pawl_call *call,
 
 /* --- approvals (front_approve.c; the fold is in approval.h) ------------------------------------------ */
 
-struct pawl_approvals;
 /* The fold over the ledger, to be released. Fails PAWL_EINTEGRITY when the ledger does not verify. */
 PAWL_MUST_CHECK enum pawl_status pawl_approvals_read(struct pawl_project *project,
                                                      struct pawl_approvals *all, int64_t *now_ms,
@@ -272,6 +272,23 @@ PAWL_MUST_CHECK enum pawl_status pawl_approvals_read(struct pawl_project *projec
 PAWL_MUST_CHECK enum pawl_status pawl_approval_explain(struct pawl_call *call,
                                                        const json_t *statement, const char **note,
                                                        struct pawl_error *err);
+/* What became of the question to people about this attempt; *asked is false where there was none. */
+PAWL_MUST_CHECK enum pawl_status pawl_approval_state_of(struct pawl_project *project,
+                                                        int64_t attempt, bool *asked,
+                                                        enum pawl_approval_state *state,
+                                                        struct pawl_error *err);
+/*
+ * Ask people once more about the promotion of this verdict, which expired or was superseded: recorded, with
+ * no attempt and no change of what the gate promised (front_ask.c).
+ *
+ * Fails   PAWL_EUSAGE where nobody was asked, it waits still, was granted or rejected; PAWL_ENOTPROMOTED
+ *         when the incumbent that it was certified against is not in force; PAWL_EINTEGRITY when pawl.yaml
+ *         has another policy by now.
+ */
+PAWL_MUST_CHECK enum pawl_status
+pawl_approval_ask_again(struct pawl_call *call, const json_t *statement, struct pawl_error *err);
+/* The hash of the policy of pawl.yaml; "": it asks nobody. */
+void pawl_approval_policy_now(const struct pawl_project *project, char hex[PAWL_HASH_HEX]);
 /* What waits now, for status: [pawl_approval_json]. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_approvals_pending(struct pawl_project *project,
                                                         json_t **pending, struct pawl_error *err);

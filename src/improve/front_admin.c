@@ -5,12 +5,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- promote and rollback ---------------------------------------------------------------------- */
 
 /* Move the incumbent by a person's word; the record says so. */
-static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind, const char *to,
-                                       const char *reason, struct pawl_error *err)
+static enum pawl_status move_now(struct pawl_call *call, const char *kind, const char *to,
+                                 const char *reason, struct pawl_error *err)
 {
     char previous[PAWL_HASH_HEX];
     struct pawl_artifact *artifact; /* it must be whole before it is put in force */
@@ -32,14 +33,29 @@ static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind,
     return status;
 }
 
+/* A move during an attempt would waste it: its question is about what was in force. A rollback is not
+ * made to wait, whatever it costs: what is in force does harm. */
+static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind, const char *to,
+                                       const char *reason, int64_t wait_ms, struct pawl_error *err)
+{
+    int lock;
+    const char *sealed = pawl_front_sealed_dir(call->project, &call->arena);
+    PAWL_TRY(pawl_front_lock(call, sealed, PAWL_FRONT_ASKERS, wait_ms, &lock, err));
+    enum pawl_status status = move_now(call, kind, to, reason, err);
+    close(lock);
+    return status;
+}
+
 struct promote_options {
     const char *id, *reason;
+    int64_t wait; /* minutes */
 };
 static const struct pawl_option promote_options[] = {
     {"id", PAWL_OPTION_TEXT, offsetof(struct promote_options, id), NULL, 0, 0, NULL,
      "what to put in force: an id, anchor, seed or RUN/best", true},
     {"reason", PAWL_OPTION_TEXT, offsetof(struct promote_options, reason), NULL, 0, 0, NULL,
      "why; it is recorded", true},
+    PAWL_FRONT_WAIT_OPTION(struct promote_options),
     {0}};
 
 static enum pawl_status run_promote(struct pawl_call *call, const void *values,
@@ -48,7 +64,7 @@ static enum pawl_status run_promote(struct pawl_call *call, const void *values,
     const struct promote_options *options = values;
     char hex[PAWL_HASH_HEX];
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
-    PAWL_TRY(move_incumbent(call, "promotion", hex, options->reason, err));
+    PAWL_TRY(move_incumbent(call, "promotion", hex, options->reason, options->wait * 60000, err));
     pawl_json_set(call->result, "gated", json_false());
     return PAWL_OK;
 }
@@ -107,7 +123,7 @@ static enum pawl_status run_rollback(struct pawl_call *call, const void *values,
         PAWL_TRY(pawl_front_find(call->project, options->to, hex, err));
     else
         PAWL_TRY(previous_incumbent(call->project, hex, err));
-    return move_incumbent(call, "rollback", hex, options->reason, err);
+    return move_now(call, "rollback", hex, options->reason, err);
 }
 
 const struct pawl_verb pawl_verb_rollback = {
@@ -198,6 +214,25 @@ static bool is_promotion_of(void *context, const json_t *body)
                   context) == 0;
 }
 
+/* What became of the promotion since: "in_force", "replaced", or that it "waits" for people, or was
+ * "rejected", or "expired" or was "superseded" while it waited. */
+static enum pawl_status add_standing(struct pawl_call *call, const char *hex, int64_t attempt,
+                                     struct pawl_error *err)
+{
+    char incumbent[PAWL_HASH_HEX];
+    bool asked;
+    enum pawl_approval_state state = PAWL_APPROVAL_GRANTED;
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
+    PAWL_TRY(pawl_approval_state_of(call->project, attempt, &asked, &state, err));
+    bool in_force = strcmp(incumbent, hex) == 0;
+    bool took = state == PAWL_APPROVAL_GRANTED;
+    pawl_json_set(call->result, "standing",
+                  json_string(in_force ? "in_force"
+                              : took   ? "replaced"
+                                       : pawl_approval_state_name(state)));
+    return PAWL_OK;
+}
+
 static enum pawl_status show_evidence(struct pawl_call *call, const char *op, int64_t attempt,
                                       struct pawl_error *err)
 {
@@ -247,11 +282,12 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
         if (value != NULL) pawl_json_set(call->result, beside[i], json_incref(value));
     }
     pawl_json_set(call->result, "evidence_state", json_string("committed"));
-    enum pawl_status status = PAWL_OK;
     int64_t attempt = pawl_json_get_int(statement, "attempt", 0);
-    if (attempt <= epoch.before) /* its sealed set is retired: the evidence is open */
+    enum pawl_status status = add_standing(call, hex, attempt, err);
+    if (status == PAWL_OK &&
+        attempt <= epoch.before) /* its sealed set is retired: the evidence is open */
         status = show_evidence(call, "opening", attempt, err);
-    else if (options->audit)
+    else if (status == PAWL_OK && options->audit)
         status = open_evidence(call, attempt, err);
     if (status == PAWL_OK && options->html != NULL)
         status = pawl_certificate_page(call, statement, options->html, err);

@@ -124,6 +124,16 @@ enum pawl_approval_state pawl_approval_state_at(const struct pawl_approval *appr
     return is_late ? PAWL_APPROVAL_EXPIRED : approval->state;
 }
 
+const char *pawl_approval_state_name(enum pawl_approval_state state)
+{
+    static const char *const names[] = {
+        [PAWL_APPROVAL_WAITS] = "waits",           [PAWL_APPROVAL_GRANTED] = "granted",
+        [PAWL_APPROVAL_REJECTED] = "rejected",     [PAWL_APPROVAL_EXPIRED] = "expired",
+        [PAWL_APPROVAL_SUPERSEDED] = "superseded",
+    };
+    return names[state];
+}
+
 json_t *pawl_approval_json(const struct pawl_approval *approval)
 {
     const json_t *asked = json_object_get(approval->body, "approval");
@@ -259,6 +269,24 @@ static const char *take_verdict(struct pawl_approvals *all, const json_t *body, 
     return NULL;
 }
 
+/* The same question once more; whether its incumbent is in force is for whoever folds the pointer. */
+static const char *take_ask(struct pawl_approvals *all, const json_t *body, int64_t ts_ms)
+{
+    const char *candidate = pawl_json_get_text(body, "candidate", "");
+    const struct pawl_approval *over =
+        pawl_approvals_of_attempt(all, pawl_json_get_int(body, "attempt", 0));
+    if (over == NULL || over != pawl_approvals_find(all, candidate))
+        return "people are asked again who were not asked before";
+    if (strcmp(pawl_json_get_text(body, "incumbent", ""), pawl_approval_text(over, "incumbent")))
+        return "people are asked again about a change of something else";
+    enum pawl_approval_state state = pawl_approval_state_at(over, ts_ms);
+    if (state != PAWL_APPROVAL_EXPIRED && state != PAWL_APPROVAL_SUPERSEDED)
+        return "people are asked again about what waits, or what they have decided";
+    supersede(all, candidate);
+    add(all, over->body, ts_ms);
+    return NULL;
+}
+
 static bool has_approved(const struct pawl_approval *approval, const char *public_hex)
 {
     size_t i;
@@ -336,6 +364,7 @@ const char *pawl_approvals_fold(struct pawl_approvals *all, const char *kind, co
                                 int64_t ts_ms)
 {
     if (strcmp(kind, "verdict") == 0) return take_verdict(all, body, ts_ms);
+    if (strcmp(kind, "ask") == 0) return take_ask(all, body, ts_ms);
     if (strcmp(kind, "approve") == 0 || strcmp(kind, "reject") == 0)
         return take_word(all, kind, body, ts_ms);
     if (strcmp(kind, "promotion") == 0 || strcmp(kind, "rollback") == 0) supersede(all, NULL);

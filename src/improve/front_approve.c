@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EACH(list, i, item) json_array_foreach((json_t *)(uintptr_t)(list), i, item)
 
@@ -127,6 +128,31 @@ static const char *why_over(struct pawl_arena *arena, const struct pawl_approval
                              candidate, pawl_approval_text(approval, "incumbent"));
 }
 
+/* What can be done about it now, as a sentence; "" where nothing can. */
+static const char *way_on(struct pawl_arena *arena, const struct pawl_approval *approval,
+                          int64_t now_ms)
+{
+    const char *candidate = pawl_approval_text(approval, "candidate");
+    switch (pawl_approval_state_at(approval, now_ms)) {
+    case PAWL_APPROVAL_WAITS:
+        return pawl_arena_printf(arena, "`pawl approve %.12s` is what it waits for.", candidate);
+    case PAWL_APPROVAL_EXPIRED:
+        return pawl_arena_printf(arena,
+                                 "`pawl gate %.12s --ask-again` asks the same people once more; "
+                                 "it costs no attempt.",
+                                 candidate);
+    case PAWL_APPROVAL_SUPERSEDED:
+        return pawl_arena_printf(arena,
+                                 "`pawl gate %.12s` asks the gate about it against what is in "
+                                 "force now; where that is %.12s again, add --ask-again.",
+                                 candidate, pawl_approval_text(approval, "incumbent"));
+    case PAWL_APPROVAL_GRANTED:
+    case PAWL_APPROVAL_REJECTED:
+        break;
+    }
+    return "";
+}
+
 static const char *waiting_note(struct pawl_arena *arena, const struct pawl_approval *approval)
 {
     int64_t missing = approval->needed - (int64_t)json_array_size(approval->by);
@@ -152,8 +178,22 @@ enum pawl_status pawl_approval_explain(struct pawl_call *call, const json_t *sta
     if (waits)
         *note = waiting_note(&call->arena, approval);
     else if (state != PAWL_APPROVAL_GRANTED)
-        *note = why_over(&call->arena, approval, now_ms);
+        *note = pawl_arena_printf(&call->arena, "%s %s", why_over(&call->arena, approval, now_ms),
+                                  way_on(&call->arena, approval, now_ms));
     pawl_json_set(call->result, "pending_approval", json_boolean(waits));
+    pawl_approvals_release(&all);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_approval_state_of(struct pawl_project *project, int64_t attempt, bool *asked,
+                                        enum pawl_approval_state *state, struct pawl_error *err)
+{
+    struct pawl_approvals all;
+    int64_t now_ms;
+    PAWL_TRY(read_approvals(project, &all, &now_ms, err));
+    const struct pawl_approval *approval = pawl_approvals_of_attempt(&all, attempt);
+    *asked = approval != NULL;
+    if (*asked) *state = pawl_approval_state_at(approval, now_ms);
     pawl_approvals_release(&all);
     return PAWL_OK;
 }
@@ -195,6 +235,24 @@ static enum pawl_status asks_people(struct pawl_call *call, const char *from, co
     return status;
 }
 
+/* The way that this candidate has left. */
+static enum pawl_status hint_by_hand(struct pawl_call *call, const char *to, struct pawl_error *err)
+{
+    struct pawl_approvals all;
+    int64_t now_ms;
+    PAWL_TRY(read_approvals(call->project, &all, &now_ms, err));
+    const struct pawl_approval *approval = pawl_approvals_find(&all, to);
+    const char *way = approval != NULL ? way_on(&call->arena, approval, now_ms)
+                                       : pawl_arena_printf(&call->arena,
+                                                           "`pawl gate %.12s`, then `pawl approve "
+                                                           "%.12s`.",
+                                                           to, to);
+    if (way[0] == '\0') way = why_over(&call->arena, approval, now_ms);
+    pawl_hint(err, "%s Going back to what was in force needs no approval.", way);
+    pawl_approvals_release(&all);
+    return PAWL_EUSAGE;
+}
+
 enum pawl_status pawl_approval_admit_by_hand(struct pawl_call *call, const char *from,
                                              const char *to, struct pawl_error *err)
 {
@@ -209,17 +267,14 @@ enum pawl_status pawl_approval_admit_by_hand(struct pawl_call *call, const char 
     if (known) return PAWL_OK;
     pawl_fail(err, PAWL_EUSAGE, "People must approve such a change, and %.12s was never in force.",
               to);
-    pawl_hint(err,
-              "`pawl gate %.12s`, then `pawl approve %.12s`; going back to what was in force "
-              "needs no approval.",
-              to, to);
-    return PAWL_EUSAGE;
+    return hint_by_hand(call, to, err);
 }
 
 /* --- what a person says --------------------------------------------------------------------------------- */
 
 struct word_options {
     const char *id, *key, *passphrase_env, *reason;
+    int64_t wait; /* minutes; of approve alone */
 };
 #define ID_OPTION                                                                                  \
     PAWL_OPT_TEXT(struct word_options, id, NULL, "the candidate; default: the only one that waits")
@@ -234,6 +289,7 @@ static const struct pawl_option approve_options[] = {
     KEY_OPTION,
     PASSPHRASE_OPTION,
     PAWL_OPT_TEXT(struct word_options, reason, "", "why; it is signed and recorded"),
+    PAWL_FRONT_WAIT_OPTION(struct word_options),
     {0}};
 static const struct pawl_option reject_options[] = {
     ID_OPTION,
@@ -256,7 +312,7 @@ struct word {
     char from[PAWL_HASH_HEX], to[PAWL_HASH_HEX];
 };
 
-static void policy_now(const struct pawl_project *project, char hex[PAWL_HASH_HEX])
+void pawl_approval_policy_now(const struct pawl_project *project, char hex[PAWL_HASH_HEX])
 {
     hex[0] = '\0';
     if (!project->config.approval.is_asked) return;
@@ -307,8 +363,9 @@ static enum pawl_status check_waits(struct pawl_arena *arena, const struct pawl_
         bool granted = approval->state == PAWL_APPROVAL_GRANTED;
         enum pawl_status status = granted ? PAWL_EUSAGE : PAWL_ENOTPROMOTED;
         pawl_fail(err, status, "%s", why);
-        pawl_hint(err, "Nothing was changed; `pawl lineage %.12s` shows who said what.",
-                  pawl_approval_text(approval, "candidate"));
+        const char *way = way_on(arena, approval, now_ms);
+        pawl_hint(err, "Nothing was changed; `pawl lineage %.12s` shows who said what. %s",
+                  pawl_approval_text(approval, "candidate"), way);
         return status;
     }
     if (strcmp(policy, approval->policy) == 0) return PAWL_OK;
@@ -468,6 +525,20 @@ static enum pawl_status unlock(struct word *word, const char *passphrase_env,
     return status;
 }
 
+/* An approval may move the incumbent, which would waste an attempt that is under way; a rejection moves
+ * nothing and waits for nobody. */
+static enum pawl_status append(struct word *word, int64_t wait_ms, struct pawl_error *err)
+{
+    struct pawl_call *call = word->call;
+    int lock = -1;
+    if (strcmp(word->kind, "approve") == 0)
+        PAWL_TRY(pawl_front_lock(call, pawl_front_sealed_dir(call->project, &call->arena),
+                                 PAWL_FRONT_ASKERS, wait_ms, &lock, err));
+    enum pawl_status status = pawl_ledger_append_decided(call->project, decide, word, err);
+    if (lock >= 0) close(lock);
+    return status;
+}
+
 static enum pawl_status say(struct pawl_call *call, const char *kind,
                             const struct word_options *options, struct pawl_error *err)
 {
@@ -476,13 +547,13 @@ static enum pawl_status say(struct pawl_call *call, const char *kind,
     int64_t now_ms;
     if (strcmp(kind, "reject") == 0 && pawl_str_trim(pawl_str_of(options->reason)).len == 0)
         return pawl_fail(err, PAWL_EUSAGE, "A rejection says why: --reason TEXT.");
-    policy_now(call->project, word.policy);
+    pawl_approval_policy_now(call->project, word.policy);
     PAWL_TRY(pawl_approvals_read(call->project, &all, &now_ms, err));
     enum pawl_status status = prepare(&word, options, &all, now_ms, err);
     pawl_approvals_release(&all);
     PAWL_TRY(status);
     PAWL_TRY(unlock(&word, options->passphrase_env, err));
-    status = pawl_ledger_append_decided(call->project, decide, &word, err);
+    status = append(&word, options->wait * 60000, err);
     pawl_signer_wipe(&word.signer);
     json_decref(word.body);
     if (status != PAWL_OK) json_object_clear(call->result); /* what would have been */

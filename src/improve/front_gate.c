@@ -55,6 +55,14 @@ static bool promoted(void *context, const json_t *body)
            strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
 }
 
+/* This sealed set has certified it, against whatever. */
+static bool concerns(void *context, const json_t *body)
+{
+    const struct asked *asked = context;
+    int64_t attempt = pawl_json_get_int(json_object_get(body, "statement"), "attempt", 0);
+    return attempt > asked->epoch.before && promoted(context, body);
+}
+
 static enum pawl_status start_pair(struct pawl_project *project, struct pawl_front_worker *vault,
                                    struct pawl_front_worker *sealed, struct pawl_error *err)
 {
@@ -308,8 +316,12 @@ enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_of
     return status;
 }
 
-static const char *note_on_another(struct pawl_arena *arena, const json_t *statement)
+/* What can be done with the certified text is what may be done with it: people may have to agree first. */
+static const char *note_on_another(struct pawl_call *call, const json_t *statement,
+                                   const char *incumbent)
 {
+    struct pawl_arena *arena = &call->arena;
+    struct pawl_error ignored = {0};
     const char *judged = pawl_json_get_text(statement, "candidate", "");
     const char *verdict = pawl_json_get_text(statement, "verdict", "no");
     const char *said = pawl_arena_printf(
@@ -317,6 +329,12 @@ static const char *note_on_another(struct pawl_arena *arena, const json_t *state
         "This text answers dev exactly as %.12s does and gets the stored verdict on that one "
         "(attempt %lld: %s); no attempt was spent and no pointer was moved. ",
         judged, (long long)pawl_json_get_int(statement, "attempt", 0), verdict);
+    if (strcmp(verdict, "promote") == 0 &&
+        pawl_approval_admit_by_hand(call, incumbent, judged, &ignored) != PAWL_OK)
+        return pawl_arena_printf(arena,
+                                 "%sPeople approve such a change here: `pawl gate %.12s` says what "
+                                 "the certified text waits for.",
+                                 said, judged);
     if (strcmp(verdict, "promote") == 0)
         return pawl_arena_printf(arena,
                                  "%s`pawl promote %.12s --reason TEXT` puts the certified "
@@ -334,7 +352,7 @@ enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statem
     bool is_own = strcmp(pawl_json_get_text(statement, "candidate", ""), candidate) == 0;
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     *certified = is_own && strcmp(pawl_json_get_text(statement, "verdict", ""), "promote") == 0;
-    *note = is_own ? NULL : note_on_another(&call->arena, statement);
+    *note = is_own ? NULL : note_on_another(call, statement, incumbent);
     if (*certified) PAWL_TRY(pawl_approval_explain(call, statement, note, err));
     if (*certified && *note == NULL && strcmp(incumbent, candidate) != 0)
         *note = pawl_arena_printf(
@@ -357,11 +375,15 @@ enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status
 struct gate_options {
     const char *artifact;
     int64_t wait; /* minutes */
+    bool ask_again;
 };
 static const struct pawl_option gate_options[] = {
     {"artifact", PAWL_OPTION_TEXT, offsetof(struct gate_options, artifact), NULL, 0, 0, NULL,
      "the candidate: an id, or RUN/best (last/best: of the newest run)", true},
     PAWL_FRONT_WAIT_OPTION(struct gate_options),
+    PAWL_OPT_BOOL(
+        struct gate_options, ask_again, "false",
+        "ask people once more about a promotion that expired or was superseded; no attempt"),
     {0}};
 
 /* The dev outputs name the candidate's behaviour; their pace sets the attempt's deadline. */
@@ -437,6 +459,25 @@ static enum pawl_status fill_gate_result(struct pawl_call *call, const json_t *s
     return certified ? PAWL_OK : PAWL_ENOTPROMOTED;
 }
 
+/* Of the stored verdict against what is in force: nothing is measured, and nothing spent. */
+static enum pawl_status ask_again(struct pawl_call *call, struct asked *asked,
+                                  struct pawl_error *err)
+{
+    json_t *body;
+    PAWL_TRY(pawl_ledger_find_verdict(call->project->store, concerns, asked, &body, err));
+    if (body == NULL) {
+        pawl_fail(err, PAWL_EUSAGE, "This sealed set has not certified %.12s.", asked->candidate);
+        pawl_hint(err, "`pawl gate %.12s` asks it, for one attempt.", asked->candidate);
+        return PAWL_EUSAGE;
+    }
+    const json_t *statement = json_object_get(body, "statement");
+    enum pawl_status status = pawl_approval_ask_again(call, statement, err);
+    if (status == PAWL_OK)
+        status = fill_gate_result(call, statement, asked->candidate, asked->incumbent, err);
+    json_decref(body);
+    return status;
+}
+
 static enum pawl_status run_gate(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct gate_options *options = values;
@@ -447,6 +488,7 @@ static enum pawl_status run_gate(struct pawl_call *call, const void *values, str
     struct asked asked = {.candidate = candidate, .incumbent = incumbent};
     PAWL_TRY(pawl_front_catch_up_locked(call, err));
     PAWL_TRY(pawl_ledger_epoch(call->project->store, &asked.epoch, err));
+    if (options->ask_again) return ask_again(call, &asked, err);
     PAWL_TRY(measure(call, &asked, &measured, err));
     struct pawl_offer offer = {.candidate = candidate,
                                .behaviour = pawl_json_get_text(measured, "behaviour", ""),

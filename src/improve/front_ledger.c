@@ -199,6 +199,10 @@ static const char *fold(struct verify_context *context, const char *kind, const 
                  pawl_json_get_text(body, "incumbent", ""));
         return NULL;
     }
+    if (strcmp(kind, "ask") == 0)
+        return strcmp(pawl_json_get_text(body, "incumbent", ""), report->incumbent) == 0
+                   ? NULL
+                   : "people are asked about a change of what was not in force";
     const json_t *statement = json_object_get(body, "statement");
     if (strcmp(kind, "rotate") == 0) {
         if (!is_signed(context, body))

@@ -52,6 +52,9 @@ static const struct {
     /* Asked again: of another incumbent, or of a fresh sealed set. */
     ROW(RETIRED, OFFER, SCREENED),
     ROW(ROLLED_BACK, OFFER, SCREENED),
+    /* People are asked again; the gate's answer stands. */
+    ROW(RETIRED, ASK, GATED),
+    ROW(ROLLED_BACK, ASK, GATED),
     /* A person answers for it. */
     ROW(PROPOSED, BY_HAND, APPROVED),
     ROW(SCREENED, BY_HAND, APPROVED),
@@ -133,6 +136,9 @@ static void take_record(struct walk *walk, const char *kind, const json_t *body)
         put_in_force(walk, pawl_json_get_text(body, "seed", ""), PAWL_EVENT_REPLACE,
                      PAWL_EVENT_BY_HAND);
     if (strcmp(kind, "verdict") == 0) take_verdict(walk, body);
+    if (strcmp(kind, "ask") == 0 &&
+        strcmp(pawl_json_get_text(body, "candidate", ""), walk->candidate) == 0)
+        apply(walk, PAWL_EVENT_ASK);
     if (strcmp(kind, "approve") == 0 && pawl_json_get_bool(body, "promoted", false))
         put_in_force(walk, pawl_json_get_text(json_object_get(body, "statement"), "candidate", ""),
                      PAWL_EVENT_REPLACE, PAWL_EVENT_APPROVE);

@@ -49,6 +49,7 @@ enum pawl_state_event {
     PAWL_EVENT_NO,
     PAWL_EVENT_APPROVE,   /* by all that were wanted, be it none */
     PAWL_EVENT_REFUSE,    /* rejected, expired or superseded */
+    PAWL_EVENT_ASK,       /* people once more, who had not said no */
     PAWL_EVENT_TO_SHADOW, /* beside the one in force, unseen */
     PAWL_EVENT_TO_CANARY, /* for a share of the traffic */
     PAWL_EVENT_CONFIRM,   /* on fresh evidence */

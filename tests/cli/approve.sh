@@ -231,6 +231,11 @@ def one_is_enough(records):
     asked = last(records, "verdict")["body"]["approval"]
     asked["needed"] = asked["policy"]["people"] = 1
     last(records, "approve")["body"]["promoted"] = True
+def asked_early(records):
+    statement = last(records, "verdict")["body"]["statement"]
+    body = {field: statement[field] for field in ("attempt", "candidate", "incumbent")}
+    records.append(dict(copy.deepcopy(records[-1]), kind="ask", body=body))
+lie("lie-asked-early", "p1", asked_early)
 lie("truth", "p1", lambda records: None)
 lie("lie-forged", "p1", forged)
 lie("lie-twice", "p1", twice, best)
@@ -259,6 +264,8 @@ check '"rejected by bob" in r["error"]["message"]'
 expect 0 pawl gate --json -C replay "$best" # the stored verdict, and what became of it
 check 'r["pending_approval"] is False and "rejected by bob" in r["note"]'
 verify replay
+unchanged replay 2 pawl gate --json -C replay "$best" --ask-again # a no is a no
+check '"was rejected" in r["error"]["message"]'
 expect 2 as ann pawl reject -C replay "$best"
 unchanged replay 2 as ann pawl reject --json -C replay "$best" --reason ' '
 
@@ -276,6 +283,27 @@ expect 0 pawl status --json -C silent
 check 'r["pending_approvals"] == []'
 expect 0 pawl show --json -C silent "$late"
 check 'r["state"] == "retired"'
+# The gate's answer stands, and people are asked once more: no attempt, and not before it has expired.
+unchanged silent 2 pawl promote --json -C silent "$late" --reason 'in a hurry'
+check '"--ask-again" in r["error"]["hint"]'
+expect 0 pawl gate --json -C silent "$late"
+check '"--ask-again" in r["note"] and r["pending_approval"] is False'
+expect 0 pawl certificate --json -C silent "$late"
+check 'r["standing"] == "expired"'
+expect 0 pawl gate --json -C silent "$late" --ask-again
+check 'r["pending_approval"] is True and r["attempt"] == 1 and r["attempts_left"] == 49'
+unchanged silent 2 pawl gate --json -C silent "$late" --ask-again
+check '"waits still" in r["error"]["message"]'
+expect 0 pawl show --json -C silent "$late"
+check 'r["state"] == "gated"'
+expect 0 pawl certificate --json -C silent "$late"
+check 'r["standing"] == "waits"'
+expect 0 as ann pawl approve --json -C silent "$late"
+check 'r["promoted"] is True'
+unchanged silent 2 pawl gate --json -C silent "$late" --ask-again
+check '"has all its approvals" in r["error"]["message"]'
+expect 0 pawl certificate --json -C silent "$late"
+check 'r["standing"] == "in_force"'
 verify silent
 
 # --- another incumbent since: what was certified against the old one is no answer any more ---
@@ -287,6 +315,14 @@ cp policy.yaml stale/pawl.yaml
 unchanged stale 1 as bob pawl approve --json -C stale "$best" --passphrase-env BOB_SECRET
 check '"was replaced" in r["error"]["message"]'
 [ "$(incumbent stale)" = "$other" ] || fail "a stale approval moved the incumbent"
+unchanged stale 1 pawl gate --json -C stale "$best" --ask-again
+check '"was certified against" in r["error"]["message"] and "one attempt" in r["error"]["hint"]'
+expect 0 pawl rollback --json -C stale --reason 'back to what it was certified against'
+expect 0 pawl gate --json -C stale "$best" --ask-again
+check 'r["pending_approval"] is True and r["attempt"] == 1'
+expect 0 as ann pawl approve --json -C stale "$best" # her first word was on the first question
+expect 0 as bob pawl approve --json -C stale "$best" --passphrase-env BOB_SECRET
+[ "$(incumbent stale)" = "$best" ] || fail "asked again and approved, and it is not in force"
 verify stale
 
 # --- code is L3: two people though the policy asks from L2 on and one key is too few ---

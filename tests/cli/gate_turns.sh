@@ -90,6 +90,10 @@ expect 0 pawl ledger verify --json -C p
 root=$(field 'r["root"]')
 expect 6 pawl gate --json -C p "$3" --wait 0
 check '"asking the gate" in r["error"]["message"] and "--wait" in r["error"]["hint"]'
+# Whoever moves the incumbent would waste the attempt that is under way.
+expect 6 pawl promote --json -C p "$3" --reason 'by hand' --wait 0
+check '"asking the gate" in r["error"]["message"]'
+stopped "$PAWL_BIN" promote --json -C p "$3" --reason 'by hand'
 stopped "$PAWL_BIN" gate --json -C p "$3"
 expect 0 pawl ledger verify --json -C p
 check "r['root'] == '$root'"
