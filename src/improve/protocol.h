@@ -82,6 +82,9 @@
  *                                          registered before the first case, and nothing else
  *                                          -> {"statement":{...},"signature":hex,"stored":bool}
  *                                          fails PAWL_EUNDECIDED when the world failed
+ *   {"op":"confirm","attempt":K,"candidate":{...},"incumbent":{...},"pace_us":N,"recorded":R}
+ *                                          -> {"statement","signature","stored"} (vault.h), on the
+ *                                          vault tier's fresh cases
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...],"sealed":[{"case","salt"}]|null};
  *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted

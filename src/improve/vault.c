@@ -24,6 +24,7 @@ static enum pawl_status serve(struct pawl_worker *worker, const json_t *request,
     if (strcmp(op, "freeze") == 0) return pawl_vault_freeze(worker, request, done, err);
     if (strcmp(op, "status") == 0) return pawl_vault_status(worker, done, err);
     if (strcmp(op, "attempt") == 0) return pawl_vault_attempt(worker, request, done, err);
+    if (strcmp(op, "confirm") == 0) return pawl_vault_confirm(worker, request, done, err);
     if (strcmp(op, "audit") == 0)
         return pawl_vault_audit(worker, json_object_get(request, "attempt"), done, err);
     return pawl_fail(err, PAWL_EUSAGE, "The vault does not know the request \"%.40s\".", op);

@@ -20,7 +20,7 @@
  *
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
- * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_overlap.c,
+ * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_confirm.c, vault_overlap.c,
  * vault_checkpoint.c, vault_attest.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
@@ -88,10 +88,12 @@ const char *pawl_vault_custody(const char *home, const char *project_dir);
 enum pawl_vault_row {
     PAWL_VAULT_ROW_ID, /* plain text: whose rows these are */
     PAWL_VAULT_ROW_STATE,
-    PAWL_VAULT_ROW_CASES,    /* the case list, in pieces */
-    PAWL_VAULT_ROW_ATTEMPT,  /* k = 1, 2, ... */
-    PAWL_VAULT_ROW_EVIDENCE, /* k = 1, 2, ... */
-    PAWL_VAULT_ROW_ROTATION, /* k = 2, 3, ...: the signed statement that began epoch k */
+    PAWL_VAULT_ROW_CASES,               /* the case list, in pieces */
+    PAWL_VAULT_ROW_ATTEMPT,             /* k = 1, 2, ... */
+    PAWL_VAULT_ROW_EVIDENCE,            /* k = 1, 2, ... */
+    PAWL_VAULT_ROW_ROTATION,            /* k = 2, 3, ...: the signed statement that began epoch k */
+    PAWL_VAULT_ROW_CONFIRMATION,        /* k = 1, 2, ... */
+    PAWL_VAULT_ROW_CONFIRMATION_SCORES, /* k = 1, 2, ... */
 };
 struct pawl_vault_rows;
 PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_open(const char *path, bool create,
@@ -143,6 +145,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
  *     rule {alpha, policy, look, guards}: fixed by the first attempt; before, null
  *     caps, drift, evidence_width: of guards (vault_guards.c)
+ *     confirmed (entries of this epoch's log of which no vault-tier case is fresh any more)
+ *     confirmations [{version, attempt, answer}]: "open", "stable", "unconfirmed", "harm" or
+ *       "interrupted"; of the vault's whole life
  *     attempts [{version, verdict}]: "open", "promote", "no", "undecided" or "interrupted"; of all
  *       epochs, numbered through
  */
@@ -235,6 +240,12 @@ struct pawl_vault_order {
 void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
                            size_t log_size, struct pawl_vault_order *order);
 
+/* The vault tier's clusters of the first log_size entries that have no case among the first `spent`. */
+void pawl_vault_order_fresh(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                            size_t spent, size_t log_size, struct pawl_vault_order *order);
+/* Move the vault tier's clusters that have a case among the first `spent` entries to dev. Gives how many cases. */
+size_t pawl_vault_set_retire_spent(struct pawl_vault_set *set, size_t spent);
+
 /* --- reading and placing (vault_place.c) ----------------------------------------------------------- */
 
 /* Make room for n more cases. */
@@ -311,6 +322,7 @@ size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_
  *
  *     schema, kind "rotation", vault, public_key, reason
  *     epoch (the new one), attempts (ever registered before it), retired, added
+ *     spent (cases of the vault tier that went to dev, because confirmations used them), where there are any
  *     previous, commitment {root, size}, tiers, gate_clusters, largest_cluster
  *
  * Fails PAWL_EUSAGE without fresh cases, PAWL_ECONFIG when they are too few to certify anything.
@@ -445,6 +457,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_evidence(struct pawl_vault *vault,
                                                      const json_t *row,
                                                      const struct pawl_vault_scores *scores,
                                                      json_t **evidence, struct pawl_error *err);
+/* [{id, cluster, incumbent, candidate, measured}] in the order; new reference. */
+json_t *pawl_vault_evidence_cases(const struct pawl_vault_set *set,
+                                  const struct pawl_vault_order *order,
+                                  const struct pawl_vault_scores *scores, const json_t *row);
 /* SHA-256(salt | canonical JSON of the evidence). */
 void pawl_vault_evidence_root(struct pawl_vault *vault, int64_t attempt, const json_t *evidence,
                               char hex[PAWL_HASH_HEX]);
@@ -464,6 +480,30 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_end_epoch(struct pawl_vault *vault, 
                                                       struct pawl_error *err);
 /* An attempt that is still open is not to be answered. */
 void pawl_vault_interrupt(struct pawl_vault *vault);
+
+/* --- confirmation (vault_confirm.c) --------------------------------------------------------------------- */
+
+/*
+ * {"attempt":K,"candidate":{...},"incumbent":{...},"pace_us":N,"recorded":R}: whether what attempt K promoted
+ * holds on the vault tier's fresh cases (gate/confirm.h). All of them are spent by it, before the first is
+ * asked; asking again gives the stored answer. Gives {"statement","signature","stored"}; the statement:
+ *
+ *     schema, kind "confirmation", vault, public_key, confirmation (k of the vault's life), attempt, epoch
+ *     candidate, incumbent, answer "stable" | "unconfirmed" | "harm", guarantee
+ *     alpha, level, threshold, unit, samples, largest_cluster, clusters, n_planned
+ *     spent (entries of the log that were not fresh), commitment {root, size}, evidence_root
+ *     metric, metric_hash, program, models, custody, confinement, released_ms
+ *
+ * It is released at D, 2D, 4D ... after its registration, D as of an attempt. Killed before, it is measured
+ * again under its own number; so is one that the world kept from its end.
+ *
+ * Fails   PAWL_EUSAGE when attempt K promoted nothing of the kind, the tier may have been seen, or too few
+ *         fresh clusters are left to answer anything; PAWL_EUNDECIDED when the world failed;
+ *         PAWL_EINTEGRITY when the ledger knows more confirmations (R) than we do.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_confirm(struct pawl_worker *worker,
+                                                    const json_t *request, json_t **done,
+                                                    struct pawl_error *err);
 
 /* --- somebody's own cases (vault_overlap.c) ------------------------------------------------------------- */
 
@@ -523,6 +563,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_guards_register(struct pawl_vault_as
 /* Make the row and the scores so far durable, as one change of always the same size. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *asked,
                                                        struct pawl_error *err);
+/* Metric, program, models and confinement of what is asked, into the row. */
+void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const json_t *ready);
+/* PAWL_EPAUSED when the front has gone meanwhile. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_sleep_until(struct pawl_vault_asked *asked,
+                                                        int64_t then_ms, struct pawl_error *err);
 /* Measure, and release the answer at its moment. Fails PAWL_EUNDECIDED when the world failed. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked,
                                                          int parallel, struct pawl_error *err);

@@ -280,7 +280,7 @@ static void put_plan(json_t *row, const struct pawl_vault_plan *plan)
     pawl_json_set(row, "log_histories", json_real(plan->log_histories));
 }
 
-static void put_subject(json_t *row, struct pawl_vault_asked *asked, const json_t *ready)
+void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const json_t *ready)
 {
     const struct pawl_worker *worker = asked->vault->worker;
     char hex[PAWL_HASH_HEX];
@@ -340,7 +340,7 @@ static enum pawl_status register_new(struct pawl_vault_asked *asked,
     asked->row = json_pack("{s:I}", "attempt", (json_int_t)pawl_vault_attempts(vault) + 1);
     put_question(asked->row, question);
     put_plan(asked->row, &plan);
-    put_subject(asked->row, asked, ready);
+    pawl_vault_put_subject(asked->row, asked, ready);
     put_cases(asked->row, asked);
     PAWL_TRY(pawl_vault_guards_register(
         asked, question->anchor != NULL ? question->anchor->hex : "", err));
@@ -357,7 +357,7 @@ static enum pawl_status register_new(struct pawl_vault_asked *asked,
 static enum pawl_status start_again(struct pawl_vault_asked *asked, const json_t *ready,
                                     struct pawl_error *err)
 {
-    put_subject(asked->row, asked, ready);
+    pawl_vault_put_subject(asked->row, asked, ready);
     pawl_vault_order_make(asked->vault, &asked->set,
                           (size_t)pawl_json_get_int(asked->row, "log_size", 0), &asked->order);
     return start(asked, err);

@@ -225,16 +225,38 @@ static int compare_ordered(const void *a, const void *b)
                       : memcmp(left->item.bytes, right->item.bytes, sizeof left->item.bytes);
 }
 
-/* The gate's cases of the first log_size entries, with the keys they are sorted by. */
-static size_t gather(struct pawl_vault *vault, const struct pawl_vault_set *set, size_t log_size,
-                     struct ordered *out)
+/* Vault-tier clusters that have a case among the first `spent` entries of the log. New reference. */
+static json_t *spent_clusters(const struct pawl_vault_set *set, size_t spent)
 {
-    size_t n = 0, entry = 0;
-    for (size_t i = 0; i < set->cases.n && entry < log_size; i++) {
+    json_t *clusters = json_object();
+    size_t entry = 0;
+    for (size_t i = 0; i < set->cases.n && entry < spent; i++) {
         if (!in_log(set, i)) continue;
         entry++;
-        if (tier_then(set, i) != PAWL_TIER_GATE) continue;
+        if (tier_then(set, i) == PAWL_TIER_VAULT)
+            pawl_json_set(clusters, set->cases.items[i].cluster, json_true());
+    }
+    return clusters;
+}
+
+/* Which sealed cases are asked: the gate's, or of the vault tier those of no cluster that was asked before. */
+struct wanted {
+    enum pawl_tier tier;
+    size_t log_size;
+    const json_t *but; /* clusters; NULL: none */
+};
+
+/* Of the first log_size entries, with the keys they are sorted by. */
+static size_t gather(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                     const struct wanted *wanted, struct ordered *out)
+{
+    size_t n = 0, entry = 0;
+    for (size_t i = 0; i < set->cases.n && entry < wanted->log_size; i++) {
+        if (!in_log(set, i)) continue;
+        entry++;
         const struct pawl_case *item = &set->cases.items[i];
+        if (tier_then(set, i) != wanted->tier) continue;
+        if (json_object_get(wanted->but, item->cluster) != NULL) continue;
         out[n].cluster = keyed_of(vault, vault->keys.order, "cluster", item->cluster);
         out[n].item = keyed_of(vault, vault->keys.order, "case", item->id);
         out[n++].index = i;
@@ -242,11 +264,11 @@ static size_t gather(struct pawl_vault *vault, const struct pawl_vault_set *set,
     return n;
 }
 
-void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
-                           size_t log_size, struct pawl_vault_order *order)
+static void order_wanted(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                         const struct wanted *wanted, struct pawl_vault_order *order)
 {
     struct ordered *sorted = PAWL_NEW_N(&vault->arena, struct ordered, set->cases.n + 1);
-    *order = (struct pawl_vault_order){.n = gather(vault, set, log_size, sorted)};
+    *order = (struct pawl_vault_order){.n = gather(vault, set, wanted, sorted)};
     qsort(sorted, order->n, sizeof *sorted, compare_ordered);
     order->items = PAWL_NEW_N(&vault->arena, size_t, order->n + 1);
     order->ends = PAWL_NEW_N(&vault->arena, size_t, order->n + 1);
@@ -256,4 +278,37 @@ void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set
         order->items[i] = sorted[i].index;
         order->ends[order->n_clusters - 1] = i + 1;
     }
+}
+
+void pawl_vault_order_make(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                           size_t log_size, struct pawl_vault_order *order)
+{
+    struct wanted wanted = {.tier = PAWL_TIER_GATE, .log_size = log_size};
+    order_wanted(vault, set, &wanted, order);
+}
+
+/* --- the vault tier's ------------------------------------------------------------------------------- */
+
+void pawl_vault_order_fresh(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                            size_t spent, size_t log_size, struct pawl_vault_order *order)
+{
+    json_t *but = spent_clusters(set, spent);
+    struct wanted wanted = {.tier = PAWL_TIER_VAULT, .log_size = log_size, .but = but};
+    order_wanted(vault, set, &wanted, order);
+    json_decref(but);
+}
+
+size_t pawl_vault_set_retire_spent(struct pawl_vault_set *set, size_t spent)
+{
+    json_t *clusters = spent_clusters(set, spent);
+    size_t n = 0;
+    for (size_t i = 0; i < set->cases.n; i++) {
+        if (set->tiers[i] != PAWL_TIER_VAULT ||
+            json_object_get(clusters, set->cases.items[i].cluster) == NULL)
+            continue;
+        set->tiers[i] = PAWL_TIER_DEV;
+        n++;
+    }
+    json_decref(clusters);
+    return n;
 }

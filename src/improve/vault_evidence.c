@@ -112,8 +112,9 @@ static json_t *measured_json(const struct pawl_guard_case *item, size_t n_arms)
     return out;
 }
 
-static json_t *cases_json(const struct pawl_vault_set *set, const struct pawl_vault_order *order,
-                          const struct pawl_vault_scores *scores, const json_t *row)
+json_t *pawl_vault_evidence_cases(const struct pawl_vault_set *set,
+                                  const struct pawl_vault_order *order,
+                                  const struct pawl_vault_scores *scores, const json_t *row)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < scores->n && i < order->n; i++) {
@@ -144,7 +145,7 @@ enum pawl_status pawl_vault_evidence(struct pawl_vault *vault, const struct pawl
     *evidence = json_pack(
         "{s:I, s:O, s:O}", "attempt", (json_int_t)pawl_json_get_int(row, "attempt", 0), "candidate",
         json_object_get(row, "candidate"), "incumbent", json_object_get(row, "incumbent"));
-    pawl_json_set(*evidence, "cases", cases_json(set, &order, scores, row));
+    pawl_json_set(*evidence, "cases", pawl_vault_evidence_cases(set, &order, scores, row));
     pawl_json_set(*evidence, "gate", pawl_gate_evidence_json(&gate));
     if (pawl_vault_is_guarded(row))
         pawl_json_set(*evidence, "guards", pawl_guards_evidence_json(&guards));

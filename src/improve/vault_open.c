@@ -23,6 +23,7 @@ enum {
     STATE_BYTES = 4 << 10, /* without its attempts */
     STATE_PER_ATTEMPT = 64,
     STATE_PER_EPOCH = 128,
+    STATE_PER_CONFIRMATION = 96,
     ROTATION_BYTES = 8 << 10, /* a reason in JSON has up to six bytes for one */
 };
 
@@ -202,6 +203,16 @@ static json_t *ended_epoch(const struct pawl_vault *vault, uint64_t k)
     return json_array_get(json_object_get(vault->state, "epochs"), (size_t)k - 2);
 }
 
+static bool is_of_confirmation(enum pawl_vault_row kind)
+{
+    return kind == PAWL_VAULT_ROW_CONFIRMATION || kind == PAWL_VAULT_ROW_CONFIRMATION_SCORES;
+}
+
+static json_t *confirmation_entry(const struct pawl_vault *vault, uint64_t k)
+{
+    return json_array_get(json_object_get(vault->state, "confirmations"), (size_t)k - 1);
+}
+
 /* The version under which a row was last written. */
 static uint64_t row_version(const struct pawl_vault *vault, enum pawl_vault_row kind, uint64_t k)
 {
@@ -211,6 +222,8 @@ static uint64_t row_version(const struct pawl_vault *vault, enum pawl_vault_row 
         return (uint64_t)pawl_json_get_int(attempt_entry(vault, k), "version", 0);
     if (kind == PAWL_VAULT_ROW_ROTATION)
         return (uint64_t)pawl_json_get_int(ended_epoch(vault, k), "version", 0);
+    if (is_of_confirmation(kind))
+        return (uint64_t)pawl_json_get_int(confirmation_entry(vault, k), "version", 0);
     return 0;
 }
 
@@ -230,12 +243,16 @@ static size_t capacity_of(const struct pawl_vault *vault, enum pawl_vault_row ki
         return STATE_BYTES +
                STATE_PER_ATTEMPT * (size_t)(pawl_vault_before(vault) +
                                             pawl_json_get_int(vault->state, "max_attempts", 0)) +
-               STATE_PER_EPOCH * json_array_size(json_object_get(vault->state, "epochs"));
+               STATE_PER_EPOCH * json_array_size(json_object_get(vault->state, "epochs")) +
+               STATE_PER_CONFIRMATION *
+                   json_array_size(json_object_get(vault->state, "confirmations"));
     case PAWL_VAULT_ROW_CASES:
         return PAWL_VAULT_PIECE_BYTES;
     case PAWL_VAULT_ROW_ATTEMPT:
+    case PAWL_VAULT_ROW_CONFIRMATION:
         return ATTEMPT_BYTES;
     case PAWL_VAULT_ROW_EVIDENCE:
+    case PAWL_VAULT_ROW_CONFIRMATION_SCORES:
         return (size_t)pawl_json_get_int(vault->state, "evidence_bytes", 0);
     case PAWL_VAULT_ROW_ROTATION:
         return ROTATION_BYTES;
@@ -256,6 +273,8 @@ static void stamp(struct pawl_vault *vault, const struct pawl_vault_write *write
             pawl_json_set(vault->state, "cases_version", json_integer(value));
         else if (writes[i].kind == PAWL_VAULT_ROW_ROTATION)
             pawl_json_set(ended_epoch(vault, writes[i].k), "version", json_integer(value));
+        else if (is_of_confirmation(writes[i].kind))
+            pawl_json_set(confirmation_entry(vault, writes[i].k), "version", json_integer(value));
         else if (attempt_entry(vault, writes[i].k) != NULL)
             pawl_json_set(attempt_entry(vault, writes[i].k), "version", json_integer(value));
     }

@@ -84,8 +84,8 @@ static enum pawl_status pass_due_points(void *context, int *wait_ms, struct pawl
     return PAWL_OK;
 }
 
-static enum pawl_status sleep_until(struct pawl_vault_asked *asked, int64_t then_ms,
-                                    struct pawl_error *err)
+enum pawl_status pawl_vault_sleep_until(struct pawl_vault_asked *asked, int64_t then_ms,
+                                        struct pawl_error *err)
 {
     enum { SLICE_MS = 60000 };
     int64_t left_ms;
@@ -107,7 +107,7 @@ static enum pawl_status approach_release(struct pawl_vault_asked *asked, bool is
     int64_t target = points_passed(asked) + 1;
     if (is_no && target < PAWL_VAULT_POINTS) target = PAWL_VAULT_POINTS;
     while (points_passed(asked) + 1 < target) {
-        PAWL_TRY(sleep_until(asked, point_ms(asked, points_passed(asked) + 1), err));
+        PAWL_TRY(pawl_vault_sleep_until(asked, point_ms(asked, points_passed(asked) + 1), err));
         PAWL_TRY(pass_point(asked, err));
     }
     *release_ms = point_ms(asked, target);
@@ -188,7 +188,7 @@ static enum pawl_status release(struct pawl_vault_asked *asked, const char *verd
 {
     json_t *attempts = json_object_get(asked->vault->state, "attempts");
     json_t *entry = json_array_get(attempts, (size_t)attempt_of(asked) - 1);
-    PAWL_TRY(sleep_until(asked, release_ms, err));
+    PAWL_TRY(pawl_vault_sleep_until(asked, release_ms, err));
     pawl_json_set(entry, "verdict", json_string(verdict));
     pawl_json_set(asked->vault->state, "last_ms", json_integer(release_ms));
     return pawl_vault_asked_save(asked, err);

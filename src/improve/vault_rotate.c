@@ -2,7 +2,8 @@
  * Rotation: the gate's cases retire to dev with all that was asked of them, and fresh ones are sealed.
  *
  * Fresh are the new clusters of a file or, without one, the vault tier: a reserve of which no attempt
- * was ever asked and which no audit opens.
+ * was ever asked and which no audit opens. What confirmations have used of it (vault_confirm.c) retires with the
+ * gate's.
  *
  * Invariants
  *   1. A case that anybody has seen, a copy of it in other spelling, and what shares a cluster with one
@@ -25,6 +26,7 @@ struct rotation {
     struct pawl_vault_set set, file;
     const char *reason;
     size_t added, refused, retired;
+    size_t spent;     /* cases of the vault tier that a confirmation used */
     json_t *previous; /* commitment */
 };
 
@@ -177,6 +179,9 @@ static void retire(struct rotation *rotation)
     struct pawl_vault_set *set = &rotation->set;
     if (set->past == NULL) set->past = json_array();
     json_array_append_new(set->past, sealed_now(set));
+    /* Before the gate's leave the log, whose entries are counted. */
+    rotation->spent = pawl_vault_set_retire_spent(
+        set, (size_t)pawl_json_get_int(rotation->vault->state, "confirmed", 0));
     for (size_t i = 0; i < set->cases.n; i++) {
         if (set->tiers[i] != PAWL_TIER_GATE) continue;
         set->tiers[i] = PAWL_TIER_DEV;
@@ -207,7 +212,8 @@ static void begin_epoch(struct rotation *rotation)
     json_t *state = vault->state;
     struct pawl_vault_figures figures;
     int64_t attempts = pawl_vault_attempts(vault);
-    int64_t retired = pawl_json_get_int(state, "retired", 0) + (int64_t)rotation->retired;
+    int64_t retired =
+        pawl_json_get_int(state, "retired", 0) + (int64_t)(rotation->retired + rotation->spent);
     rotation->previous = json_incref(json_object_get(state, "commitment"));
     pawl_vault_interrupt(vault);
     if (json_object_get(state, "epochs") == NULL) pawl_json_set(state, "epochs", json_array());
@@ -223,6 +229,7 @@ static void begin_epoch(struct rotation *rotation)
     pawl_json_set(state, "max_attempts", json_integer(vault->worker->config.gate.max_attempts));
     pawl_json_set(state, "epoch_open", json_true());
     json_object_del(state, "ended");
+    json_object_del(state, "confirmed"); /* what confirmations used is in dev now */
     pawl_json_set(state, "rule", json_null());
     json_object_del(state, "caps"); /* to be frozen anew, of the incumbent that there is now */
     pawl_json_set(state, "overlaps", json_integer(0));
@@ -278,6 +285,8 @@ static json_t *signed_statement(const struct rotation *rotation)
                   rotation->reason, "epoch", (json_int_t)pawl_vault_epoch(vault), "attempts",
                   (json_int_t)pawl_vault_before(vault), "retired", (json_int_t)rotation->retired,
                   "added", (json_int_t)rotation->added);
+    if (rotation->spent > 0)
+        pawl_json_set(statement, "spent", json_integer((json_int_t)rotation->spent));
     pawl_json_set(statement, "previous", json_incref(rotation->previous));
     pawl_json_set(statement, "commitment", json_incref(json_object_get(state, "commitment")));
     pawl_json_set(statement, "tiers", json_incref(json_object_get(state, "tiers")));
