@@ -600,6 +600,16 @@ function showQuestion(s) {
         'Metric: ' + s.metric + '. Judged by ' + look + '. The answer was one bit: ' + s.verdict + ', told ' + new Date(s.released_ms).toISOString() + '.'));
 }
 
+// What fresh cases said of it later; the vault's signature of that is for tools/pawl-verify to check.
+function showConfirmation(data) {
+    const said = data.confirmation && data.confirmation.statement;
+    if (!said) return [];
+    const words = {stable: 'the gain was there again', unconfirmed: 'nothing spoke against it, and too little for it',
+        harm: 'it was worse' + (data.confirmation.rolled_back ? ', and it was taken out of force' : '')};
+    return [section('What fresh cases said later', node('p', 'On ' + said.n_planned + ' sealed cases that had served nothing before, at level ' +
+        figure(said.level) + ': ' + (words[said.answer] || said.answer) + '.'), node('p.note', said.guarantee))];
+}
+
 // Whether people agreed is not in the certificate, but in the ledger after it.
 function showPeople(data) {
     const asked = data.approval;
@@ -686,7 +696,7 @@ async function show() {
     main.append(showVerdict(outcome));
     try {
         const s = data.statement;
-        main.append(showQuestion(s), ...showPeople(data), showPromise(s), ...showEvidence(data, outcome), showChecks(outcome), ...showChange(data.artifacts),
+        main.append(showQuestion(s), ...showPeople(data), showPromise(s), ...showConfirmation(data), ...showEvidence(data, outcome), showChecks(outcome), ...showChange(data.artifacts),
             showTrust(data), showHashes(data));
     } catch (error) { // what was found wrong stands above already
         main.append(showChecks(outcome), node('p.note', 'The rest cannot be shown: ' + error.message + '.'));

@@ -42,6 +42,14 @@ static void render(const json_t *result, FILE *out)
     } else {
         render_none(result, out);
     }
+    const json_t *confirmation = json_object_get(result, "confirmation");
+    const char *unconfirmed = json_string_value(json_object_get(result, "unconfirmed_because"));
+    if (confirmation != NULL)
+        fprintf(out, "  on %lld fresh cases: %s%s\n", cli_int(confirmation, "n_planned"),
+                cli_text(confirmation, "answer"),
+                pawl_json_get_bool(confirmation, "rolled_back", false) ? ", and it was rolled back"
+                                                                       : "");
+    if (unconfirmed != NULL) fprintf(out, "  not confirmed: %s\n", unconfirmed);
     const char *because = json_string_value(json_object_get(result, "because"));
     if (because != NULL)
         fprintf(out, "  %s was chosen: %s\n", cli_text(result, "operator"), because);

@@ -75,6 +75,8 @@ static const struct pawl_option gate_options[] = {
                  "attempts over the life of the sealed set"),
     PAWL_OPT_INT(struct pawl_config_gate, max_promotions, "10", 1, 10000,
                  "promotions over the life of the sealed set"),
+    PAWL_OPT_BOOL(struct pawl_config_gate, confirm, "false",
+                  "ask the vault tier's fresh cases after every promotion of a run"),
     PAWL_OPT_JSON(struct pawl_config_gate, guards, "what a promotion must not make worse"),
     {0}};
 

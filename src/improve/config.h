@@ -44,6 +44,7 @@ struct pawl_config_gate {
     const char *look;   /* auto | sequential | fixed */
     int64_t samples;    /* K answers per case and arm */
     int64_t max_attempts, max_promotions;
+    bool confirm;                                        /* after a run's promotion */
     const json_t *guards;                                /* as written; NULL: none */
     struct pawl_guard_rule guard_rules[PAWL_GUARDS_MAX]; /* the same, without caps */
     size_t n_guards;

@@ -246,6 +246,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
 PAWL_MUST_CHECK enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statement,
                                                     const char *candidate, bool *certified,
                                                     const char **note, struct pawl_error *err);
+/* A vault and a sealed side that hear each other; both to be ended. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_start_pair(struct pawl_project *project,
+                                                       struct pawl_front_worker *vault,
+                                                       struct pawl_front_worker *sealed,
+                                                       struct pawl_error *err);
 /* What the vault tells anybody: attempts, thresholds, sizes. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                                          struct pawl_error *err);

@@ -1,5 +1,6 @@
 /* What a person decides: promote, rollback; and what anybody may check: ledger, certificate. */
 #include "improve/front.h"
+#include "improve/front_confirm.h"
 
 #include "improve/protocol.h"
 
@@ -233,6 +234,16 @@ static enum pawl_status add_standing(struct pawl_call *call, const char *hex, in
     return PAWL_OK;
 }
 
+/* What fresh cases said of it, as recorded: {"statement","signature","rolled_back"}. */
+static enum pawl_status add_confirmation(struct pawl_call *call, int64_t attempt,
+                                         struct pawl_error *err)
+{
+    json_t *body;
+    PAWL_TRY(pawl_front_confirmation_of(call->project, attempt, &body, err));
+    if (body != NULL) pawl_json_set(call->result, "confirmation", body);
+    return PAWL_OK;
+}
+
 static enum pawl_status show_evidence(struct pawl_call *call, const char *op, int64_t attempt,
                                       struct pawl_error *err)
 {
@@ -284,6 +295,7 @@ static enum pawl_status run_certificate(struct pawl_call *call, const void *valu
     pawl_json_set(call->result, "evidence_state", json_string("committed"));
     int64_t attempt = pawl_json_get_int(statement, "attempt", 0);
     enum pawl_status status = add_standing(call, hex, attempt, err);
+    if (status == PAWL_OK) status = add_confirmation(call, attempt, err);
     if (status == PAWL_OK &&
         attempt <= epoch.before) /* its sealed set is retired: the evidence is open */
         status = show_evidence(call, "opening", attempt, err);

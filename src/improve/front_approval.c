@@ -367,7 +367,9 @@ const char *pawl_approvals_fold(struct pawl_approvals *all, const char *kind, co
     if (strcmp(kind, "ask") == 0) return take_ask(all, body, ts_ms);
     if (strcmp(kind, "approve") == 0 || strcmp(kind, "reject") == 0)
         return take_word(all, kind, body, ts_ms);
-    if (strcmp(kind, "promotion") == 0 || strcmp(kind, "rollback") == 0) supersede(all, NULL);
+    bool moves = strcmp(kind, "promotion") == 0 || strcmp(kind, "rollback") == 0 ||
+                 (strcmp(kind, "confirm") == 0 && pawl_json_get_bool(body, "rolled_back", false));
+    if (moves) supersede(all, NULL);
     return NULL;
 }
 

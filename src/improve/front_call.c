@@ -20,6 +20,7 @@
     X(eval) \
     X(improve) \
     X(gate) \
+    X(confirm) \
     X(approve) \
     X(reject) \
     X(compare) \

@@ -63,8 +63,9 @@ static bool concerns(void *context, const json_t *body)
     return attempt > asked->epoch.before && promoted(context, body);
 }
 
-static enum pawl_status start_pair(struct pawl_project *project, struct pawl_front_worker *vault,
-                                   struct pawl_front_worker *sealed, struct pawl_error *err)
+enum pawl_status pawl_front_start_pair(struct pawl_project *project,
+                                       struct pawl_front_worker *vault,
+                                       struct pawl_front_worker *sealed, struct pawl_error *err)
 {
     int pair[2];
     sealed->channel = NULL;
@@ -112,7 +113,7 @@ static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_
 {
     struct pawl_front_worker vault, sealed;
     enum pawl_status status = add_anchor(call, request, err);
-    if (status == PAWL_OK) status = start_pair(call->project, &vault, &sealed, err);
+    if (status == PAWL_OK) status = pawl_front_start_pair(call->project, &vault, &sealed, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;

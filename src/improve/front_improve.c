@@ -1,6 +1,8 @@
 /* improve: start or resume a run in the engine, relay its offer to the gate, record the end. */
 #include "improve/front_improve.h"
 
+#include "improve/front_confirm.h"
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "improve/protocol.h"
@@ -29,6 +31,8 @@ static const struct pawl_option improve_options[] = {
         "search although there is little to hope for: the gate has too few cases, or what "
         "the run starts from fails on every case"),
     PAWL_FRONT_WAIT_OPTION(struct pawl_improve_options),
+    PAWL_OPT_BOOL(struct pawl_improve_options, confirm, "false",
+                  "ask the vault tier's fresh cases about what is promoted (gate.confirm)"),
     {0}};
 
 /* --- the run's row ------------------------------------------------------------------------------ */
@@ -461,6 +465,30 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row,
     return status;
 }
 
+/* The run has ended and is recorded; its operator hears nothing of this. What cannot be confirmed is in force
+ * all the same, and why is said. */
+static enum pawl_status confirm_promotion(struct pawl_call *call, int64_t wait_ms,
+                                          struct pawl_error *err)
+{
+    const char *best = pawl_json_get_text(call->result, "certificate", "");
+    char incumbent[PAWL_HASH_HEX];
+    struct pawl_error why = {0};
+    json_t *body;
+    PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
+    if (strcmp(incumbent, best) != 0) return PAWL_OK; /* it waits for people, or is out of force */
+    enum pawl_status status = pawl_front_confirm(call, incumbent, wait_ms, &body, &why);
+    if (status != PAWL_OK) {
+        pawl_json_set(call->result, "unconfirmed_because",
+                      pawl_json_string(pawl_str_of(why.message)));
+        return PAWL_OK;
+    }
+    json_t *said = pawl_front_confirmation_json(body);
+    bool harm = strcmp(pawl_json_get_text(said, "answer", ""), "harm") == 0;
+    pawl_json_set(call->result, "confirmation", said);
+    json_decref(body);
+    return harm ? PAWL_ENOTPROMOTED : PAWL_OK;
+}
+
 static enum pawl_status run_improve(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
@@ -479,6 +507,8 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
     if (status == PAWL_OK)
         pawl_json_set(json_object_get(row, "run"), "force", json_boolean(options.force));
     if (status == PAWL_OK) status = improve_row(call, row, &options, err);
+    if (status == PAWL_OK && (options.confirm || call->project->config.gate.confirm))
+        status = confirm_promotion(call, options.wait * 60000, err);
     json_decref(row);
     return status;
 }

@@ -16,6 +16,7 @@ struct pawl_improve_options {
     int64_t seed; /* -1: not given */
     int64_t wait; /* minutes; how long, not what: no part of the run */
     bool force;
+    bool confirm;
 };
 
 /* "evaluations=N,usd=X,minutes=M" over *budget. */

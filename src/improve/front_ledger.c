@@ -177,6 +177,23 @@ static bool is_signed(const struct verify_context *context, const json_t *body)
                PAWL_OK;
 }
 
+/* What is found harmful goes out of force in that very record. */
+static const char *fold_confirmation(struct verify_context *context, const json_t *body)
+{
+    struct pawl_ledger_report *report = context->report;
+    const json_t *statement = json_object_get(body, "statement");
+    if (!is_signed(context, body))
+        return "the confirmation's signature is wrong, or another vault's";
+    bool harm = strcmp(pawl_json_get_text(statement, "answer", ""), "harm") == 0;
+    bool in_force = strcmp(pawl_json_get_text(statement, "candidate", ""), report->incumbent) == 0;
+    if (pawl_json_get_bool(body, "rolled_back", !(harm && in_force)) != (harm && in_force))
+        return harm ? "what does harm was left in force" : "it was rolled back without harm";
+    if (harm && in_force)
+        snprintf(report->incumbent, sizeof report->incumbent, "%s",
+                 pawl_json_get_text(statement, "incumbent", ""));
+    return NULL;
+}
+
 /* What a record does to the incumbent, or why it may not do it. */
 static const char *fold(struct verify_context *context, const char *kind, const json_t *body,
                         int64_t ts_ms)
@@ -211,6 +228,7 @@ static const char *fold(struct verify_context *context, const char *kind, const 
             return "a rotation is absent, or recorded twice";
         return NULL;
     }
+    if (strcmp(kind, "confirm") == 0) return fold_confirmation(context, body);
     bool is_verdict = strcmp(kind, "verdict") == 0;
     if (!is_verdict && strcmp(kind, "approve") != 0) return NULL;
     if (is_verdict && !is_signed(context, body))

@@ -2,7 +2,7 @@
  * The certificate as one page. What the page holds, as JSON in a script element that nobody runs:
  *
  *     statement, signature, providers, case_copies, evidence_state, evidence, sealed,
- *     approval                                          as `certificate` tells
+ *     approval, confirmation                            as `certificate` tells
  *     history     [{statement, signature}] of the earlier attempts of the same sealed set: what the level
  *                 rests on
  *     before      attempts of earlier sealed sets
@@ -76,7 +76,7 @@ static enum pawl_status page_data(struct pawl_call *call, const json_t *statemen
                                   struct pawl_error *err)
 {
     static const char *const told[] = {"signature", "providers", "case_copies", "evidence_state",
-                                       "evidence",  "sealed",    "approval"};
+                                       "evidence",  "sealed",    "approval",    "confirmation"};
     struct history history = {.attempt = pawl_json_get_int(statement, "attempt", 0),
                               .earlier = json_array()};
     enum pawl_status status =

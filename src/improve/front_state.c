@@ -18,6 +18,7 @@ static const char *const names[PAWL_N_STATES] = {
     [PAWL_STATE_SHADOW] = "shadow",
     [PAWL_STATE_CANARY] = "canary",
     [PAWL_STATE_STABLE] = "stable",
+    [PAWL_STATE_UNCONFIRMED] = "unconfirmed",
     [PAWL_STATE_ROLLED_BACK] = "rolled_back",
     [PAWL_STATE_RETIRED] = "retired",
 };
@@ -40,15 +41,21 @@ static const struct {
     ROW(APPROVED, TO_SHADOW, SHADOW),
     ROW(SHADOW, TO_CANARY, CANARY),
     ROW(CANARY, CONFIRM, STABLE),
+    ROW(CANARY, SETTLE, UNCONFIRMED),
+    /* Where there is no traffic. */
+    ROW(APPROVED, CONFIRM, STABLE),
+    ROW(APPROVED, SETTLE, UNCONFIRMED),
     /* Out of force. */
     ROW(APPROVED, REPLACE, RETIRED),
     ROW(SHADOW, REPLACE, RETIRED),
     ROW(CANARY, REPLACE, RETIRED),
     ROW(STABLE, REPLACE, RETIRED),
+    ROW(UNCONFIRMED, REPLACE, RETIRED),
     ROW(APPROVED, ROLL_BACK, ROLLED_BACK),
     ROW(SHADOW, ROLL_BACK, ROLLED_BACK),
     ROW(CANARY, ROLL_BACK, ROLLED_BACK),
     ROW(STABLE, ROLL_BACK, ROLLED_BACK),
+    ROW(UNCONFIRMED, ROLL_BACK, ROLLED_BACK),
     /* Asked again: of another incumbent, or of a fresh sealed set. */
     ROW(RETIRED, OFFER, SCREENED),
     ROW(ROLLED_BACK, OFFER, SCREENED),
@@ -129,6 +136,19 @@ static void take_verdict(struct walk *walk, const json_t *body)
         put_in_force(walk, judged, PAWL_EVENT_REPLACE, PAWL_EVENT_APPROVE);
 }
 
+/* It says something of what is in force, or takes it out. */
+static void take_confirmation(struct walk *walk, const json_t *body)
+{
+    const json_t *statement = json_object_get(body, "statement");
+    const char *answer = pawl_json_get_text(statement, "answer", "");
+    bool is_ours = strcmp(pawl_json_get_text(statement, "candidate", ""), walk->candidate) == 0;
+    if (pawl_json_get_bool(body, "rolled_back", false))
+        put_in_force(walk, pawl_json_get_text(statement, "incumbent", ""), PAWL_EVENT_ROLL_BACK,
+                     PAWL_EVENT_BY_HAND);
+    else if (is_ours && walk->in_force)
+        apply(walk, strcmp(answer, "stable") == 0 ? PAWL_EVENT_CONFIRM : PAWL_EVENT_SETTLE);
+}
+
 static void take_record(struct walk *walk, const char *kind, const json_t *body)
 {
     const char *to = pawl_json_get_text(body, "incumbent", "");
@@ -142,6 +162,7 @@ static void take_record(struct walk *walk, const char *kind, const json_t *body)
     if (strcmp(kind, "approve") == 0 && pawl_json_get_bool(body, "promoted", false))
         put_in_force(walk, pawl_json_get_text(json_object_get(body, "statement"), "candidate", ""),
                      PAWL_EVENT_REPLACE, PAWL_EVENT_APPROVE);
+    if (strcmp(kind, "confirm") == 0) take_confirmation(walk, body);
     if (strcmp(kind, "promotion") == 0)
         put_in_force(walk, to, PAWL_EVENT_REPLACE, PAWL_EVENT_BY_HAND);
     if (strcmp(kind, "rollback") == 0)

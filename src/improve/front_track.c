@@ -252,9 +252,8 @@ static void pop(struct walk *walk)
 }
 
 /* Back to where it was in force last; to something that never was, what is in force goes. */
-static void take_rollback(struct walk *walk, const json_t *body)
+static void take_rollback(struct walk *walk, const char *to)
 {
-    const char *to = pawl_json_get_text(body, "incumbent", "");
     size_t depth = walk->depth;
     while (depth > 0 && strcmp(walk->stack[depth - 1].artifact, to) != 0) depth--;
     if (depth == 0 && walk->depth > 0) pop(walk);
@@ -273,7 +272,11 @@ static void take_record(struct walk *walk, const json_t *record)
     if (strcmp(kind, "approve") == 0) take_approve(walk, body);
     if (strcmp(kind, "promotion") == 0)
         push(walk, pawl_json_get_text(body, "incumbent", ""), NOBODY);
-    if (strcmp(kind, "rollback") == 0) take_rollback(walk, body);
+    if (strcmp(kind, "rollback") == 0)
+        take_rollback(walk, pawl_json_get_text(body, "incumbent", ""));
+    if (strcmp(kind, "confirm") == 0 && pawl_json_get_bool(body, "rolled_back", false))
+        take_rollback(walk,
+                      pawl_json_get_text(json_object_get(body, "statement"), "incumbent", ""));
     if (strcmp(kind, "end") == 0)
         pawl_json_set(walk->costs, pawl_json_get_text(body, "run", ""), json_incref(body));
 }

@@ -1,19 +1,20 @@
 /*
  * state.h - where a candidate stands, as one table: state, event, next state; anything else is refused.
  *
- *     proposed ─► screened ─► gated ─► approved ─► shadow ─► canary ─► stable
+ *     proposed ─► screened ─► gated ─► approved ─► shadow ─► canary ─► stable, or unconfirmed
  *                    │          │          └────────┴─────────┴──────────┴──► rolled back, or retired
  *                    └──────────┴──► retired
  *
  * The state of a candidate is stored nowhere: it follows from the ledger's records, of which each is an
  * event or several. A candidate that no record names is proposed. `approved` means in force: all
  * approvals are there, or none were wanted (the gate's `promote` is then both), or a person decided by
- * hand. Nothing in a ledger of today moves a candidate on to shadow, canary and stable: those events
- * come with evidence from traffic and from the vault tier, and until there is any, the table is all that
- * knows of them.
+ * hand. A confirmation on the vault tier (front_confirm.c) makes it stable, or unconfirmed, or rolls it
+ * back; it needs no traffic, and comes from approved as well. Nothing in a ledger of today moves a
+ * candidate to shadow and canary: those events come with traffic, and until there is any, the table is
+ * all that knows of them.
  *
  * Invariants
- *   1. In force is one of approved, shadow, canary, stable, and exactly one candidate is.
+ *   1. In force is one of approved, shadow, canary, stable, unconfirmed, and exactly one candidate is.
  *   2. Only what a table's row allows happens: a ledger that says otherwise is PAWL_EINTEGRITY.
  *
  *     enum pawl_state state;
@@ -38,6 +39,7 @@ enum pawl_state {
     PAWL_STATE_SHADOW,
     PAWL_STATE_CANARY,
     PAWL_STATE_STABLE,
+    PAWL_STATE_UNCONFIRMED, /* as stable, but that nothing fresh speaks for it */
     PAWL_STATE_ROLLED_BACK,
     PAWL_STATE_RETIRED,
     PAWL_N_STATES
@@ -52,7 +54,8 @@ enum pawl_state_event {
     PAWL_EVENT_ASK,       /* people once more, who had not said no */
     PAWL_EVENT_TO_SHADOW, /* beside the one in force, unseen */
     PAWL_EVENT_TO_CANARY, /* for a share of the traffic */
-    PAWL_EVENT_CONFIRM,   /* on fresh evidence */
+    PAWL_EVENT_CONFIRM,   /* fresh cases say that it is better */
+    PAWL_EVENT_SETTLE,    /* they do not say that it is worse */
     PAWL_EVENT_REPLACE,   /* another one took its place */
     PAWL_EVENT_ROLL_BACK, /* it was taken out of force */
     PAWL_EVENT_BY_HAND,   /* a person put it in force, for the first time or again */
