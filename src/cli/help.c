@@ -12,7 +12,7 @@ static const struct {
 } groups[] = {
     {"Set up",
      {"init", "validate", "doctor", "bench", "model", "data", "import", "index", "plan", "key"}},
-    {"Improve", {"improve", "gate", "confirm", "eval", "run", "compare"}},
+    {"Improve", {"improve", "watch", "gate", "confirm", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
     {"Decide and prove",
      {"promote", "rollback", "approve", "reject", "rotate", "certificate", "export", "ledger"}},

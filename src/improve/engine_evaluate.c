@@ -281,12 +281,19 @@ static enum pawl_status read_cases(struct evaluation *evaluation, const json_t *
     const char *file = pawl_json_get_text(request, "file", NULL);
     const char *tier = pawl_json_get_text(request, "tier", "dev");
     int64_t limit = pawl_json_get_int(request, "limit", 0);
+    int64_t from = pawl_json_get_int(request, "from", 0);
+    if (from < 0 || from > INT32_MAX || limit > INT32_MAX)
+        return pawl_fail(err, PAWL_EUSAGE, "The cases are counted from 0 to %d.", INT32_MAX);
     if (strcmp(tier, "train") != 0 && strcmp(tier, "dev") != 0)
         return pawl_fail(err, PAWL_EUSAGE, "The tier %s is not a visible one.", tier);
     if (file == NULL) {
-        evaluation->whole_dev = limit <= 0 && strcmp(tier, "dev") == 0;
-        return pawl_engine_cases(engine, tier, limit > 0 ? (size_t)limit : 0, arena,
-                                 &evaluation->cases, err);
+        evaluation->whole_dev = limit <= 0 && from == 0 && strcmp(tier, "dev") == 0;
+        PAWL_TRY(pawl_engine_cases(engine, tier, limit > 0 ? (size_t)(from + limit) : 0, arena,
+                                   &evaluation->cases, err));
+        if (from > (int64_t)evaluation->cases.n) from = (int64_t)evaluation->cases.n;
+        evaluation->cases.items += from;
+        evaluation->cases.n -= (size_t)from;
+        return PAWL_OK;
     }
     PAWL_TRY(
         pawl_cases_read(file, engine->worker->config.data.columns, arena, &evaluation->cases, err));

@@ -21,6 +21,7 @@
     X(improve) \
     X(gate) \
     X(confirm) \
+    X(watch) \
     X(approve) \
     X(reject) \
     X(compare) \

@@ -252,7 +252,7 @@ static const char *fold(struct verify_context *context, const char *kind, const 
 static bool is_bystander(const char *kind)
 {
     static const char *const kinds[] = {"run",     "end",     "data", "audit",
-                                        "consent", "overlap", "burn"};
+                                        "consent", "overlap", "burn", "watch"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i], kind) == 0) return true;
     return false;

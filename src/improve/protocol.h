@@ -29,7 +29,7 @@
  *   {"op":"embed","role","texts":[...]}    -> {"model","dimension","vectors":[[...]]}
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
- *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","limit":N,"samples":K,
+ *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","from":F,"limit":N,"samples":K,
  *    "per_case":bool,"measured":bool}      {"row":{id,sample,score,status,output,feedback}}*,
  *                                          {"progress":{...}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
