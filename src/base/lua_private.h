@@ -9,6 +9,7 @@
 /* One interpreter; reached from Lua by lua_getextraspace. */
 struct pawl_lua_state {
     lua_State *L;
+    lua_State *running; /* L, or the thread of a call that may wait */
     size_t used_bytes, limit_bytes;
     int64_t instructions_left;
     void *context;

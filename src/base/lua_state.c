@@ -27,8 +27,8 @@ static void charge_copy(struct pawl_lua_state *state, size_t n_bytes)
 {
     if (n_bytes < LARGE_BYTES) return;
     state->instructions_left -= (int64_t)(n_bytes / BYTES_PER_INSTRUCTION);
-    if (state->instructions_left <= 0 && state->L)
-        lua_sethook(state->L, on_count, LUA_MASKCOUNT, 1);
+    if (state->instructions_left <= 0 && state->running)
+        lua_sethook(state->running, on_count, LUA_MASKCOUNT, 1);
 }
 
 static void *allocate(void *context, void *old, size_t old_bytes, size_t new_bytes)
@@ -152,6 +152,7 @@ static struct pawl_lua_state *state_new(const struct pawl_lua *lua, char *reason
         state_free(state);
         return NULL;
     }
+    state->running = state->L;
     memcpy(lua_getextraspace(state->L), &state, sizeof state);
     start_limits(state, &lua->script.limits);
     lua_pushcfunction(state->L, load_script);
@@ -264,6 +265,14 @@ static void new_environment(lua_State *L, const struct pawl_lua_state *state)
     lua_pop(L, 1);
 }
 
+static int finish_call(lua_State *L, int status, lua_KContext context)
+{
+    (void)status;
+    struct pawl_lua_call *call = (struct pawl_lua_call *)context;
+    call->take(L, call->context);
+    return 0;
+}
+
 static int run_call(lua_State *L)
 {
     struct pawl_lua_call *call = lua_touserdata(L, 1);
@@ -272,23 +281,66 @@ static int run_call(lua_State *L)
     new_environment(L, state);
     lua_rawgeti(L, LUA_REGISTRYINDEX, state->entry);
     int n_arguments = call->push(L, call->context);
-    lua_call(L, n_arguments, 1);
-    call->take(L, call->context);
-    return 0;
+    lua_callk(L, n_arguments, 1, (lua_KContext)call, finish_call);
+    return finish_call(L, LUA_OK, (lua_KContext)call);
+}
+
+int pawl_lua_wait(lua_State *L, lua_KFunction go_on)
+{
+    if (!lua_isyieldable(L))
+        return luaL_error(L,
+                          "nothing can be asked here: not while loading, nor in what table.sort, "
+                          "string.gsub or a metamethod calls");
+    return lua_yieldk(L, 0, 0, go_on);
+}
+
+static int new_thread(lua_State *L)
+{
+    lua_newthread(L);
+    return 1;
+}
+
+/* On a thread of its own, which stops where it waits. It has the hook of L, and dies with L's stack. */
+static bool call_in_pieces(struct pawl_lua_state *state, struct pawl_lua_call *call)
+{
+    lua_State *L = state->L, *thread = NULL;
+    int n_results = 0, status;
+    lua_pushcfunction(L, new_thread);
+    if ((status = lua_pcall(L, 0, 1, 0)) == LUA_OK) {
+        thread = lua_tothread(L, -1);
+        state->running = thread;
+        lua_pushcfunction(thread, run_call);
+        lua_pushlightuserdata(thread, call);
+        status = lua_resume(thread, L, 1, &n_results);
+    }
+    while (status == LUA_YIELD && call->serve(call->context)) {
+        lua_pop(thread, n_results);
+        status = lua_resume(thread, L, 0, &n_results);
+    }
+    call->reason[0] = '\0';
+    if (status != LUA_OK && status != LUA_YIELD)
+        take_error(thread ? thread : L, call->reason, sizeof call->reason);
+    state->running = L;
+    return status == LUA_OK;
+}
+
+static bool call_at_once(struct pawl_lua_state *state, struct pawl_lua_call *call)
+{
+    lua_pushcfunction(state->L, run_call);
+    lua_pushlightuserdata(state->L, call);
+    bool ok = lua_pcall(state->L, 1, 0, 0) == LUA_OK;
+    if (!ok) take_error(state->L, call->reason, sizeof call->reason);
+    return ok;
 }
 
 bool pawl_lua_call(struct pawl_lua *lua, struct pawl_lua_call *call)
 {
     struct pawl_lua_state *state = checkout(lua, call->reason, sizeof call->reason);
     if (!state) return false;
-    lua_State *L = state->L;
     state->context = call->context;
     start_limits(state, &lua->script.limits);
-    lua_pushcfunction(L, run_call);
-    lua_pushlightuserdata(L, call);
-    bool ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
-    if (!ok) take_error(L, call->reason, sizeof call->reason);
-    lua_settop(L, 0);
+    bool ok = call->serve ? call_in_pieces(state, call) : call_at_once(state, call);
+    lua_settop(state->L, 0);
     state->context = NULL;
     checkin(lua, state);
     return ok;

@@ -18,6 +18,10 @@
  * What runs in C counts too: a step of a pattern match (lua_pattern.h), a byte that is copied, an
  * element that a table function moves.
  *
+ * A call may wait: one of `functions` notes what it wants and ends in pawl_lua_wait, the script stops
+ * there, and `serve` does what was wanted on the caller's own stack, be it for minutes. So what a
+ * script asks for never runs on top of Lua, and may itself run Lua.
+ *
  *     struct pawl_lua_script script = {.name = "m.lua", .source = text, .entry = "complete",
  *                                      .limits = PAWL_LUA_LIMITS};
  *     PAWL_TRY(pawl_lua_open(&script, &lua, err));
@@ -63,6 +67,9 @@ struct pawl_lua_call {
     /* Read the one result, at the top of the stack. May raise Lua errors; copies what it keeps. */
     void (*take)(lua_State *L, void *context);
     void *context;
+    /* Do what the script waits for, outside of Lua. False ends the call: no pcall of the script's sees
+     * it, and `reason` is empty. NULL: this call cannot wait. */
+    bool (*serve)(void *context);
     char reason[256]; /* out: a sentence when the call failed; may hold any bytes of the script's */
 };
 /* Call the entry. False when the script failed or reached a limit. Needs 512 KiB of C stack. */
@@ -70,5 +77,9 @@ PAWL_MUST_CHECK bool pawl_lua_call(struct pawl_lua *lua, struct pawl_lua_call *c
 
 /* For `functions`: the context of the call under way, NULL while the script loads. */
 void *pawl_lua_context(lua_State *L);
+/* For `functions`: `return pawl_lua_wait(L, go_on)` lets `serve` run; then go_on(L, ...) gives what the
+ * function gives, and may raise errors. A Lua error where the script cannot stop: while it loads, and in
+ * what table.sort, string.gsub or a metamethod calls. */
+int pawl_lua_wait(lua_State *L, lua_KFunction go_on);
 
 #endif
