@@ -28,12 +28,17 @@ struct improve {
 static json_t *surroundings(const struct improve *improve)
 {
     const struct pawl_config *config = &improve->engine->worker->config;
+    const struct pawl_program_settings settings = {
+        .program = config->program, .project_dir = improve->engine->worker->project_dir};
+    json_t *program; /* which is open already, so that this does not fail */
     struct pawl_hash metric;
     char hex[PAWL_HASH_HEX];
     pawl_metric_identity(improve->engine->metric, &metric);
     pawl_hash_hex(&metric, hex);
     json_t *object = json_pack("{s:s, s:I}", "metric", hex, "seed", (json_int_t)config->seed);
-    pawl_json_set(object, "program", json_incref((json_t *)config->program));
+    if (pawl_program_identity(&settings, &program, NULL) != PAWL_OK)
+        program = json_incref((json_t *)config->program);
+    pawl_json_set(object, "program", program);
     if (config->models != NULL)
         pawl_json_set(object, "models", json_incref((json_t *)config->models));
     if (config->roles != NULL) pawl_json_set(object, "roles", json_incref((json_t *)config->roles));

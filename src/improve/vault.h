@@ -553,6 +553,7 @@ struct pawl_vault_asked {
     struct pawl_vault_set set;
     struct pawl_vault_order order;
     struct pawl_metric *metric;
+    char program[PAWL_HASH_HEX];
     json_t *row;
     struct pawl_vault_scores scores;
 };
@@ -563,7 +564,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_guards_register(struct pawl_vault_as
 /* Make the row and the scores so far durable, as one change of always the same size. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *asked,
                                                        struct pawl_error *err);
-/* Metric, program, models and confinement of what is asked, into the row. */
+/* What the configured program is made of (new reference); its hash goes to asked->program. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_identify_program(struct pawl_vault_asked *asked,
+                                                             json_t **identity,
+                                                             struct pawl_error *err);
+/* Metric, program, models and confinement of what is asked, into the row; the program was identified. */
 void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const json_t *ready);
 /* PAWL_EPAUSED when the front has gone meanwhile. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_sleep_until(struct pawl_vault_asked *asked,

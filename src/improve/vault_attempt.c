@@ -14,6 +14,7 @@
 #include "artifact/artifact.h"
 #include "base/clock.h"
 #include "evaluate/metric.h"
+#include "program/program.h"
 
 #include <stdlib.h>
 
@@ -94,16 +95,30 @@ static void metric_hex(const struct pawl_metric *metric, char hex[PAWL_HASH_HEX]
     pawl_hash_hex(&identity, hex);
 }
 
+enum pawl_status pawl_vault_identify_program(struct pawl_vault_asked *asked, json_t **identity,
+                                             struct pawl_error *err)
+{
+    const struct pawl_worker *worker = asked->vault->worker;
+    const struct pawl_program_settings settings = {.program = worker->config.program,
+                                                   .project_dir = worker->project_dir};
+    PAWL_TRY(pawl_program_identity(&settings, identity, err));
+    hash_of_json(*identity, asked->program);
+    return PAWL_OK;
+}
+
 /* A stored answer holds under the metric, program, models, samples and guards that it was measured
  * with. */
-static void set_context(const struct pawl_worker *worker, const struct pawl_metric *metric,
-                        struct question *question)
+static enum pawl_status set_context(struct pawl_vault_asked *asked, struct question *question,
+                                    struct pawl_error *err)
 {
+    const struct pawl_worker *worker = asked->vault->worker;
+    json_t *program;
     char hex[PAWL_HASH_HEX];
-    metric_hex(metric, hex);
+    PAWL_TRY(pawl_vault_identify_program(asked, &program, err));
+    metric_hex(asked->metric, hex);
     json_t *context =
         json_pack("{s:s, s:I}", "metric", hex, "samples", (json_int_t)worker->config.gate.samples);
-    pawl_json_set(context, "program", section(worker->config.program));
+    pawl_json_set(context, "program", program);
     pawl_json_set(context, "models", section(worker->config.models));
     pawl_json_set(context, "roles", section(worker->config.roles));
     if (question->anchor != NULL) {
@@ -112,6 +127,7 @@ static void set_context(const struct pawl_worker *worker, const struct pawl_metr
     }
     hash_of_json(context, question->context);
     json_decref(context);
+    return PAWL_OK;
 }
 
 /* --- asked before -------------------------------------------------------------------------------------- */
@@ -289,8 +305,7 @@ void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const j
     pawl_json_set(row, "metric", json_string(pawl_metric_name(asked->metric)));
     pawl_json_set(row, "metric_hash", json_string(hex));
     pawl_json_set(row, "binary", json_boolean(pawl_metric_is_binary(asked->metric)));
-    hash_of_json(worker->config.program, hex);
-    pawl_json_set(row, "program", json_string(hex));
+    pawl_json_set(row, "program", json_string(asked->program));
     pawl_json_set(row, "models", models_of(ready));
     pawl_json_set(row, "confinement",
                   json_string(strlen(confinement) <= IDENTITY_MAX ? confinement : "unknown"));
@@ -410,7 +425,7 @@ static enum pawl_status answer(struct pawl_vault_asked *asked, const json_t *req
     PAWL_TRY(read_question(vault, request, &question, err));
     PAWL_TRY(pawl_metric_open(vault->worker->config.metric, vault->worker->project_dir,
                               &asked->metric, err));
-    set_context(vault->worker, asked->metric, &question);
+    PAWL_TRY(set_context(asked, &question, err));
     PAWL_TRY(check_epoch(vault, pawl_json_get_int(request, "epoch", 0), err));
     PAWL_TRY(find_stored(vault, &question, &stored, err));
     if (stored == NULL) PAWL_TRY(ask_anew(asked, &question, request, err));

@@ -409,9 +409,11 @@ static enum pawl_status ask_anew(struct pawl_vault_asked *asked, const struct qu
                                  const json_t *request, struct pawl_error *err)
 {
     struct pawl_vault *vault = asked->vault;
-    json_t *ready;
+    json_t *ready, *program;
     PAWL_TRY(pawl_metric_open(vault->worker->config.metric, vault->worker->project_dir,
                               &asked->metric, err));
+    PAWL_TRY(pawl_vault_identify_program(asked, &program, err));
+    json_decref(program);
     PAWL_TRY(pawl_vault_load_arms(vault->worker, json_object_get(request, "incumbent"),
                                   json_object_get(request, "candidate"), NULL, &ready, err));
     int64_t parallel = pawl_json_get_int(ready, "parallel", 1);

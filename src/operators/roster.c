@@ -7,8 +7,10 @@
 
 bool pawl_roster_is_prose(const struct pawl_host_component *component)
 {
-    return strcmp(component->kind, "text") == 0 && strcmp(component->role, "demos") != 0 &&
-           strcmp(component->role, "calibration") != 0;
+    static const char *const others[] = {"demos", "calibration", "flow"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(component->role, others[i]) == 0) return false;
+    return strcmp(component->kind, "text") == 0;
 }
 
 static const char *find_role(const struct pawl_host_component *components, size_t n,
@@ -154,13 +156,14 @@ static const json_t *call_number(const json_t *trace, const char *name, size_t n
     return NULL;
 }
 
-/* A program of one module answers with what that module said; no trace is needed to tell. */
+/* A program of one module without a name answers with what that module said; no trace is needed to tell. A
+ * flow may ask its only module of something else. */
 bool pawl_roster_find_call(const struct pawl_roster *roster, size_t module,
                            const json_t *case_input, const struct pawl_host_result *result,
                            struct pawl_random *random, const json_t **input, const json_t **answer)
 {
     const char *name = roster->modules[module].name;
-    if (roster->n == 1) {
+    if (roster->n == 1 && (name[0] == '\0' || roster->modules[module].demos == NULL)) {
         *input = case_input;
         *answer = result->output;
         return result->output != NULL;

@@ -458,5 +458,5 @@ static enum pawl_status run(void *state, struct pawl_arena *arena,
 
 const struct pawl_program_kind pawl_program_command = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,         NULL,
+    parallel,     prepare,       run,       release,         NULL,         NULL,
 };

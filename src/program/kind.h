@@ -1,5 +1,5 @@
 /*
- * kind.h - the three kinds of programs behind program.h. Only program.c calls the slots.
+ * kind.h - the four kinds of programs behind program.h. Only program.c calls the slots.
  */
 #ifndef PAWL_PROGRAM_KIND_H
 #define PAWL_PROGRAM_KIND_H
@@ -26,11 +26,14 @@ struct pawl_program_kind {
                             const struct pawl_run_options *how, struct pawl_outcome *outcome,
                             struct pawl_error *err);
     void (*release)(void *instance);
+    /* What of the project's files answers depend on and no artifact holds, as hashes; a new reference, NULL
+     * for nothing. No slot: nothing, whatever the section says. */
+    json_t *(*files)(const void *program);
     /* [{module, messages}...], a new reference; NULL with *fault. No slot: it has no messages of ours. */
     json_t *(*messages)(const void *instance, const char **fault);
 };
 extern const struct pawl_program_kind pawl_program_signature, pawl_program_pipeline,
-    pawl_program_command;
+    pawl_program_flow, pawl_program_command;
 
 /* Fill a failed outcome: status, reason, behaviour. Always PAWL_OK, so that run can return it. */
 enum pawl_status pawl_outcome_fail(struct pawl_outcome *outcome, enum pawl_outcome_status status,

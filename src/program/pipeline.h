@@ -17,9 +17,7 @@
 #ifndef PAWL_PROGRAM_PIPELINE_H
 #define PAWL_PROGRAM_PIPELINE_H
 
-#include "program/signature.h"
-
-enum { PAWL_MODULES_MAX = 16 };
+#include "program/modules.h"
 
 struct pawl_pipeline_module {
     const char *name;

@@ -16,6 +16,7 @@ struct pawl_instance {
 static const struct pawl_program_kind *kind_of(const json_t *section)
 {
     if (json_object_get(section, "command") != NULL) return &pawl_program_command;
+    if (json_object_get(section, "flow") != NULL) return &pawl_program_flow;
     if (json_object_get(section, "modules") != NULL) return &pawl_program_pipeline;
     return &pawl_program_signature;
 }
@@ -56,6 +57,22 @@ enum pawl_status pawl_program_check(const struct pawl_program_settings *settings
     struct pawl_program *program;
     PAWL_TRY(pawl_program_open(settings, &program, err));
     pawl_program_close(program);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_program_identity(const struct pawl_program_settings *settings,
+                                       json_t **identity, struct pawl_error *err)
+{
+    struct pawl_program *program;
+    json_t *section = (json_t *)(uintptr_t)settings->program;
+    *identity = NULL;
+    if (kind_of(section)->files) {
+        PAWL_TRY(pawl_program_open(settings, &program, err));
+        json_t *files = program->kind->files(program->state);
+        if (files) *identity = json_pack("{s:O, s:o}", "section", section, "files", files);
+        pawl_program_close(program);
+    }
+    if (!*identity) *identity = json_incref(section);
     return PAWL_OK;
 }
 

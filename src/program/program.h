@@ -70,6 +70,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_program_open(const struct pawl_program_set
                                                    struct pawl_program **program,
                                                    struct pawl_error *err);
 void pawl_program_close(struct pawl_program *program);
+/* What answers depend on beside the artifact and the models: the section, and with it the content of files
+ * that it names and that no artifact holds (collections). New reference. Opens the program where it has to. */
+PAWL_MUST_CHECK enum pawl_status pawl_program_identity(const struct pawl_program_settings *settings,
+                                                       json_t **identity, struct pawl_error *err);
 
 /* The artifact that the project's own files describe: instruction from its file, no
  * demonstrations, no calibration; or the files a command program names. */

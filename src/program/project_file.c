@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,4 +53,19 @@ enum pawl_status pawl_project_file(const char *project_dir, const char *path, co
     }
     close(fd);
     return why ? refuse(err, field, path, why) : PAWL_OK;
+}
+
+bool pawl_project_file_hash(const char *path, struct pawl_hash *hash)
+{
+    char bytes[64 << 10];
+    struct pawl_hasher hasher;
+    FILE *file = fopen(path, "rbe");
+    if (!file) return false;
+    pawl_hasher_init(&hasher);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, file)) > 0;)
+        pawl_hasher_add(&hasher, bytes, n);
+    bool whole = !ferror(file);
+    fclose(file);
+    *hash = pawl_hasher_final(&hasher);
+    return whole;
 }

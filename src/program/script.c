@@ -35,16 +35,20 @@ static void take_number(lua_State *L, void *context)
     if (!isfinite(*number)) luaL_error(L, "it gave neither a number nor true or false");
 }
 
+const char *pawl_script_fault(const char *who, const char *reason, struct pawl_arena *arena)
+{
+    struct pawl_buf text = PAWL_BUF(64 << 10);
+    pawl_utf8_repair(pawl_str_of(reason), &text);
+    const char *copy = pawl_arena_printf(arena, "%s failed: %s", who, text.data ? text.data : "");
+    pawl_buf_release(&text);
+    return copy;
+}
+
 const char *pawl_script_number(struct pawl_lua *script, const json_t *argument,
                                struct pawl_arena *arena, double *number)
 {
     struct question question = {argument, number};
     struct pawl_lua_call call = {.push = push_argument, .take = take_number, .context = &question};
     if (pawl_lua_call(script, &call)) return NULL;
-    struct pawl_buf reason = PAWL_BUF(4 * sizeof call.reason);
-    pawl_utf8_repair(pawl_str_of(call.reason), &reason);
-    const char *copy =
-        pawl_arena_printf(arena, "The project's script failed: %s", reason.data ? reason.data : "");
-    pawl_buf_release(&reason);
-    return copy;
+    return pawl_script_fault("The project's script", call.reason, arena);
 }

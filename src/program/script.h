@@ -14,6 +14,8 @@
  * and the field that a failure names. pawl_lua_close it. */
 PAWL_MUST_CHECK enum pawl_status pawl_script_open(const char *source, const char *entry,
                                                   struct pawl_lua **script, struct pawl_error *err);
+/* "WHO failed: ..." of a Lua call's reason, which may hold any bytes. In `arena`. */
+const char *pawl_script_fault(const char *who, const char *reason, struct pawl_arena *arena);
 /* Call it with one object; true and false are 1 and 0. NULL, or why there is no number, in `arena`. */
 const char *pawl_script_number(struct pawl_lua *script, const json_t *argument,
                                struct pawl_arena *arena, double *number);

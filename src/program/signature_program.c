@@ -97,5 +97,5 @@ static json_t *messages_of(const void *instance, const char **fault)
 
 const struct pawl_program_kind pawl_program_signature = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,         messages_of,
+    parallel,     prepare,       run,       release,         NULL,         messages_of,
 };
