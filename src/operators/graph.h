@@ -11,6 +11,9 @@
  *      waits for another: one batch of requests serves the layer.
  *   2. There is no loop: a module reads only what stands before it in the program's list.
  *
+ * Who feeds whom in a Lua flow is not in the names of its fields. There any module may feed those that
+ * stand after it in pawl.yaml, so the layers hold, and the trace of a case says what was handed on in it.
+ *
  *     struct pawl_graph graph = pawl_graph_read(pawl_host_fields(host), arena);
  *     for (size_t layer = 0; layer < graph.n_layers; layer++) ...
  */
@@ -32,6 +35,7 @@ struct pawl_graph_module {
 struct pawl_graph {
     struct pawl_graph_module *modules; /* [n] in the program's order */
     size_t n, n_layers;
+    bool is_flow, has_answers; /* of a flow: some module writes the answer by name */
 };
 /* From what pawl_host_fields gives; everything but the arrays is borrowed from it. A program that
  * names no modules is one. */
@@ -39,6 +43,13 @@ struct pawl_graph pawl_graph_read(const json_t *fields, struct pawl_arena *arena
 /* From the trace of a result: the call that made the module's answer, else its last; NULL: it was not
  * asked, or nothing is told of it. */
 const json_t *pawl_graph_call(const struct pawl_graph *graph, const json_t *trace, size_t module);
+/* Whether the module wrote the answer of this case: of a flow whose modules write none by name it is the last
+ * that answered. */
+bool pawl_graph_answers(const struct pawl_graph *graph, const json_t *trace, size_t module);
+/* Which fields of what `to` was given come from `from`: a list of names, a new reference. In a flow those that
+ * hold something which `from` said before, as it is or within a longer text. */
+json_t *pawl_graph_handed(const struct pawl_graph *graph, const json_t *trace, size_t from,
+                          size_t to);
 /* Is `name` in a list of fields? */
 bool pawl_graph_has_field(const json_t *list, const char *name);
 /* The name of entry i of a list of fields. */

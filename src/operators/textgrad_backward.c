@@ -36,7 +36,7 @@ static const json_t *answer_of(const struct textgrad *t, const struct textgrad_r
 {
     if (r->results[i].output != NULL) return r->results[i].output;
     for (size_t m = t->graph.n; m-- > 0;) {
-        if (t->graph.modules[m].answers && has_run(t, r, i, m))
+        if (pawl_graph_answers(&t->graph, r->results[i].trace, m) && has_run(t, r, i, m))
             return pawl_textgrad_output(t, r, i, m);
     }
     return NULL;
@@ -127,7 +127,7 @@ static enum pawl_status criticise_answers(struct textgrad *t, struct textgrad_ro
     PAWL_TRY(pawl_textgrad_ask_all(t, &asks, err));
     for (size_t i = 0; i < r->n; i++) {
         for (size_t m = 0; m < t->graph.n; m++) {
-            if (t->graph.modules[m].answers && has_run(t, r, i, m))
+            if (pawl_graph_answers(&t->graph, r->results[i].trace, m) && has_run(t, r, i, m))
                 r->felt[i * t->graph.n + m] = criticisms[i];
         }
     }
@@ -169,8 +169,11 @@ static void ask_gradients_of(struct textgrad *t, struct textgrad_round *r, size_
         struct pawl_str role = pawl_textgrad_text(
             t, "role_between",
             PAWL_MARKS({"module", module_name(t, from)}, {"reader", module_name(t, m)}));
-        struct pawl_str value = pawl_textgrad_fields(t, pawl_textgrad_input(t, r, i, m),
-                                                     t->graph.modules[from].outputs);
+        json_t *handed = pawl_graph_handed(&t->graph, r->results[i].trace, from, m);
+        bool any = json_array_size(handed) > 0;
+        struct pawl_str value = pawl_textgrad_fields(t, pawl_textgrad_input(t, r, i, m), handed);
+        json_decref(handed);
+        if (!any) continue;
         ask_gradient(t, r, i, m, role, value, asks, &r->felt[i * t->graph.n + from]);
     }
 }

@@ -118,6 +118,37 @@ static void test_which_call_made_the_answer(void **state)
     json_decref(trace);
 }
 
+/* A flow: any module may feed a later one, and what was handed on stands in the trace. */
+static void test_the_trace_of_a_flow(void **state)
+{
+    (void)state;
+    check_graph("{'flow':true,'inputs':['q'],'outputs':['a'],'modules':[" MODULE(
+                    "one", "'x'", "'s'") "," MODULE("two", "'y'", "'a'") "," MODULE("three", "'z'",
+                                                                                    "'a'") "]}",
+                "210 =1 =2 0>1 0>2 1>2");
+    struct pawl_arena arena = {0};
+    json_t *fields = parse("{'flow':true,'outputs':['z'],'modules':[" MODULE(
+        "one", "'x'", "'s'") "," MODULE("two", "'y','w','v'", "'a'") "]}");
+    json_t *trace =
+        parse("[{'module':'one','output':{'s':'first'}},{'module':'one','output':{'s':'no'}},"
+              "{'module':'two','input':{'y':'the first of','w':['x','first'],'v':'not so'},"
+              "'output':{'a':'b'}},{'module':'one','output':{'s':'not so'}}]");
+    struct pawl_graph graph = pawl_graph_read(fields, &arena);
+    json_t *handed = pawl_graph_handed(&graph, trace, 0, 1), *wanted = parse("['y','w']");
+    assert_true(json_equal(handed, wanted)); /* too short to tell, and said too late */
+    json_decref(handed);
+    assert_true(pawl_graph_answers(&graph, trace, 0)); /* the last that answered */
+    assert_false(pawl_graph_answers(&graph, trace, 1));
+    assert_false(pawl_graph_answers(&graph, NULL, 1));
+    handed = pawl_graph_handed(&graph, NULL, 0, 1);
+    assert_int_equal(json_array_size(handed), 0);
+    json_decref(handed);
+    json_decref(wanted);
+    json_decref(fields);
+    json_decref(trace);
+    pawl_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_a_chain_and_a_diamond),
         cmocka_unit_test(test_who_writes_a_field),
         cmocka_unit_test(test_which_call_made_the_answer),
+        cmocka_unit_test(test_the_trace_of_a_flow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
