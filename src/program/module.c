@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROMPT_BYTES_MAX = 16 << 20, DEMOS_MAX = 1024, STOPS_MAX = 16 };
+enum {
+    PROMPT_BYTES_MAX = 16 << 20,
+    DEMOS_MAX = 1024,
+    STOPS_MAX = 16,
+    CONVERSATION_TURNS_MAX = 32,
+};
 
 struct section {
     const char *signature, *strategy, *role, *demos, *reduce, *check;
-    json_t *instruction, *fields, *stop;
-    int64_t max_tokens, samples;
+    json_t *instruction, *fields, *stop, *tools;
+    int64_t max_tokens, samples, max_steps, max_repairs, max_trajectory;
     double temperature, top_p;
     bool hold_choices, repair;
 };
@@ -23,12 +28,20 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_JSON(struct section, instruction, "a file, or {text: ...}; what is improved"),
     PAWL_OPT_JSON(struct section, fields, "a sentence for each field that needs one"),
     PAWL_OPT_TEXT(struct section, demos, NULL, "a file with a JSON list of demonstrations"),
-    PAWL_OPT_TEXT(struct section, strategy, "predict",
-                  "how to ask: predict, cot, self_consistency or best_of_n"),
+    PAWL_OPT_TEXT(
+        struct section, strategy, "predict",
+        "how to ask: predict, cot, self_consistency, best_of_n, react or program_of_thought"),
     PAWL_OPT_INT(struct section, samples, "0", 0, PAWL_SAMPLES_MAX,
                  "answers to choose from, for a strategy that does (0: its own number)"),
     PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
     PAWL_OPT_TEXT(struct section, check, NULL, "of best_of_n: Lua that scores an answer"),
+    PAWL_OPT_JSON(struct section, tools, "of react: {name: what}, e.g. {calc: calculator}"),
+    PAWL_OPT_INT(struct section, max_steps, "0", 0, PAWL_ROUNDS_MAX,
+                 "of react: steps before the answer (0: its own number)"),
+    PAWL_OPT_INT(struct section, max_repairs, "-1", -1, PAWL_ROUNDS_MAX,
+                 "of program_of_thought: programs after a failed one (-1: its own number)"),
+    PAWL_OPT_INT(struct section, max_trajectory, "16000", 1000, 1000000,
+                 "of react: bytes of its steps that it is shown, the latest"),
     PAWL_OPT_CHOICE(struct section, role, "task", "task|reflect|judge",
                     "the role whose model is asked"),
     PAWL_OPT_INT(struct section, max_tokens, "0", 0, 1000000,
@@ -134,7 +147,8 @@ static int default_max_tokens(const struct pawl_module *module)
             type == PAWL_FIELD_CHOICES || type == PAWL_FIELD_NUMBER || type == PAWL_FIELD_BOOLEAN;
         tokens += is_short ? 32 : 512;
     }
-    return tokens;
+    int least = module->strategy->min_tokens;
+    return tokens < least ? least : tokens;
 }
 
 /* Whether the file's demonstrations have all fields is seen where they are rendered. */
@@ -162,7 +176,9 @@ static enum pawl_status refuse_option(const struct pawl_module *module, const ch
 {
     pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "The strategy \"%s\" has no use for \"%s\".",
                  module->strategy->name, name);
-    pawl_hint(err, "Remove it, or choose a strategy that has: self_consistency or best_of_n.");
+    pawl_hint(err,
+              "Remove it, or choose a strategy that has one: samples are of self_consistency and "
+              "best_of_n, tools of react, repairs of program_of_thought.");
     return PAWL_ECONFIG;
 }
 
@@ -184,6 +200,31 @@ static enum pawl_status read_sampling(struct pawl_module *module, const struct s
         PAWL_TRY(pawl_script_open(scripts[i].source, scripts[i].name, &module->script, err));
     }
     return PAWL_OK;
+}
+
+/* What only strategies that ask in rounds have a use for. */
+static enum pawl_status read_rounds(struct pawl_module *module, const struct section *section,
+                                    const struct pawl_program_settings *settings,
+                                    struct pawl_error *err)
+{
+    const struct pawl_strategy *strategy = module->strategy;
+    const struct {
+        const char *name;
+        int64_t n;
+    } rounds[] = {{"max_steps", section->max_steps > 0 ? section->max_steps : -1},
+                  {"max_repairs", section->max_repairs}};
+    module->n_rounds = strategy->n_rounds;
+    module->trajectory_bytes = (size_t)section->max_trajectory;
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        if (rounds[i].n < 0) continue;
+        if (strategy->rounds == NULL || strcmp(strategy->rounds, rounds[i].name) != 0)
+            return refuse_option(module, rounds[i].name, err);
+        module->n_rounds = (int)rounds[i].n;
+    }
+    if (strategy->takes_tools)
+        return pawl_tools_open(section->tools, json_object_get(settings->program, "tools"),
+                               settings, module->arena, &module->tools, err);
+    return section->tools ? refuse_option(module, "tools", err) : PAWL_OK;
 }
 
 static void name_components(struct pawl_module *module, const char *name)
@@ -222,7 +263,8 @@ static enum pawl_status open_section(const struct pawl_program_settings *setting
     PAWL_TRY(read_demos(m, section.demos, settings->project_dir, err));
     PAWL_TRY(read_stops(m, section.stop, err));
     m->max_tokens = section.max_tokens ? (int)section.max_tokens : default_max_tokens(m);
-    return read_sampling(m, &section, err);
+    PAWL_TRY(read_sampling(m, &section, err));
+    return read_rounds(m, &section, settings, err);
 }
 
 enum pawl_status pawl_module_open(const struct pawl_program_settings *settings,
@@ -251,6 +293,7 @@ void pawl_module_close(struct pawl_module *module)
 {
     pawl_lua_close(module->script);
     module->script = NULL;
+    pawl_tools_close(&module->tools);
 }
 
 size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_component *list,
@@ -263,6 +306,14 @@ size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_
         list[n++] = (struct pawl_component){module->calibration_name, "text", PAWL_ROLE_CALIBRATION,
                                             PAWL_STR("{}")};
     return n;
+}
+
+json_t *pawl_module_files(const struct pawl_module *module)
+{
+    json_t *files = pawl_tools_identity(&module->tools);
+    if (json_object_size(files) > 0) return files;
+    json_decref(files);
+    return NULL;
 }
 
 json_t *pawl_module_json(const struct pawl_module *module)
@@ -320,10 +371,14 @@ static void render_demos(struct pawl_module_instance *instance, const json_t *de
                 &instance->arena, "Demonstration %zu has no field \"%s\".", i + 1, absent);
             return;
         }
+        if (p->strategy->render) pawl_buf_add(text, "\n\nAn example:\n");
         pawl_render_fields(s->inputs, s->n_inputs, demo, text);
-        say_shared(instance, "user", text);
+        if (p->strategy->render)
+            pawl_buf_add(text, "\nIts answer in the end:\n");
+        else
+            say_shared(instance, "user", text);
         pawl_render_fields(s->outputs, s->n_outputs, demo, text);
-        say_shared(instance, "assistant", text);
+        if (!p->strategy->render) say_shared(instance, "assistant", text);
     }
 }
 
@@ -387,9 +442,15 @@ struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *modul
     instance->shared =
         PAWL_NEW_N(&instance->arena, struct pawl_message, 1 + 2 * json_array_size(demos));
     struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
-    pawl_render_system(&module->signature, instruction ? instruction->text : PAWL_STR(""), &text);
+    struct pawl_str told = instruction ? instruction->text : PAWL_STR("");
+    if (module->strategy->render) {
+        module->strategy->render(module, told, &text);
+        render_demos(instance, demos, &text);
+    } else {
+        pawl_render_system(&module->signature, told, &text);
+    }
     if (text.len > 0) say_shared(instance, "system", &text);
-    render_demos(instance, demos, &text);
+    if (!module->strategy->render) render_demos(instance, demos, &text);
     pawl_buf_release(&text);
     read_calibration(instance, calibration);
     json_decref(demos);
@@ -435,7 +496,8 @@ static const char *say_case(struct pawl_strategy_call *call, const json_t *objec
         pawl_buf_release(&text);
         return too_long ? "The case is too long for a prompt." : NULL;
     }
-    if (json_array_size(only) > PAWL_TURNS_MAX / 2) return "The conversation has too many turns.";
+    if (json_array_size(only) > CONVERSATION_TURNS_MAX)
+        return "The conversation has too many turns.";
     for (size_t i = 0; i < json_array_size(only); i++) {
         const json_t *turn = json_array_get(only, i);
         if (!is_turn(turn)) return "A turn of the conversation has no role or no text content.";

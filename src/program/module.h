@@ -27,6 +27,8 @@ enum { PAWL_MODULE_COMPONENTS = 3 };
 /* Append its components to list[n]; gives how many there are then. */
 size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_component *list,
                                   size_t n);
+/* The hashes of what its tools are made of, as the slot `files` of kind.h. */
+json_t *pawl_module_files(const struct pawl_module *module);
 /* Its fields and the names of its components, as in "modules" of pawl_program_fields. New reference. */
 json_t *pawl_module_json(const struct pawl_module *module);
 

@@ -86,6 +86,18 @@ json_t *pawl_modules_fields(const struct pawl_modules *modules,
     return fields;
 }
 
+json_t *pawl_modules_files(const struct pawl_modules *modules)
+{
+    json_t *all = NULL;
+    for (size_t i = 0; i < modules->n; i++) {
+        json_t *files = pawl_module_files(modules->list[i]);
+        if (!files) continue;
+        if (!all) all = json_object();
+        pawl_json_set(all, modules->list[i]->name, files);
+    }
+    return all;
+}
+
 unsigned pawl_modules_roles(const struct pawl_modules *modules)
 {
     unsigned bits = 0;

@@ -41,6 +41,8 @@ size_t pawl_modules_add_components(const struct pawl_modules *modules, struct pa
  * and not the program's. New reference. */
 json_t *pawl_modules_fields(const struct pawl_modules *modules,
                             const struct pawl_signature *signature);
+/* {module: pawl_module_files of it}, or NULL. */
+json_t *pawl_modules_files(const struct pawl_modules *modules);
 unsigned pawl_modules_roles(const struct pawl_modules *modules);
 int pawl_modules_parallel(const struct pawl_modules *modules);
 

@@ -16,12 +16,13 @@
 #include <stdlib.h>
 
 struct section {
-    json_t *modules, *inputs, *outputs;
+    json_t *modules, *inputs, *outputs, *tools;
 };
 static const struct pawl_option section_options[] = {
     PAWL_OPT_JSON(struct section, modules, "{name: {signature, instruction, strategy, ...}}"),
     PAWL_OPT_JSON(struct section, inputs,
                   "the fields that cases have (absent: those that no module gives)"),
+    PAWL_OPT_JSON(struct section, tools, "{name: what}, for modules that list names of tools"),
     PAWL_OPT_JSON(struct section, outputs,
                   "the fields that the program gives (absent: those of the last module)"),
     {0}};
@@ -125,6 +126,11 @@ static json_t *target_object(const void *program, const json_t *target)
     return pawl_fields_of(target, p->signature.outputs, p->signature.n_outputs);
 }
 
+static json_t *files_of(const void *program)
+{
+    return pawl_modules_files(&((const struct pipeline_program *)program)->modules);
+}
+
 static unsigned roles(const void *program)
 {
     return pawl_modules_roles(&((const struct pipeline_program *)program)->modules);
@@ -214,5 +220,5 @@ static json_t *messages_of(const void *state, const char **fault)
 
 const struct pawl_program_kind pawl_program_pipeline = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,         NULL,         messages_of,
+    parallel,     prepare,       run,       release,         files_of,     messages_of,
 };

@@ -63,8 +63,8 @@ void pawl_render_form(const struct pawl_field *outputs, size_t n, struct pawl_bu
     }
 }
 
-void pawl_render_system(const struct pawl_signature *signature, struct pawl_str instruction,
-                        struct pawl_buf *out)
+void pawl_render_task(const struct pawl_signature *signature, struct pawl_str instruction,
+                      struct pawl_buf *out)
 {
     pawl_buf_add_str(out, pawl_str_trim(instruction));
     bool described = false;
@@ -75,6 +75,12 @@ void pawl_render_system(const struct pawl_signature *signature, struct pawl_str 
         described = true;
         pawl_buf_printf(out, "%s%s: %s", out->len ? "\n" : "", field->name, field->description);
     }
+}
+
+void pawl_render_system(const struct pawl_signature *signature, struct pawl_str instruction,
+                        struct pawl_buf *out)
+{
+    pawl_render_task(signature, instruction, out);
     struct pawl_buf form = PAWL_BUF(out->limit_bytes);
     pawl_render_form(signature->outputs, signature->n_outputs, &form);
     if (form.len > 0) {

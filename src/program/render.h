@@ -15,6 +15,9 @@
 
 #include "program/signature.h"
 
+/* The instruction, and the inputs that are described. */
+void pawl_render_task(const struct pawl_signature *signature, struct pawl_str instruction,
+                      struct pawl_buf *out);
 void pawl_render_system(const struct pawl_signature *signature, struct pawl_str instruction,
                         struct pawl_buf *out);
 /* Fields of `object` in order. A field that is not there is left out. */

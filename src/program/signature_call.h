@@ -13,8 +13,13 @@
 #include "program/kind.h"
 #include "program/signature.h"
 #include "program/strategy.h"
+#include "program/tool.h"
 
-enum { PAWL_TURNS_MAX = 64 /* that a case or a strategy may add */, PAWL_SAMPLES_MAX = 64 };
+enum {
+    PAWL_TURNS_MAX = 128, /* that a case or a strategy may add */
+    PAWL_SAMPLES_MAX = 64,
+    PAWL_ROUNDS_MAX = 32, /* two turns each */
+};
 
 /* Opened from pawl.yaml; the same for all candidates. */
 struct pawl_module {
@@ -39,6 +44,9 @@ struct pawl_module {
     uint64_t seed;
     int n_samples;           /* of a strategy that asks for several answers */
     struct pawl_lua *script; /* of the strategy, or NULL */
+    struct pawl_tools tools; /* of a strategy that takes them */
+    int n_rounds;            /* of a strategy that has them */
+    size_t trajectory_bytes; /* the most that is told of them */
 };
 
 /* One candidate, rendered. */

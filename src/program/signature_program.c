@@ -49,6 +49,11 @@ static json_t *target_object(const void *program, const json_t *target)
     return pawl_fields_of(target, module->own, module->n_own);
 }
 
+static json_t *files_of(const void *program)
+{
+    return pawl_module_files(program);
+}
+
 static unsigned roles(const void *program)
 {
     const struct pawl_module *module = program;
@@ -97,5 +102,5 @@ static json_t *messages_of(const void *instance, const char **fault)
 
 const struct pawl_program_kind pawl_program_signature = {
     open_program, close_program, make_seed, describe_fields, input_object, target_object, roles,
-    parallel,     prepare,       run,       release,         NULL,         messages_of,
+    parallel,     prepare,       run,       release,         files_of,     messages_of,
 };

@@ -10,6 +10,7 @@
 #include "base/option.h"
 #include "program/program.h"
 
+struct pawl_module;
 struct pawl_strategy_call; /* the instance, the case, the arena, the trace: see signature_call.h */
 
 struct pawl_strategy {
@@ -20,6 +21,15 @@ struct pawl_strategy {
     int n_samples; /* answers that it asks for where `samples` is not set; 0: it asks for one */
     /* The option of pawl.yaml that holds its Lua, and the function in it; NULL: it has none. */
     const char *script;
+    /* The option that bounds how often it asks before it answers, and where that is not set; NULL: none. */
+    const char *rounds;
+    int n_rounds;
+    int min_tokens;   /* that it needs for what it writes before the outputs */
+    bool takes_tools; /* it needs `tools` (tool.h) */
+    /* Its own system turn, in which demonstrations follow as examples of what is answered in the end. NULL:
+     * that of render.h, and demonstrations as turns. */
+    void (*render)(const struct pawl_module *module, struct pawl_str instruction,
+                   struct pawl_buf *out);
     enum pawl_status (*run)(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err);
 };
