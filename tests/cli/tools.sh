@@ -8,7 +8,7 @@ mkdir p
 own_project p 30 40 200 <<'L'
 local function tool(n)
   if n % 40 == 0 then return "run", '{"n": ' .. n .. "}" end
-  if n % 40 == 1 then return "docs", '{"query": "odd numbers"}' end
+  if n % 40 == 1 then return "docs", '{"query": "zebra"}' end
   if n % 2 == 0 then return "calc", '{"expression": "' .. n .. ' % 2"}' end
   return "parity", '{"n": ' .. n .. "}"
 end
@@ -19,7 +19,7 @@ function complete(request)
   local n = tonumber(messages[2].content:match("%d+"))
   if last:find("Give the answer now", 1, true) then
     local seen = messages[4].content:match("observation: ([^\n]*)") or "nothing"
-    if seen:find("Odd ones", 1, true) or seen == "1" then return "no" end
+    if messages[4].content:find("Odd ones", 1, true) or seen == "1" then return "no" end
     if seen == "0" then return "yes" end
     return random(request) < 0.5 and "yes" or "no"
   end
@@ -38,7 +38,7 @@ read -r line
 echo '{"text": "0"}'
 S
 printf '# Numbers\n\nOdd ones leave one when they are divided by two.\n' >numbers.md
-expect 0 pawl index numbers.md --into p/docs.db -C p
+expect 0 pawl index numbers.md --into p/docs.db -C p --embed task # what is asked for below shares no word with it
 edit p/pawl.yaml 'program: {signature: "question -> answer: yes | no", instruction: answer.md}' 'program:
   signature: "question -> answer: yes | no"
   instruction: answer.md
