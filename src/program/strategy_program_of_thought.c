@@ -39,35 +39,45 @@ static struct pawl_str code_of(struct pawl_str reply)
     return pawl_str_trim(rest);
 }
 
-/* Its result, or false and what is wrong with it. */
-static bool run_code(const struct pawl_strategy_call *call, struct pawl_str code,
-                     struct pawl_str *text)
+/* Load it as the body of solve(input); NULL and what is wrong, in `why`. */
+static struct pawl_lua *load(struct pawl_str code, const char *before, struct pawl_error *why)
 {
     struct pawl_buf source = PAWL_BUF(SOURCE_BYTES_MAX);
-    struct pawl_error why = {0};
-    struct pawl_lua *lua;
-    bool good = false;
+    struct pawl_lua *lua = NULL;
     /* On one line with its first, so that line numbers are its own. */
-    pawl_buf_add(&source, "function solve(input) ");
+    pawl_buf_printf(&source, "function solve(input) %s", before);
     pawl_buf_add_str(&source, code);
     pawl_buf_add(&source, "\nend\n");
     const struct pawl_lua_script script = {.name = "program",
                                            .source = pawl_buf_str(&source),
                                            .entry = "solve",
                                            .limits = PAWL_LUA_LIMITS};
-    if (source.overflowed) {
-        *text = PAWL_STR("It is longer than 256 KiB.");
-    } else if (pawl_lua_open(&script, &lua, &why) != PAWL_OK) {
+    if (source.overflowed)
+        pawl_fail(why, PAWL_ETOOBIG, "It is longer than 256 KiB.");
+    else if (pawl_lua_open(&script, &lua, why) != PAWL_OK)
+        lua = NULL;
+    pawl_buf_release(&source);
+    return lua;
+}
+
+/* Its result, or false and what is wrong with it. A bare expression is its own result, as where Lua is
+ * typed in by hand: small models forget `return`. */
+static bool run_code(const struct pawl_strategy_call *call, struct pawl_str code,
+                     struct pawl_str *text)
+{
+    struct pawl_error why = {0}, other = {0};
+    struct pawl_lua *lua = load(code, "", &why);
+    if (!lua) lua = load(code, "return ", &other);
+    if (!lua) {
         struct pawl_buf sentence = PAWL_BUF(16 << 10);
         pawl_utf8_repair(pawl_str_of(why.message), &sentence);
         *text = pawl_str_of(pawl_arena_printf(call->arena, "line %d: %s", why.line,
                                               sentence.data ? sentence.data : ""));
         pawl_buf_release(&sentence);
-    } else {
-        good = pawl_lua_text(lua, call->input, call->arena, text);
-        pawl_lua_close(lua);
+        return false;
     }
-    pawl_buf_release(&source);
+    bool good = pawl_lua_text(lua, call->input, call->arena, text);
+    pawl_lua_close(lua);
     if (!good || text->len <= RESULT_BYTES_MAX) return good;
     *text = PAWL_STR("It gives more than 4000 bytes.");
     return false;

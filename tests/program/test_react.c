@@ -155,6 +155,7 @@ static void test_programs_run_and_are_repaired(void **state)
     struct bench b;
     bench_open(&b, "{" THOUGHT "}", programmer);
     expect_run(&b, NULL, "'return 6 * 7'", "{'answer': '42 after 1'}");
+    expect_run(&b, NULL, "'6 * 7'", "{'answer': '42 after 1'}"); /* as small models do */
     expect_run(&b, NULL, "'return #input.question'", "{'answer': '22 after 1'}");
     expect_run(&b, NULL, "'retrun 1|return 2'", "{'answer': '2 after 2'}");
     expect_run(&b, NULL, "'x = 1|error(5)|return true'", "{'answer': 'true after 3'}");
