@@ -267,13 +267,20 @@ static const json_t *call_of(const struct simba *s, const struct pawl_host_resul
     return pawl_graph_call(&s->graph, result->trace, module);
 }
 
+/* A module without a name is the whole program: what it is given and gives is the case's. One with a name may,
+ * in a flow, be asked something else, even if it is the only one. */
+static bool has_names(const struct simba *s)
+{
+    return s->graph.modules[0].name != NULL;
+}
+
 /* The answer as a demonstration of one module; text.ptr NULL: there is none. */
 static struct pawl_demo demo_of(struct simba *s, const struct bucket *bucket, size_t module)
 {
     const struct pawl_host_result *best = &bucket->shots[0]->result;
     const json_t *input = pawl_host_train_case(s->host, bucket->train_case)->input;
     const json_t *output = best->output;
-    if (s->graph.n > 1) {
+    if (has_names(s)) {
         const json_t *call = call_of(s, best, module);
         input = json_object_get(call, "input");
         output = json_object_get(call, "output");
@@ -290,7 +297,7 @@ static struct pawl_str module_name(struct simba *s, size_t module)
 static struct pawl_str calls_text(struct simba *s, const struct pawl_host_result *result)
 {
     struct pawl_buf buf = PAWL_BUF(PAWL_PROMPT_BYTES_MAX);
-    for (size_t m = 0; s->graph.n > 1 && m < s->graph.n; m++) {
+    for (size_t m = 0; has_names(s) && m < s->graph.n; m++) {
         const json_t *call = call_of(s, result, m), *output = json_object_get(call, "output");
         if (call == NULL) continue;
         if (output == NULL) output = json_object_get(call, "reply");
@@ -739,7 +746,7 @@ static void find_parts(struct simba *s)
     s->parts = PAWL_NEW_N(s->arena, struct part, s->graph.n);
     for (size_t m = 0; m < s->graph.n; m++) {
         const struct pawl_graph_module *module = &s->graph.modules[m];
-        const json_t *described = s->graph.n > 1 ? json_array_get(modules, m) : fields;
+        const json_t *described = has_names(s) ? json_array_get(modules, m) : fields;
         s->parts[m] =
             (struct part){.instruction = find_component(s, module->instruction, "instruction"),
                           .demos = find_component(s, module->demos, "demos"),

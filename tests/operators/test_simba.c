@@ -362,6 +362,41 @@ static void test_two_modules(void **state)
     fake_host_release(&host);
 }
 
+/* The only module of a flow is asked something else than the case: that is what its demonstrations show. */
+static void answer_by_flow(struct pawl_host *host, const struct fake_question *question,
+                           struct pawl_host_result *result)
+{
+    answer(host, question, result);
+    if (question->tier == PAWL_HOST_DEV) return;
+    result->trace =
+        fake_host_json(host, "[{'module':'part','input':{'piece':'p'},'output':{'facts':'f'}}]");
+}
+
+static void test_the_only_module_of_a_flow(void **state)
+{
+    (void)state;
+    struct task task = {.kinds = 26, .luck = 0.4};
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    size_t n_demos = 0;
+    fake_host_init(&host, &pawl_op_simba, 7);
+    set_task(&host, &task, 64, 24);
+    host.fields = fake_host_json(
+        &host, "{'flow':true,'inputs':['kind'],'outputs':[{'name':'answer'}],'modules':["
+               "{'name':'part','inputs':['piece'],'outputs':['facts'],'instruction':'instruction',"
+               "'demos':'demos'}]}");
+    host.answer = answer_by_flow;
+    assert_int_equal(fake_host_run(&host, "{'max_steps':1}", &err), PAWL_OK);
+    for (uint32_t i = 1; i < host.n_candidates; i++) {
+        struct pawl_str demos = host.candidates[i].texts[1];
+        if (pawl_str_is(demos, "[]")) continue;
+        assert_true(pawl_str_is(demos, "[{\"facts\":\"f\",\"piece\":\"p\"}]"));
+        n_demos++;
+    }
+    assert_true(n_demos > 0);
+    fake_host_release(&host);
+}
+
 /* --- budgets and bad worlds -------------------------------------------------------------------------------- */
 
 static void test_budget_is_never_overrun(void **state)
@@ -517,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_useless_advice),
         cmocka_unit_test(test_a_calibration_goes_with_its_demonstrations),
         cmocka_unit_test(test_two_modules),
+        cmocka_unit_test(test_the_only_module_of_a_flow),
         cmocka_unit_test(test_budget_is_never_overrun),
         cmocka_unit_test(test_winners_keep_their_dev),
         cmocka_unit_test(test_equal_seeds_equal_runs),
