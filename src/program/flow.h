@@ -19,14 +19,16 @@
  *     ask_all(module, {{...}, {...}})         as many answers, asked side by side, in order
  *     search(collection, query [, k])         {{id =, title =, text =} ...}, best first; by meaning too
  *                                             where a role's model is the one that gave the vectors
+ *     tool(name, {argument = value})          the text of one of program.tools (tool.h); what it says is wrong
+ *                                             is an error
  *
  * Invariants
  *   1. The source is a component of the artifact, "flow": what was certified is what runs, a rollback
  *      brings it back, and an edit of the file is a change like any other. Operators leave it alone (role
  *      "flow") unless `edit: true` (role "source").
- *   2. A module fails as a Lua error with the line, which a flow may catch. What ends the case whatever
- *      Lua does: the world's fault, and more than max_asks questions (each answer of ask_all and each
- *      search is one).
+ *   2. A module, and a tool, fails as a Lua error with the line, which a flow may catch. What ends the case whatever
+ *      Lua does: the world's fault, and more than max_asks questions (each answer of ask_all, each
+ *      search and each tool is one).
  *   3. Equal inputs of a module get equal answers within a sample; nothing is kept from case to case.
  *   4. What modules are asked stands in the trace in the order of the questions, those of one ask_all in
  *      the order of its list, whichever answer comes first.
@@ -57,9 +59,10 @@ struct pawl_flow {
     struct pawl_signature signature;
     struct pawl_flow_collection collections[PAWL_COLLECTIONS_MAX];
     size_t n_collections;
-    const char *file;       /* as in pawl.yaml; the name in messages */
-    struct pawl_str source; /* of the seed */
-    struct pawl_lm *lm;     /* for vectors of queries */
+    struct pawl_tools tools; /* n 0: none */
+    const char *file;        /* as in pawl.yaml; the name in messages */
+    struct pawl_str source;  /* of the seed */
+    struct pawl_lm *lm;      /* for vectors of queries */
     size_t max_asks;
     bool edit, sealed;
 };
@@ -88,6 +91,8 @@ const char *pawl_flow_no_module(const struct pawl_flow *flow, struct pawl_str na
                                 struct pawl_arena *arena);
 const char *pawl_flow_no_collection(const struct pawl_flow *flow, struct pawl_str name,
                                     struct pawl_arena *arena);
+const char *pawl_flow_no_tool(const struct pawl_flow *flow, struct pawl_str name,
+                              struct pawl_arena *arena);
 const char *pawl_flow_no_field(const struct pawl_module *module, const char *which,
                                const struct pawl_field *fields, size_t n, struct pawl_str name,
                                struct pawl_arena *arena);

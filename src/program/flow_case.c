@@ -21,8 +21,8 @@ struct flow_case {
     size_t n_asked;
 
     /* the question under way */
-    enum { ASK, ASK_ALL, SEARCH } what;
-    size_t which; /* module or collection */
+    enum { ASK, ASK_ALL, SEARCH, TOOL } what;
+    size_t which; /* module, collection or tool */
     json_t *taken, *inputs;
     struct pawl_str query;
     size_t k;
@@ -104,7 +104,8 @@ static int give_reply(lua_State *L, int status, lua_KContext context)
     const char *fault = c->fault;
     c->fault = NULL;
     if (fault) return luaL_error(L, "%s", fault);
-    pawl_lua_push_json(L, c->what == ASK ? json_array_get(c->reply, 0) : c->reply);
+    bool single = c->what == ASK || c->what == TOOL;
+    pawl_lua_push_json(L, single ? json_array_get(c->reply, 0) : c->reply);
     return 1;
 }
 
@@ -151,8 +152,26 @@ static int lua_search(lua_State *L)
     return pawl_lua_wait(L, give_reply);
 }
 
-const luaL_Reg pawl_flow_functions[] = {
-    {"ask", lua_ask}, {"ask_all", lua_ask_all}, {"search", lua_search}, {NULL, NULL}};
+static int lua_tool(lua_State *L)
+{
+    struct flow_case *c = case_of(L);
+    const struct pawl_flow *flow = c->instance->flow;
+    struct pawl_str name;
+    name.ptr = luaL_checklstring(L, 1, &name.len);
+    c->which = pawl_tools_find(&flow->tools, name);
+    if (c->which == flow->tools.n)
+        return luaL_error(L, "%s", pawl_flow_no_tool(flow, name, c->arena));
+    lua_settop(L, 2); /* without arguments: nil */
+    take_argument(L, c, 2);
+    c->what = TOOL;
+    return pawl_lua_wait(L, give_reply);
+}
+
+const luaL_Reg pawl_flow_functions[] = {{"ask", lua_ask},
+                                        {"ask_all", lua_ask_all},
+                                        {"search", lua_search},
+                                        {"tool", lua_tool},
+                                        {NULL, NULL}};
 
 /* --- answering, outside ---------------------------------------------------------------------------- */
 
@@ -230,10 +249,23 @@ static enum pawl_status search(struct flow_case *c)
     return PAWL_OK;
 }
 
+static enum pawl_status use_tool(struct flow_case *c)
+{
+    const struct pawl_tool *tool = &c->instance->flow->tools.list[c->which];
+    const json_t *args = json_is_null(c->taken) ? NULL : c->taken;
+    struct pawl_tool_result result;
+    PAWL_TRY(pawl_tool_call(tool, args, c->arena, &result, c->err));
+    if (result.failed)
+        c->fault = pawl_arena_copy(c->arena, result.text).ptr;
+    else
+        json_array_append_new(c->reply, pawl_json_string(result.text));
+    return PAWL_OK;
+}
+
 static bool serve(void *context)
 {
     struct flow_case *c = context;
-    size_t n = c->what == SEARCH ? 1 : json_array_size(c->inputs);
+    size_t n = c->what == SEARCH || c->what == TOOL ? 1 : json_array_size(c->inputs);
     size_t most = c->instance->flow->max_asks;
     if (n > most - c->n_asked) {
         end_case(c, PAWL_OUTCOME_FAILED,
@@ -248,6 +280,8 @@ static bool serve(void *context)
     c->reply = json_array();
     if (c->what == SEARCH)
         c->status = search(c);
+    else if (c->what == TOOL)
+        c->status = use_tool(c);
     else
         serve_modules(c);
     return c->status == PAWL_OK && !c->why;

@@ -61,6 +61,14 @@ const char *pawl_flow_no_collection(const struct pawl_flow *flow, struct pawl_st
     return not_there("There is no collection", name, names, flow->n_collections, arena);
 }
 
+const char *pawl_flow_no_tool(const struct pawl_flow *flow, struct pawl_str name,
+                              struct pawl_arena *arena)
+{
+    const char *names[PAWL_TOOLS_MAX];
+    for (size_t i = 0; i < flow->tools.n; i++) names[i] = flow->tools.list[i].name;
+    return not_there("There is no tool", name, names, flow->tools.n, arena);
+}
+
 const char *pawl_flow_no_field(const struct pawl_module *module, const char *which,
                                const struct pawl_field *fields, size_t n, struct pawl_str name,
                                struct pawl_arena *arena)
@@ -317,7 +325,10 @@ static void check_calls(struct check *c, const char *function)
         if (!is(c, i, function) || !is(c, i + 1, "(") || c->tokens[i + 2].kind != TEXT) continue;
         if (i > 0 && (is(c, i - 1, ".") || is(c, i - 1, ":"))) continue;
         if (!c->tokens[i + 2].text.ptr || !(is(c, i + 3, ",") || is(c, i + 3, ")"))) continue;
-        if (strcmp(function, "search") != 0)
+        if (strcmp(function, "tool") == 0) {
+            if (pawl_tools_find(&c->flow->tools, c->tokens[i + 2].text) == c->flow->tools.n)
+                refuse(c, i + 2, pawl_flow_no_tool(c->flow, c->tokens[i + 2].text, c->arena));
+        } else if (strcmp(function, "search") != 0)
             check_ask(c, i, strcmp(function, "ask_all") == 0);
         else if (pawl_flow_collection(c->flow, c->tokens[i + 2].text) == c->flow->n_collections)
             refuse(c, i + 2, pawl_flow_no_collection(c->flow, c->tokens[i + 2].text, c->arena));
@@ -337,11 +348,12 @@ static enum pawl_status check_source(const struct pawl_flow *flow, struct pawl_s
     check_calls(&c, "ask");
     check_calls(&c, "ask_all");
     check_calls(&c, "search");
+    check_calls(&c, "tool");
     pawl_arena_release(&scratch);
     if (!c.wrong) return PAWL_OK;
     pawl_fail_at(err, PAWL_ECONFIG, flow->file, c.line, NULL, "%s", c.wrong);
     pawl_hint(err, "Modules and their signatures stand in pawl.yaml under program.modules, "
-                   "collections under program.collections.");
+                   "collections under program.collections, tools under program.tools.");
     return PAWL_ECONFIG;
 }
 

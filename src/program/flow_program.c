@@ -12,7 +12,7 @@
 
 struct section {
     const char *flow, *signature;
-    json_t *modules, *collections;
+    json_t *modules, *collections, *tools;
     int64_t max_asks;
     bool edit;
 };
@@ -23,8 +23,9 @@ static const struct pawl_option section_options[] = {
      "what cases have and flow(input) gives, e.g. question -> answer: yes | no", true},
     PAWL_OPT_JSON(struct section, modules, "{name: {signature, instruction, strategy, ...}}"),
     PAWL_OPT_JSON(struct section, collections, "{name: file}, made by pawl index, for search()"),
+    PAWL_OPT_JSON(struct section, tools, "{name: what}, for tool() and for modules that list them"),
     PAWL_OPT_INT(struct section, max_asks, "50", 1, 10000,
-                 "questions to modules and collections in one case"),
+                 "questions to modules, collections and tools in one case"),
     PAWL_OPT_BOOL(struct section, edit, "false", "whether operators may rewrite the Lua"),
     {0}};
 
@@ -83,6 +84,17 @@ static enum pawl_status read_signature(struct pawl_flow *flow, const char *text,
     return status;
 }
 
+static enum pawl_status open_tools(struct pawl_flow *flow, const json_t *section,
+                                   const struct pawl_program_settings *settings,
+                                   struct pawl_arena *arena, struct pawl_error *err)
+{
+    struct pawl_error why = {0};
+    if (!section) return PAWL_OK;
+    enum pawl_status status = pawl_tools_open(section, NULL, settings, arena, &flow->tools, &why);
+    if (status == PAWL_OK) return PAWL_OK;
+    return refuse(err, pawl_arena_printf(arena, "program.%s", why.field), why.message, why.hint);
+}
+
 /* The file must be good now; what operators make of it may be bad. */
 static enum pawl_status read_source(struct pawl_flow *flow, const char *project_dir,
                                     struct pawl_arena *arena, struct pawl_error *err)
@@ -117,6 +129,7 @@ static enum pawl_status open_program(const struct pawl_program_settings *setting
     /* What a flow hands on may come from a model: a list is data, never turns of a talk. */
     for (size_t i = 0; i < flow->modules.n; i++) flow->modules.list[i]->reads_answers = true;
     PAWL_TRY(open_collections(flow, section.collections, settings->project_dir, arena, err));
+    PAWL_TRY(open_tools(flow, section.tools, settings, arena, err));
     return read_source(flow, settings->project_dir, arena, err);
 }
 
@@ -126,6 +139,7 @@ static void close_program(void *program)
     pawl_modules_close(&flow->modules);
     for (size_t i = 0; i < flow->n_collections; i++)
         pawl_collection_close(flow->collections[i].opened);
+    pawl_tools_close(&flow->tools);
 }
 
 static enum pawl_status make_seed(void *program, struct pawl_arena *arena,
@@ -150,18 +164,23 @@ static json_t *describe_fields(const void *program)
     return fields;
 }
 
+static json_t *collection_files(const struct pawl_flow *flow)
+{
+    json_t *files = json_object();
+    for (size_t i = 0; i < flow->n_collections; i++)
+        pawl_json_set(files, flow->collections[i].name,
+                      pawl_tool_hash_file(flow->collections[i].path));
+    return files;
+}
+
 static json_t *files_of(const void *program)
 {
     const struct pawl_flow *flow = program;
-    json_t *files = flow->n_collections > 0 ? json_object() : NULL;
-    for (size_t i = 0; i < flow->n_collections; i++) {
-        const struct pawl_flow_collection *collection = &flow->collections[i];
-        struct pawl_hash hash;
-        char hex[PAWL_HASH_HEX] = "";
-        if (pawl_project_file_hash(collection->path, &hash)) pawl_hash_hex(&hash, hex);
-        pawl_json_set(files, collection->name, json_string(hex));
-    }
-    return files;
+    json_t *modules = pawl_modules_files(&flow->modules);
+    if (flow->n_collections + flow->tools.n == 0 && !modules) return NULL;
+    return json_pack("{s:o, s:o, s:o}", "collections", collection_files(flow), "tools",
+                     pawl_tools_identity(&flow->tools), "modules",
+                     modules ? modules : json_object());
 }
 
 static json_t *input_object(const void *program, const json_t *input)

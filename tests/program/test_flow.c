@@ -438,6 +438,66 @@ static void test_section_errors(void **state)
     }
 }
 
+/* --- tools ------------------------------------------------------------------------------------------ */
+
+#define TOOLS                                                                                      \
+    SECTION("'tools': {'calc': 'calculator', 'twice': {'lua': 'twice.lua', 'arguments': {'n': "    \
+            "'a number'}}}, 'max_asks': 4, ")
+
+static void test_tools_are_called(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_folder(&b);
+    write_file(b.folder, "twice.lua", "function tool(args) return 2 * args.n end");
+    write_file(
+        b.folder, "flow.lua",
+        "function flow(input)\n"
+        "  if input.text == 'many' then for i = 1, 9 do tool('calc', '1') end end\n"
+        "  local ok, why = pcall(tool, 'calc', {expression = '1 / 0'})\n"
+        "  assert(not ok and why:find('divides by zero'), why)\n"
+        "  ok, why = pcall(tool, 'twice')\n"
+        "  assert(not ok and why:find('needs the argument'), why)\n"
+        "  local name = input.text\n"
+        "  if name == 'other' then tool(name) end\n"
+        "  return tool('twice', {n = 2}) .. tool('calc', '0.1 + 0.2') == '40.3' and 'good' or "
+        "'bad'\n"
+        "end\n");
+    bench_model(&b, model);
+    bench_program(&b, TOOLS, false);
+    expect_run(&b, NULL, "'x'", "{'label': 'good'}");
+    expect_run(&b, NULL, "'other'", "!There is no tool \"other\"; there are: calc, twice.");
+    expect_run(&b, NULL, "'many'", "!more than 4 questions");
+    bench_close(&b);
+}
+
+static void test_tools_are_checked_and_part_of_the_program(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct pawl_error err = {0};
+    bench_folder(&b);
+    json_t *section = json_of(TOOLS), *before, *after;
+    const struct pawl_program_settings settings = {.program = section, .project_dir = b.folder};
+    write_file(b.folder, "twice.lua", "function tool(args) return 2 end");
+    write_file(b.folder, "flow.lua", "function flow(input)\n  return tool('clac', '1')\nend\n");
+    assert_int_equal(pawl_program_check(&settings, &err), PAWL_ECONFIG);
+    assert_int_equal(err.line, 2);
+    assert_non_null(strstr(err.message, "did you mean \"calc\""));
+    write_file(b.folder, "flow.lua", "function flow(input) return 'good' end\n");
+    assert_int_equal(pawl_program_identity(&settings, &before, NULL), PAWL_OK);
+    write_file(b.folder, "twice.lua", "function tool(args) return 3 end");
+    assert_int_equal(pawl_program_identity(&settings, &after, NULL), PAWL_OK);
+    assert_false(json_equal(before, after));
+    remove(pawl_arena_printf(&b.arena, "%s/twice.lua", b.folder));
+    assert_int_equal(pawl_program_check(&settings, &err), PAWL_ECONFIG);
+    assert_string_equal(err.field, "program.tools.twice");
+    json_decref(before);
+    json_decref(after);
+    json_decref(section);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +514,8 @@ int main(void)
         cmocka_unit_test(test_names_are_checked_before_it_runs),
         cmocka_unit_test(test_nothing_right_is_refused),
         cmocka_unit_test(test_section_errors),
+        cmocka_unit_test(test_tools_are_called),
+        cmocka_unit_test(test_tools_are_checked_and_part_of_the_program),
     };
     pawl_crypto_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
