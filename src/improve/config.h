@@ -31,6 +31,8 @@ struct pawl_config_budget {
     double usd;          /* -1: none */
     double minutes;      /* -1: none */
 };
+#define PAWL_OPERATOR_AUTO                                                                         \
+    "auto" /* as an operator's name: what suits is chosen when a run begins */
 struct pawl_config_improve {
     const char *operator_name;
     bool dev_check;

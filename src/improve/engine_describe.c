@@ -122,9 +122,23 @@ enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *requ
 
 /* --- validate, seed and fields --------------------------------------------------------------------------- */
 
+/* Which operator it will be is known when a run begins. */
+static enum pawl_status check_auto(const struct pawl_config *config, struct pawl_error *err)
+{
+    if (json_object_size(config->improve.options) == 0 &&
+        json_object_size(config->improve.texts) == 0)
+        return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "improve",
+                 "Settings and texts are one operator's, and auto names none yet.");
+    pawl_hint(err, "Leave them out, or name the operator.");
+    return PAWL_ECONFIG;
+}
+
 static enum pawl_status check_operator(const struct pawl_config *config, struct pawl_error *err)
 {
     struct pawl_arena arena = {0};
+    if (strcmp(config->improve.operator_name, PAWL_OPERATOR_AUTO) == 0)
+        return check_auto(config, err);
     const struct pawl_operator *operator= pawl_operator_find(config->improve.operator_name, err);
     if (operator== NULL) return PAWL_ENOTFOUND;
     void *values = pawl_arena_alloc(&arena, 1, operator->options_bytes + 1);

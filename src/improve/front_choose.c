@@ -4,13 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Below this many looks at dev, a search that scores candidates on all of it, or on large parts, tries
- * too few; gepa's minibatches are of three train cases. */
-enum { LOOKS_FEW = 8 };
+/*
+ * Below LOOKS_FEW looks at dev, a search that scores candidates on all of it, or on large parts, tries
+ * too few; gepa's minibatches are of three train cases. On fewer than DEV_FEW cases scores tell little,
+ * and textgrad goes by what is said of the answers. simba learns from answers that differ, and a step of
+ * it takes SIMBA_STEP evaluations by its own settings (32 cases, 6 answers and 7 new programs).
+ */
+enum { LOOKS_FEW = 8, DEV_FEW = 20, SIMBA_STEP = 32 * 13, SIMBA_STEPS = 4 };
 
 static struct pawl_improve_choice choice_of(const char *operator)
 {
     return (struct pawl_improve_choice){.operator= operator};
+}
+
+/* Some steps of simba, beside the start and their winners on dev. */
+static bool can_climb(const struct pawl_improve_facts *facts)
+{
+    int64_t looks = (1 + SIMBA_STEPS) * facts->n_dev;
+    return facts->evaluations < 0 || facts->evaluations >= looks + SIMBA_STEPS * SIMBA_STEP;
 }
 
 struct pawl_improve_choice pawl_improve_choose(const struct pawl_improve_facts *facts)
@@ -27,6 +38,13 @@ struct pawl_improve_choice pawl_improve_choose(const struct pawl_improve_facts *
         snprintf(choice.because, sizeof choice.because,
                  "no model but the one that answers could write instructions (roles: reflect), and "
                  "demonstrations need no writer");
+    } else if (facts->n_dev < DEV_FEW) {
+        choice = choice_of("textgrad");
+        snprintf(
+            choice.because, sizeof choice.because,
+            "scores on %lld cases of dev tell little, and textgrad goes by what a model says of "
+            "each answer",
+            (long long)facts->n_dev);
     } else if (few) {
         choice = choice_of("gepa");
         snprintf(
@@ -34,6 +52,11 @@ struct pawl_improve_choice pawl_improve_choose(const struct pawl_improve_facts *
             "%lld evaluations are less than %d looks at the %lld cases of dev, and gepa screens "
             "on three train cases",
             (long long)facts->evaluations, LOOKS_FEW, (long long)facts->n_dev);
+    } else if (facts->samples && can_climb(facts)) {
+        choice = choice_of("simba");
+        snprintf(choice.because, sizeof choice.because,
+                 "the program draws several answers to each case, and simba learns from those that "
+                 "differ");
     } else {
         choice = choice_of("mipro");
         snprintf(choice.because, sizeof choice.because,
@@ -55,6 +78,25 @@ static bool has_writer(const struct pawl_config *config)
     return task != NULL ? strcmp(task, reflect) != 0 : json_object_size(config->models) > 1;
 }
 
+static bool section_samples(const json_t *section)
+{
+    const char *strategy = pawl_json_get_text(section, "strategy", "");
+    return strcmp(strategy, "self_consistency") == 0 || strcmp(strategy, "best_of_n") == 0;
+}
+
+/* Does the program, or a module of it, draw several answers and take one? */
+static bool draws_samples(const json_t *program)
+{
+    const char *name;
+    json_t *module;
+    if (section_samples(program)) return true;
+    json_object_foreach(json_object_get(program, "modules"), name, module)
+    {
+        if (section_samples(module)) return true;
+    }
+    return false;
+}
+
 /* Of dev, what an operator sees. */
 static int64_t count_visible(const json_t *cases, bool dev_check)
 {
@@ -74,6 +116,7 @@ enum pawl_status pawl_improve_read_facts(struct pawl_project *project,
     *facts = (struct pawl_improve_facts){.shows_demos =
                                              json_object_get(config->program, "command") == NULL,
                                          .has_writer = has_writer(config),
+                                         .samples = draws_samples(config->program),
                                          .n_dev = count_visible(dev, config->improve.dev_check),
                                          .evaluations = budget->evaluations};
     json_decref(dev);

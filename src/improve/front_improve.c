@@ -15,8 +15,8 @@
 static const struct pawl_option improve_options[] = {
     PAWL_OPT_TEXT(
         struct pawl_improve_options, operator, NULL,
-        "what proposes changes: bootstrap, gepa, mipro, placebo; auto: what suits program, data "
-        "and budget; default: improve.operator of pawl.yaml"),
+        "what proposes changes: bootstrap, gepa, mipro, simba, textgrad, placebo; auto: what suits "
+        "program, data and budget; default: improve.operator of pawl.yaml"),
     PAWL_OPT_JSON(struct pawl_improve_options, set,
                   "a setting of the operator, KEY=VALUE (repeatable)"),
     PAWL_OPT_TEXT(struct pawl_improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
@@ -78,7 +78,7 @@ static enum pawl_status choose_operator(struct pawl_project *project,
     struct pawl_improve_facts facts;
     *choice = (struct pawl_improve_choice){.operator= options->operator};
     if (options->operator== NULL) choice->operator= project->config.improve.operator_name;
-    if (strcmp(choice->operator, "auto") != 0) return PAWL_OK;
+    if (strcmp(choice->operator, PAWL_OPERATOR_AUTO) != 0) return PAWL_OK;
     if (options->set != NULL) {
         pawl_fail(err, PAWL_EUSAGE, "A setting is one of an operator, and auto names none yet.");
         pawl_hint(err, "Leave --set out, or name the operator with --operator.");

@@ -41,6 +41,7 @@ pawl_improve_check_resumed(const struct pawl_improve_options *options, const jso
 struct pawl_improve_facts {
     bool shows_demos;    /* the program's modules can show demonstrations */
     bool has_writer;     /* another model than the one that answers plays reflect */
+    bool samples;        /* several answers to a case are drawn, and one is taken */
     int64_t n_dev;       /* as the operator sees it */
     int64_t evaluations; /* -1: no limit */
 };

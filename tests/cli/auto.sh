@@ -22,3 +22,12 @@ says 'gepa was chosen: 150 evaluations'
 # Who names an operator is told nothing.
 pawl improve --json -C p --operator gepa --seed 3 --budget evaluations=150 >"$work/out" 2>"$work/err"
 check '"because" not in r'
+
+# pawl.yaml may leave it open, too; settings are one operator's.
+edit p/pawl.yaml 'operator: gepa' 'operator: auto'
+expect 0 pawl validate --json -C p
+pawl improve --json -C p --seed 4 --budget evaluations=150 >"$work/out" 2>"$work/err"
+check 'r["operator"] == "gepa" and "150 evaluations" in r["because"]'
+edit p/pawl.yaml 'operator: auto' 'operator: auto, options: {minibatch: 3}'
+expect 2 pawl validate --json -C p
+check '"auto names none yet" in r["error"]["message"]'
