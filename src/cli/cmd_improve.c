@@ -22,6 +22,22 @@ static void render_none(const json_t *result, FILE *out)
                 short_of);
 }
 
+/* What each operator of a chain came to. */
+static void render_links(const json_t *links, FILE *out)
+{
+    size_t i;
+    json_t *link;
+    json_array_foreach((json_t *)(uintptr_t)links, i, link)
+    {
+        const char *verdict = cli_text(link, "verdict");
+        fprintf(out, "  %s: %s (%lld evaluations)\n", cli_text(link, "operator"),
+                strcmp(verdict, "promote") == 0 ? "promoted"
+                : strcmp(verdict, "no") == 0    ? "not promoted"
+                                                : "nothing was worth an attempt",
+                cli_int(link, "evaluations"));
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const char *verdict = cli_text(result, "verdict");
@@ -42,6 +58,8 @@ static void render(const json_t *result, FILE *out)
     } else {
         render_none(result, out);
     }
+    if (json_object_get(result, "links") != NULL)
+        render_links(json_object_get(result, "links"), out);
     const json_t *confirmation = json_object_get(result, "confirmation");
     const char *unconfirmed = json_string_value(json_object_get(result, "unconfirmed_because"));
     if (confirmation != NULL)

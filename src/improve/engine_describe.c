@@ -122,23 +122,40 @@ enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *requ
 
 /* --- validate, seed and fields --------------------------------------------------------------------------- */
 
-/* Which operator it will be is known when a run begins. */
-static enum pawl_status check_auto(const struct pawl_config *config, struct pawl_error *err)
+static enum pawl_status check_names(const char *names, struct pawl_error *err)
 {
+    struct pawl_arena arena = {0};
+    struct pawl_str rest = pawl_str_of(names), part;
+    enum pawl_status status = PAWL_OK;
+    while (status == PAWL_OK && pawl_str_split(&rest, ',', &part)) {
+        const char *name = pawl_arena_copy(&arena, pawl_str_trim(part)).ptr;
+        if (strcmp(name, PAWL_OPERATOR_AUTO) != 0 && pawl_operator_find(name, err) == NULL)
+            status = PAWL_ENOTFOUND;
+    }
+    pawl_arena_release(&arena);
+    return status;
+}
+
+/* Several, or one that is chosen when a run begins. */
+static enum pawl_status check_unsettled(const struct pawl_config *config, struct pawl_error *err)
+{
+    PAWL_TRY(check_names(config->improve.operator_name, err));
     if (json_object_size(config->improve.options) == 0 &&
         json_object_size(config->improve.texts) == 0)
         return PAWL_OK;
     pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "improve",
-                 "Settings and texts are one operator's, and auto names none yet.");
-    pawl_hint(err, "Leave them out, or name the operator.");
+                 "Settings and texts are one operator's, and \"%s\" is not one.",
+                 config->improve.operator_name);
+    pawl_hint(err, "Leave them out, or name one operator.");
     return PAWL_ECONFIG;
 }
 
 static enum pawl_status check_operator(const struct pawl_config *config, struct pawl_error *err)
 {
     struct pawl_arena arena = {0};
-    if (strcmp(config->improve.operator_name, PAWL_OPERATOR_AUTO) == 0)
-        return check_auto(config, err);
+    if (strcmp(config->improve.operator_name, PAWL_OPERATOR_AUTO) == 0 ||
+        strchr(config->improve.operator_name, ',') != NULL)
+        return check_unsettled(config, err);
     const struct pawl_operator *operator= pawl_operator_find(config->improve.operator_name, err);
     if (operator== NULL) return PAWL_ENOTFOUND;
     void *values = pawl_arena_alloc(&arena, 1, operator->options_bytes + 1);

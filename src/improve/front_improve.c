@@ -16,7 +16,8 @@ static const struct pawl_option improve_options[] = {
     PAWL_OPT_TEXT(
         struct pawl_improve_options, operator, NULL,
         "what proposes changes: bootstrap, gepa, mipro, simba, textgrad, placebo; auto: what suits "
-        "program, data and budget; default: improve.operator of pawl.yaml"),
+        "program, data and budget; several with commas between: a chain, each of them gated; "
+        "default: improve.operator of pawl.yaml"),
     PAWL_OPT_JSON(struct pawl_improve_options, set,
                   "a setting of the operator, KEY=VALUE (repeatable)"),
     PAWL_OPT_TEXT(struct pawl_improve_options, budget, NULL, "evaluations=N,usd=X,minutes=M"),
@@ -72,38 +73,36 @@ static json_t *budget_json(const struct pawl_config_budget *budget)
 /* Which operator a run gets, and why where that was left open. */
 static enum pawl_status choose_operator(struct pawl_project *project,
                                         const struct pawl_improve_options *options,
-                                        const struct pawl_config_budget *budget,
+                                        const struct pawl_improve_link *link,
                                         struct pawl_improve_choice *choice, struct pawl_error *err)
 {
     struct pawl_improve_facts facts;
-    *choice = (struct pawl_improve_choice){.operator= options->operator};
-    if (options->operator== NULL) choice->operator= project->config.improve.operator_name;
+    *choice = (struct pawl_improve_choice){.operator= link->operator};
     if (strcmp(choice->operator, PAWL_OPERATOR_AUTO) != 0) return PAWL_OK;
     if (options->set != NULL) {
         pawl_fail(err, PAWL_EUSAGE, "A setting is one of an operator, and auto names none yet.");
         pawl_hint(err, "Leave --set out, or name the operator with --operator.");
         return PAWL_EUSAGE;
     }
-    PAWL_TRY(pawl_improve_read_facts(project, budget, &facts, err));
+    PAWL_TRY(pawl_improve_read_facts(project, &link->budget, &facts, err));
     *choice = pawl_improve_choose(&facts);
     return PAWL_OK;
 }
 
 /* Everything that the engine needs to run it, and to run it again. */
 static enum pawl_status describe_run(struct pawl_call *call,
-                                     const struct pawl_improve_options *options, json_t **out,
+                                     const struct pawl_improve_options *options,
+                                     const struct pawl_improve_link *link, json_t **out,
                                      struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     const struct pawl_config_improve *config = &project->config.improve;
-    struct pawl_config_budget budget = config->budget;
     char id[32], incumbent[PAWL_HASH_HEX];
     int64_t now_ms;
-    if (options->budget != NULL) PAWL_TRY(pawl_improve_read_budget(options->budget, &budget, err));
     PAWL_TRY(pawl_front_pointer(project, "incumbent", incumbent, err));
     PAWL_TRY(new_run_id(project, id, &now_ms, err));
     struct pawl_improve_choice choice;
-    PAWL_TRY(choose_operator(project, options, &budget, &choice, err));
+    PAWL_TRY(choose_operator(project, options, link, &choice, err));
     const char *name = choice.operator;
     /* Settings in pawl.yaml are for the operator named there. */
     bool configured = strcmp(name, config->operator_name) == 0;
@@ -114,18 +113,38 @@ static enum pawl_status describe_run(struct pawl_call *call,
         json_decref(settings);
         return status;
     }
-    json_t *run =
-        json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options",
-                  settings, "seed", (json_int_t)(options->seed >= 0 ? options->seed : 0), "budget",
-                  budget_json(&budget), "dev_check", config->dev_check, "started_from", incumbent);
+    json_t *run = json_pack(
+        "{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options", settings,
+        "seed", (json_int_t)(options->seed >= 0 ? options->seed : 0), "budget",
+        budget_json(&link->budget), "dev_check", config->dev_check, "started_from", incumbent);
     pawl_json_set(run, "texts",
                   configured && config->texts != NULL ? json_incref((json_t *)config->texts)
                                                       : json_object());
     if (choice.because[0] != '\0') pawl_json_set(run, "because", json_string(choice.because));
+    if (link->chain != NULL) pawl_json_set(run, "chain", json_deep_copy(link->chain));
     pawl_json_set(run, "forked_from",
                   options->fork != NULL ? json_string(options->fork) : json_null());
     *out = json_pack("{s:s, s:s, s:I, s:o}", "id", id, "state", "running", "started_ms",
                      (json_int_t)now_ms, "run", run);
+    return PAWL_OK;
+}
+
+/* The link before this one, if there is one, names it: it is not begun again. */
+static enum pawl_status name_next(struct pawl_project *project, const json_t *row,
+                                  struct pawl_error *err)
+{
+    const json_t *links =
+        json_object_get(json_object_get(json_object_get(row, "run"), "chain"), "links");
+    json_t *before;
+    for (size_t i = json_array_size(links); i-- > 0;) {
+        const char *id = pawl_json_get_text(json_array_get(links, i), "run", "");
+        if (id[0] == '\0') continue; /* it could not begin */
+        PAWL_TRY(pawl_store_run_get(project->store, id, &before, err));
+        pawl_json_set(before, "next", json_incref(json_object_get(row, "id")));
+        enum pawl_status status = pawl_store_run_put(project->store, id, before, err);
+        json_decref(before);
+        return status;
+    }
     return PAWL_OK;
 }
 
@@ -140,6 +159,7 @@ static enum pawl_status record_start(struct pawl_project *project, json_t *row, 
                              json_object_get(run, "started_from"), "version", (json_int_t)version);
     struct pawl_ledger_entry entry = {.kind = "run", .body = body};
     enum pawl_status status = pawl_store_run_put(project->store, id, row, err);
+    if (status == PAWL_OK) status = name_next(project, row, err);
     if (status == PAWL_OK) status = pawl_ledger_append(project, &entry, err);
     json_decref(body);
     return status;
@@ -155,7 +175,8 @@ static enum pawl_status find_row(struct pawl_project *project, const char *name,
 
 /* Resolve --fork before a run is described, so that a wrong name costs nothing. */
 static enum pawl_status open_row(struct pawl_call *call, struct pawl_improve_options *options,
-                                 json_t **row, struct pawl_error *err)
+                                 const struct pawl_improve_link *link, json_t **row,
+                                 struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     if (options->resume != NULL) {
@@ -167,7 +188,7 @@ static enum pawl_status open_row(struct pawl_call *call, struct pawl_improve_opt
         PAWL_TRY(pawl_store_run_find(project->store, options->fork, id, err));
         options->fork = pawl_arena_strdup(&call->arena, id);
     }
-    return describe_run(call, options, row, err);
+    return describe_run(call, options, link, row, err);
 }
 
 /* --- what the engine asks ---------------------------------------------------------------------- */
@@ -489,11 +510,26 @@ static enum pawl_status confirm_promotion(struct pawl_call *call, int64_t wait_m
     return harm ? PAWL_ENOTPROMOTED : PAWL_OK;
 }
 
+enum pawl_status pawl_improve_one(struct pawl_call *call, struct pawl_improve_options *options,
+                                  const struct pawl_improve_link *link, struct pawl_error *err)
+{
+    json_t *row = NULL;
+    PAWL_TRY(pawl_front_freeze_guards(call, err));
+    enum pawl_status status = open_row(call, options, link, &row, err);
+    /* Not part of what a run is: it may be given when it is gone on with. */
+    if (status == PAWL_OK)
+        pawl_json_set(json_object_get(row, "run"), "force", json_boolean(options->force));
+    if (status == PAWL_OK) status = improve_row(call, row, options, err);
+    if (status == PAWL_OK && (options->confirm || call->project->config.gate.confirm))
+        status = confirm_promotion(call, options->wait * 60000, err);
+    json_decref(row);
+    return status;
+}
+
 static enum pawl_status run_improve(struct pawl_call *call, const void *values,
                                     struct pawl_error *err)
 {
     struct pawl_improve_options options = *(const struct pawl_improve_options *)values;
-    json_t *row = NULL;
     /* A paused run may have its answer already; it is gone on with, whatever the gate can do now. */
     if (options.resume == NULL) {
         json_t *providers;
@@ -501,16 +537,7 @@ static enum pawl_status run_improve(struct pawl_call *call, const void *values,
         PAWL_TRY(pawl_front_check_providers(call, &providers, err));
         json_decref(providers);
     }
-    PAWL_TRY(pawl_front_freeze_guards(call, err));
-    enum pawl_status status = open_row(call, &options, &row, err);
-    /* Not part of what a run is: it may be given when it is gone on with. */
-    if (status == PAWL_OK)
-        pawl_json_set(json_object_get(row, "run"), "force", json_boolean(options.force));
-    if (status == PAWL_OK) status = improve_row(call, row, &options, err);
-    if (status == PAWL_OK && (options.confirm || call->project->config.gate.confirm))
-        status = confirm_promotion(call, options.wait * 60000, err);
-    json_decref(row);
-    return status;
+    return pawl_improve_chain(call, &options, err);
 }
 
 const struct pawl_verb pawl_verb_improve = {

@@ -35,6 +35,35 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_improve_check_resumed(const struct pawl_improve_options *options, const json_t *run,
                            struct pawl_error *err);
 
+/* --- one run, and several in a row (front_chain.c) --------------------------------------------------- */
+
+/* What a new run is, beside its options. */
+struct pawl_improve_link {
+    const char *operator; /* or auto */
+    struct pawl_config_budget budget;
+    const json_t *chain; /* that it is a link of, recorded with it; NULL: none */
+};
+/* Begin a run, or go on with that of `row` (which names its own link), to its end and through the gate. The
+ * call's result is filled. */
+PAWL_MUST_CHECK enum pawl_status pawl_improve_one(struct pawl_call *call,
+                                                  struct pawl_improve_options *options,
+                                                  const struct pawl_improve_link *link,
+                                                  struct pawl_error *err);
+/*
+ * Several operators, one after another: each is a run of its own with an attempt of its own, and starts from
+ * what is in force then. A link gets an equal share of what the links before it have left of the budget. A run
+ * that is paused, or that the world stopped, stops the chain; resuming it goes on with the chain.
+ *
+ * Invariant: the chain as it stood when a link began is recorded with that link: {"operators":[name...],
+ * "at","budget","spent","links":[{"run","operator","verdict","evaluations"}...]}, spent and links being of the
+ * links before it. A row that has ended names the one after it in "next", so that none is begun twice.
+ */
+PAWL_MUST_CHECK enum pawl_status pawl_improve_chain(struct pawl_call *call,
+                                                    struct pawl_improve_options *options,
+                                                    struct pawl_error *err);
+/* The chain of a recorded run whose next link has not begun; NULL: it has, or there is none. Borrowed. */
+const json_t *pawl_improve_chain_of(const json_t *row);
+
 /* --- --operator auto (front_choose.c) -------------------------------------------------------------- */
 
 /* What is known before a run. */
