@@ -84,6 +84,8 @@ void cli_print_wear(const json_t *result, FILE *out);
 void cli_print_clusters(const json_t *result, FILE *out);
 /* What pawl.yaml says otherwise than when the cases were sealed, and that it changes nothing. */
 void cli_print_fixed(const json_t *result, FILE *out);
+/* What holds the artifact back, where anything does. */
+void cli_print_quarantine(const json_t *result, FILE *out);
 /* "A is in force<how> instead of B". */
 void cli_print_incumbent(const json_t *result, const char *how, FILE *out);
 void cli_print_error(const struct pawl_error *error, FILE *out);

@@ -5,6 +5,7 @@ static void render(const json_t *result, FILE *out)
     size_t i;
     json_t *item;
     fprintf(out, "artifact %s (%s)\n", cli_text(result, "artifact"), cli_text(result, "state"));
+    cli_print_quarantine(result, out);
     json_array_foreach(json_object_get(result, "candidates"), i, item)
     {
         char *parents = pawl_json_text(json_object_get(item, "parents"));

@@ -23,6 +23,10 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "incumbent %s (%s), anchor %s\n", cli_id(result, "incumbent"),
             cli_text(result, "state"), cli_id(result, "anchor"));
     print_pending(json_object_get(result, "pending_approvals"), out);
+    size_t i;
+    json_t *held;
+    json_array_foreach(json_object_get(result, "quarantined"), i, held)
+        fprintf(out, "! the lineage of %.12s is in quarantine\n", json_string_value(held));
     fprintf(out, "%lld runs, %lld attempts, %lld left; the next must reach %.1f\n",
             cli_int(result, "runs"), cli_int(result, "attempts"), cli_int(wear, "attempts_left"),
             cli_real(wear, "next_threshold"));

@@ -15,7 +15,8 @@ static const struct {
     {"Improve", {"improve", "watch", "gate", "confirm", "eval", "run", "compare"}},
     {"Look", {"status", "log", "show", "diff", "lineage", "card", "redteam"}},
     {"Decide and prove",
-     {"promote", "rollback", "approve", "reject", "rotate", "certificate", "export", "ledger"}},
+     {"promote", "rollback", "quarantine", "approve", "reject", "rotate", "certificate", "export",
+      "ledger"}},
 };
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 

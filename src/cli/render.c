@@ -84,6 +84,14 @@ void cli_print_clusters(const json_t *result, FILE *out)
     }
 }
 
+void cli_print_quarantine(const json_t *result, FILE *out)
+{
+    const json_t *held = json_object_get(result, "quarantine");
+    if (json_is_object(held))
+        fprintf(out, "! in quarantine with the lineage of %s: %s\n", cli_id(held, "artifact"),
+                cli_text(held, "reason"));
+}
+
 void cli_print_incumbent(const json_t *result, const char *how, FILE *out)
 {
     fprintf(out, "%s is in force%s instead of %s\n", cli_id(result, "incumbent"), how,

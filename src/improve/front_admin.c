@@ -3,6 +3,7 @@
 #include "improve/front_confirm.h"
 
 #include "improve/protocol.h"
+#include "improve/quarantine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static enum pawl_status move_now(struct pawl_call *call, const char *kind, const
     PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, to, &artifact, err));
     if (strcmp(previous, to) == 0)
         return pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
+    PAWL_TRY(pawl_quarantine_admit(call->project->store, to, err));
     PAWL_TRY(pawl_approval_admit_by_hand(call, previous, to, err));
     json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "incumbent", to, "previous", previous,
                              "reason", reason, "gated", 0);

@@ -11,6 +11,7 @@
 #include "improve/approval.h"
 #include "improve/front.h"
 #include "improve/key.h"
+#include "improve/quarantine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -450,6 +451,9 @@ static enum pawl_status prepare(struct word *word, const struct word_options *op
     PAWL_TRY(choose_key(call, options->key, approval, &word->key, err));
     PAWL_TRY(check_key(approval, word->kind, &word->key, err));
     word->attempt = approval->attempt;
+    if (strcmp(word->kind, "approve") == 0)
+        PAWL_TRY(pawl_quarantine_admit(call->project->store,
+                                       pawl_approval_text(approval, "candidate"), err));
     return check_artifacts(call, approval, err);
 }
 

@@ -32,6 +32,7 @@
     X(lineage) \
     X(promote) \
     X(rollback) \
+    X(quarantine) \
     X(rotate) \
     X(key) \
     X(card) \

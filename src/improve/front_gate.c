@@ -12,6 +12,7 @@
 #include "improve/approval.h"
 #include "improve/card.h"
 #include "improve/protocol.h"
+#include "improve/quarantine.h"
 #include "improve/statement.h"
 #include "io/process.h"
 
@@ -266,7 +267,6 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     struct pawl_artifact *candidate, *incumbent;
     json_t *done = NULL, *none;
     int64_t recorded = 0;
-    PAWL_TRY(refuse_incumbent(asked, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->candidate, &candidate, err));
     PAWL_TRY(pawl_artifact_get(project->store, &call->arena, asked->incumbent, &incumbent, err));
     PAWL_TRY(pawl_ledger_find_verdict(project->store, count_attempts, &recorded, &none, err));
@@ -286,6 +286,25 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     return status;
 }
 
+/* The vault looks for what only sealed cases hold. A candidate that has it was told what nobody may know: its
+ * lineage is held from now on, and no attempt is spent. */
+static enum pawl_status look_for_canaries(struct pawl_call *call, const char *hex,
+                                          struct pawl_error *err)
+{
+    struct pawl_artifact *candidate;
+    json_t *done;
+    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &candidate, err));
+    json_t *request = json_pack("{s:s}", "op", "canaries");
+    pawl_json_set(request, "candidate", pawl_artifact_json(candidate));
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
+    bool found = pawl_json_get_bool(done, "found", false);
+    json_decref(done);
+    if (!found) return PAWL_OK;
+    PAWL_TRY(pawl_quarantine_record(call->project, hex,
+                                    "its text holds the canary of a sealed case", "canary", err));
+    return pawl_quarantine_admit(call->project->store, hex, err);
+}
+
 /* Our turn: whoever was before us may have changed the incumbent, or answered this very question. */
 static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_offer *offer,
                                     json_t **statement, struct pawl_error *err)
@@ -295,11 +314,16 @@ static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_of
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
     struct asked asked = {.candidate = offer->candidate, .incumbent = incumbent, .run = offer->run};
     PAWL_TRY(pawl_front_catch_up_locked(call, err));
+    PAWL_TRY(pawl_quarantine_admit(call->project->store, asked.candidate, err));
     PAWL_TRY(pawl_ledger_epoch(call->project->store, &asked.epoch, err));
     bool in_force = strcmp(asked.candidate, incumbent) == 0;
     PAWL_TRY(pawl_ledger_find_verdict(call->project->store, in_force ? promoted : answers, &asked,
                                       &body, err));
-    if (body == NULL) return new_attempt(call, offer, &asked, statement, err);
+    if (body == NULL) {
+        PAWL_TRY(refuse_incumbent(&asked, err));
+        PAWL_TRY(look_for_canaries(call, asked.candidate, err));
+        return new_attempt(call, offer, &asked, statement, err);
+    }
     *statement = json_incref(json_object_get(body, "statement"));
     json_decref(body);
     return PAWL_OK;
@@ -433,6 +457,7 @@ static enum pawl_status measure(struct pawl_call *call, const struct asked *aske
         return PAWL_OK;
     }
     PAWL_TRY(refuse_incumbent(asked, err));
+    PAWL_TRY(pawl_quarantine_admit(call->project->store, asked->candidate, err));
     PAWL_TRY(refuse_closed(call, err));
     PAWL_TRY(pawl_front_freeze_guards(call, err));
     return measure_on_dev(call, asked->candidate, measured, err);

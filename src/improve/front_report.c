@@ -3,6 +3,7 @@
 
 #include "improve/approval.h"
 #include "improve/protocol.h"
+#include "improve/quarantine.h"
 #include "improve/state.h"
 
 #include <string.h>
@@ -121,14 +122,17 @@ static enum pawl_status state_of(struct pawl_project *project, const char *hex,
     return status;
 }
 
-/* Where a candidate stands by the ledger: result "state". Null where the ledger is damaged, which keeps
- * nobody from reading the rest. */
+/* Where a candidate stands by the ledger: results "state" and "quarantine", what holds it, or null. Null
+ * where the ledger is damaged, which keeps nobody from reading the rest. */
 static void add_state(struct pawl_call *call, const char *hex)
 {
     enum pawl_state state;
     bool is_known = state_of(call->project, hex, &state, NULL) == PAWL_OK;
     pawl_json_set(call->result, "state",
                   is_known ? json_string(pawl_state_name(state)) : json_null());
+    json_t *held = NULL;
+    bool is_held = pawl_quarantine_find(call->project->store, hex, &held, NULL) == PAWL_OK && held;
+    pawl_json_set(call->result, "quarantine", is_held ? held : json_null());
 }
 
 static enum pawl_status run_show(struct pawl_call *call, const void *values, struct pawl_error *err)
@@ -322,6 +326,9 @@ static enum pawl_status run_status(struct pawl_call *call, const void *values,
     json_t *pending = NULL;
     if (status == PAWL_OK) status = pawl_approvals_pending(project, &pending, err);
     if (pending != NULL) pawl_json_set(call->result, "pending_approvals", pending);
+    json_t *held = NULL;
+    if (status == PAWL_OK) status = pawl_quarantine_list(project->store, &held, err);
+    if (held != NULL) pawl_json_set(call->result, "quarantined", held);
     pawl_json_set(call->result, "fixed", json_incref(json_object_get(vault, "fixed")));
     json_decref(vault);
     add_state(call, incumbent);

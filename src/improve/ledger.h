@@ -10,8 +10,10 @@
  * (by a person, ungated), rollback, audit, consent (to providers that seal did not name), overlap
  * (whether a case file holds sealed cases), burn (it was scored all the same), rotate (a fresh sealed
  * set, with the vault's signed statement, vault.h), approve and reject (a person's signed word on a
- * promotion that waits, approval.h), ask (people are asked once more, approval.h), confirm (what a promotion is worth on fresh cases, with the
- * vault's signed statement, front_confirm.c), watch (why an operator was run or not, front_watch.c). The root of the ledger is the hash of its last
+ * promotion that waits, approval.h), ask (people are asked once more, approval.h), quarantine and lift (what
+ * is held back, quarantine.h), confirm (what a promotion is worth on fresh cases, with the vault's signed
+ * statement, front_confirm.c), watch (why an operator was run or not, front_watch.c). The root of the ledger
+ * is the hash of its last
  * record. A new kind is also made known to tools/pawl-verify.
  *
  * Invariants

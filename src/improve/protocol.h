@@ -88,6 +88,7 @@
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...],"sealed":[{"case","salt"}]|null};
  *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
+ *   {"op":"canaries","candidate":{...}}    -> {"found":bool}: whether a text of it holds a sealed case's canary
  *   {"op":"checkpoint","size":N,"tree_root":hex}  -> {"note":text}, signed
  *   {"op":"attest","attempt":K,"format":"intoto"|"slsa"}  -> {"envelope":{...}} of a verdict that was told (attest.h)
  *   {"op":"burn"}                          -> {}; ends the epoch

@@ -20,6 +20,7 @@ static enum pawl_status serve(struct pawl_worker *worker, const json_t *request,
     if (strcmp(op, "overlap") == 0) return pawl_vault_overlap(worker, file, done, err);
     if (strcmp(op, "checkpoint") == 0) return pawl_vault_checkpoint(worker, request, done, err);
     if (strcmp(op, "attest") == 0) return pawl_vault_attest(worker, request, done, err);
+    if (strcmp(op, "canaries") == 0) return pawl_vault_canaries(worker, request, done, err);
     if (strcmp(op, "burn") == 0) return pawl_vault_burn(worker, done, err);
     if (strcmp(op, "freeze") == 0) return pawl_vault_freeze(worker, request, done, err);
     if (strcmp(op, "status") == 0) return pawl_vault_status(worker, done, err);

@@ -507,6 +507,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_confirm(struct pawl_worker *worker,
 
 /* --- somebody's own cases (vault_overlap.c) ------------------------------------------------------------- */
 
+/* Whether cases of the tier are still a secret: after an audit the gate's are none. */
+bool pawl_vault_hides(const struct pawl_vault *vault, enum pawl_tier tier);
 /* HMAC of the words of a case's input. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_fingerprint(const struct pawl_vault *vault,
                                                         const struct pawl_case *item,
@@ -518,6 +520,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_overlap(struct pawl_worker *worker, 
 /* Sealed cases are about to be scored in the open: ends the epoch. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_burn(struct pawl_worker *worker, json_t **done,
                                                  struct pawl_error *err);
+
+/* --- canaries (vault_canaries.c) -------------------------------------------------------------------------- */
+
+/* {"found":bool}: whether a text of the request's candidate holds the canary of a sealed case. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_canaries(struct pawl_worker *worker,
+                                                     const json_t *request, json_t **done,
+                                                     struct pawl_error *err);
 
 /* --- the ledger's head (vault_checkpoint.c) -------------------------------------------------------------- */
 

@@ -86,8 +86,7 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct pawl_hash));
 }
 
-/* After an audit the gate's cases are no secret, and the vault tier's still are. */
-static bool is_sealed(const struct pawl_vault *vault, enum pawl_tier tier)
+bool pawl_vault_hides(const struct pawl_vault *vault, enum pawl_tier tier)
 {
     return (tier == PAWL_TIER_GATE && pawl_vault_gate_is_sealed(vault)) ||
            (tier == PAWL_TIER_VAULT && pawl_vault_reserve_is_sealed(vault));
@@ -102,7 +101,7 @@ static enum pawl_status sealed_fingerprints(struct pawl_vault *vault,
     *n = 0;
     *out = PAWL_NEW_N(&vault->arena, struct pawl_hash, set->cases.n + 1);
     for (size_t i = 0; i < set->cases.n; i++) {
-        if (!is_sealed(vault, set->tiers[i])) continue;
+        if (!pawl_vault_hides(vault, set->tiers[i])) continue;
         PAWL_TRY(pawl_vault_fingerprint(vault, &set->cases.items[i], &(*out)[(*n)++], err));
     }
     qsort(*out, *n, sizeof **out, compare_hashes);

@@ -1,0 +1,19 @@
+#include "cli/cli.h"
+
+static void render(const json_t *result, FILE *out)
+{
+    if (json_object_get(result, "lifted") == NULL) return; /* the error says why */
+    fprintf(out,
+            pawl_json_get_bool(result, "lifted", false)
+                ? "the quarantine of %s is lifted\n"
+                : "%s is in quarantine with its ancestors and whatever descends from them\n",
+            cli_id(result, "artifact"));
+}
+
+const struct pawl_command pawl_cmd_quarantine = {
+    .name = "quarantine",
+    .about = "What is held is neither offered to the gate nor put in force. A candidate with a "
+             "sealed case's\n"
+             "canary in its text is held by itself: metadata {\"canary\": TEXT}, 16 bytes or more.",
+    .render = render,
+};

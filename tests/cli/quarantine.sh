@@ -1,0 +1,103 @@
+# Evidence of cheating holds a lineage back: the artifact, its ancestors since what was in force, and what
+# descends from them. A candidate that has a sealed case's canary in its text is held by itself, and costs no attempt.
+. "$(dirname "$0")/lib.sh"
+export PAWL_TEST_SEED=5
+# canaries FOLDER: each case has one of its own, in every tier
+canaries() { python3 - "$1" <<'P'
+import json, sys, uuid
+for tier in ("train", "dev", "gate"):
+    path = f"{sys.argv[1]}/data/{tier}.jsonl"
+    rows = [json.loads(line) for line in open(path)]
+    for row in rows:
+        row["canary"] = "pawl-canary-" + str(uuid.uuid5(uuid.NAMESPACE_URL, row["id"]))
+    open(path, "w").writelines(json.dumps(row) + "\n" for row in rows)
+P
+}
+canary_of() { python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readlines()[3])["canary"])' "$1"; }
+child_of() { python3 - "$1" <<'P'
+import sqlite3, sys
+store = sqlite3.connect("p/.pawl/store/pawl.db")
+print((store.execute("SELECT artifact FROM candidate WHERE run = ? AND ordinal > 0", (sys.argv[1],)).fetchone() or [""])[0])
+P
+}
+attempts() { expect 0 pawl status --json -C p; field 'r["attempts"]'; }
+
+# --- by a person: nothing of the lineage is offered or put in force until a person lifts it
+mkdir p
+inventive_model | own_project p 60 40 200
+canaries p
+expect 0 pawl init --json -C p
+expect 0 pawl improve --json -C p --seed 1 --budget evaluations=600
+check 'r["verdict"] == "promote"'
+best=$(field 'r["best"]')
+expect 2 pawl quarantine --json -C p "$best" --reason 'it is in force'
+check '"rollback" in r["error"]["hint"]'
+expect 0 pawl rollback --json -C p --reason 'it looks wrong'
+expect 0 pawl quarantine --json -C p "$best" --reason 'it has the answers'
+seed=$(pawl status --json -C p | python3 -c 'import json,sys; print(json.load(sys.stdin)["incumbent"])')
+before=$(attempts)
+check "r['quarantined'] == ['$best']"
+for verb in 'gate' 'promote --reason again' 'rollback --reason again --to'; do
+    expect 4 pawl ${verb%% *} --json -C p ${verb#"${verb%% *}"} "$best"
+    check '"it has the answers" in r["error"]["message"]'
+done
+expect 0 pawl show --json -C p "$best"
+check 'r["quarantine"]["reason"] == "it has the answers" and r["quarantine"]["evidence"] is None'
+expect 0 pawl show -C p "$best"
+says 'in quarantine with the lineage of'
+expect 0 pawl status -C p
+says 'is in quarantine'
+# What is in force is not held for its sake, and neither is a text that has another origin.
+expect 0 pawl show --json -C p seed
+check 'r["quarantine"] is None'
+[ "$(attempts)" = "$before" ] || fail "an attempt was spent"
+
+# A child that a run makes of it is held, too. Runs start from what is in force: it is put there, has children, and is
+# taken out again.
+expect 2 pawl quarantine --json -C p seed --lift --reason 'never held'
+expect 0 pawl quarantine --json -C p "$best" --lift --reason 'the answers were those of train'
+check 'r["lifted"]'
+expect 0 pawl promote --json -C p "$best" --reason 'as it was lifted'
+pawl improve --json -C p --seed 2 --budget evaluations=900 >"$work/out" 2>"$work/err"
+run=$(field 'r["run"]')
+child=$(child_of "$run")
+[ -n "$child" ] || fail "the run made no child"
+expect 0 pawl rollback --json -C p --to seed --reason 'after all'
+expect 0 pawl quarantine --json -C p "$best" --reason 'it has the answers'
+before=$(attempts)
+expect 4 pawl gate --json -C p "$child"
+check '"lineage of" in r["error"]["message"]'
+[ "$(attempts)" = "$before" ] || fail "an attempt was spent on a child"
+verified p
+
+# --- by itself: the text holds a canary of a sealed case
+leaky() { sed "s/check the number/$1 check the number/"; }
+for tier in gate train; do
+    rm -rf p && mkdir p
+    careful_model | own_project p 20 40 100
+    canaries p
+    careful_model | leaky "$(canary_of p/data/$tier.jsonl)" >p/model.lua
+    expect 0 pawl init --json -C p
+    if [ $tier = train ]; then # what stands in visible cases is no evidence
+        pawl improve --json -C p --seed 1 --budget evaluations=400 >"$work/out" 2>"$work/err"
+        child=$(child_of "$(field 'r["run"]')")
+        pawl gate --json -C p "$child" >"$work/out" 2>"$work/err"
+        check 'r["judged"] == "'"$child"'" and r["attempt"] == 1'
+        expect 0 pawl status --json -C p
+        check 'r["quarantined"] == []'
+        continue
+    fi
+    expect 4 pawl improve --json -C p --seed 1 --budget evaluations=600
+    check '"canary" in r["error"]["message"]'
+    expect 0 pawl status --json -C p
+    check 'r["attempts"] == 0 and len(r["quarantined"]) == 1'
+    held=$(field 'r["quarantined"][0]')
+    expect 0 pawl show --json -C p "$held"
+    check 'r["quarantine"]["evidence"] == "canary"'
+    # Lifting it does not make it clean: it is held again.
+    expect 0 pawl quarantine --json -C p "$held" --lift --reason 'a mistake'
+    expect 4 pawl gate --json -C p "$held"
+    expect 0 pawl status --json -C p
+    check 'r["attempts"] == 0 and len(r["quarantined"]) == 1'
+    verified p
+done
