@@ -70,6 +70,28 @@ check '"lineage of" in r["error"]["message"]'
 [ "$(attempts)" = "$before" ] || fail "an attempt was spent on a child"
 verified p
 
+# Whoever verifies without us refuses a ledger in which it takes force all the same, and takes one in which it was
+# lifted before.
+chain() { python3 - "$1" "$best" <<'P'
+import hashlib, json, sys
+records = [json.loads(line) for line in open("verified.jsonl")]
+seed, best = records[0]["body"]["seed"], sys.argv[2]
+added = [("lift", {"artifact": best, "reason": "sure"})] if sys.argv[1] == "lifted" else []
+added.append(("promotion", {"incumbent": best, "previous": seed, "reason": "sure", "gated": False}))
+for kind, body in added:
+    last = records[-1]
+    record = {"actor": "owner", "body": body, "kind": kind, "prev": last["hash"], "seq": last["seq"] + 1, "ts": last["ts"] + 1, "v": 1}
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    records.append(dict(record, hash=hashlib.sha256((last["hash"] + "\n" + text).encode()).hexdigest()))
+with open(sys.argv[1] + ".jsonl", "w") as f:
+    f.writelines(json.dumps(r, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n" for r in records)
+P
+}
+chain held && chain lifted
+expect 0 python3 "$PAWL_SOURCE_DIR/tools/pawl-verify" lifted.jsonl
+python3 "$PAWL_SOURCE_DIR/tools/pawl-verify" held.jsonl >"$work/out" 2>"$work/err" && fail "it takes what is held"
+says 'it is in quarantine'
+
 # --- by itself: the text holds a canary of a sealed case
 leaky() { sed "s/check the number/$1 check the number/"; }
 for tier in gate train; do
