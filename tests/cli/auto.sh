@@ -30,4 +30,4 @@ pawl improve --json -C p --seed 4 --budget evaluations=150 >"$work/out" 2>"$work
 check 'r["operator"] == "gepa" and "150 evaluations" in r["because"]'
 edit p/pawl.yaml 'operator: auto' 'operator: auto, options: {minibatch: 3}'
 expect 2 pawl validate --json -C p
-check '"auto names none yet" in r["error"]["message"]'
+check '"\"auto\" is not one" in r["error"]["message"]'
