@@ -495,6 +495,47 @@ static void test_auto_without_logprobs_is_off(void **state)
     fake_host_release(&host);
 }
 
+/* Where the budget holds no calibrated candidate, it goes into plain ones. */
+static void test_a_small_budget_is_not_spent_on_calibration(void **state)
+{
+    (void)state;
+    struct task task = {0};
+    struct pawl_host host;
+    struct pawl_error err = {0};
+    fake_host_init(&host, &pawl_op_bootstrap, 1);
+    set_task(&host, &task, N_TRAIN, N_DEV);
+    host.budget = 2 * N_DEV + PROBES;
+    assert_int_equal(fake_host_run(&host, "{'candidates':1}", &err), PAWL_OK);
+    assert_int_equal(count_scored(&host), 2);
+    for (uint32_t i = 0; i < host.n_candidates; i++)
+        assert_true(pawl_str_is(text_of(&host, i, 1), "{}"));
+    fake_host_release(&host);
+}
+
+/* Who insists needs more, and with that gets one. */
+static void test_the_smallest_budget_holds_a_calibrated_set(void **state)
+{
+    (void)state;
+    enum { CASES = 40 };
+    const struct bootstrap_options on = {.calibrate = "on", .calibration_cases = CASES},
+                                   automatic = {.calibrate = "auto", .calibration_cases = CASES};
+    int64_t least = pawl_op_bootstrap.smallest(&on, N_TRAIN, N_DEV);
+    assert_int_equal(pawl_op_bootstrap.smallest(&automatic, N_TRAIN, N_DEV), 2 * N_DEV);
+    for (int64_t budget = least - 1; budget <= least; budget++) {
+        struct task task = {0};
+        struct pawl_host host;
+        struct pawl_error err = {0};
+        fake_host_init(&host, &pawl_op_bootstrap, 1);
+        set_task(&host, &task, N_TRAIN, N_DEV);
+        host.budget = budget;
+        enum pawl_status status =
+            fake_host_run(&host, "{'candidates':1,'calibrate':'on','calibration_cases':40}", &err);
+        assert_int_equal(status, budget == least ? PAWL_OK : PAWL_EBUDGET);
+        assert_int_equal(count_scored(&host), budget == least ? 2 : 1);
+        fake_host_release(&host);
+    }
+}
+
 /* --- a start that was improved before ----------------------------------------------------------------------- */
 
 static void test_start_with_demonstrations(void **state)
@@ -805,6 +846,8 @@ int main(void)
         cmocka_unit_test(test_offsets_of_three_choices),
         cmocka_unit_test(test_reading_traces),
         cmocka_unit_test(test_calibrated_sets_stand_for_their_twins),
+        cmocka_unit_test(test_a_small_budget_is_not_spent_on_calibration),
+        cmocka_unit_test(test_the_smallest_budget_holds_a_calibrated_set),
         cmocka_unit_test(test_auto_without_logprobs_is_off),
         cmocka_unit_test(test_start_with_demonstrations),
         cmocka_unit_test(test_budget_is_never_overrun),
