@@ -122,7 +122,8 @@ static bool is_trial(const struct pawl_run *run, const struct pawl_host_evaluati
 
 /* The work of one batch. */
 struct work {
-    struct pawl_borrowed *borrowed; /* one per evaluation */
+    struct pawl_borrowed *borrowed; /* [n_borrowed] one per candidate */
+    size_t n_borrowed;
     struct pawl_evaluation_item *items;
     struct pawl_result *results;
     size_t n_items;
@@ -131,6 +132,23 @@ struct work {
     struct pawl_batch *kept;
 };
 
+/* Once for the whole batch: it may have more candidates than are kept prepared, and evaluations of one case
+ * each. The last are looked at first, because neighbours often share one. */
+static enum pawl_status borrow_once(struct pawl_run *run, struct work *work, uint32_t candidate,
+                                    struct pawl_instance **instance, struct pawl_error *err)
+{
+    for (size_t i = work->n_borrowed; i-- > 0;) {
+        if (work->borrowed[i].candidate != candidate) continue;
+        *instance = work->borrowed[i].instance;
+        return PAWL_OK;
+    }
+    struct pawl_borrowed *borrowed = &work->borrowed[work->n_borrowed];
+    PAWL_TRY(pawl_run_borrow_instance(run, candidate, borrowed, err));
+    work->n_borrowed++;
+    *instance = borrowed->instance;
+    return PAWL_OK;
+}
+
 static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_evaluation *batch,
                                   size_t n, size_t total, struct work *work, struct pawl_error *err)
 {
@@ -138,13 +156,14 @@ static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_e
                           .items = pawl_xcalloc(total, sizeof *work->items),
                           .results = pawl_xcalloc(total, sizeof *work->results)};
     for (size_t i = 0; i < n; i++) {
-        PAWL_TRY(pawl_run_borrow_instance(run, batch[i].candidate, &work->borrowed[i], err));
+        struct pawl_instance *instance;
+        PAWL_TRY(borrow_once(run, work, batch[i].candidate, &instance, err));
         if (batch[i].trace) work->flags |= PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE;
         if (batch[i].logprobs) work->flags |= PAWL_EVALUATE_LOGPROBS;
         if (is_trial(run, &batch[i])) work->flags |= PAWL_EVALUATE_OUTPUT; /* for the reasons */
         for (size_t k = 0; k < batch[i].n_cases; k++)
             work->items[work->n_items++] =
-                (struct pawl_evaluation_item){.instance = work->borrowed[i].instance,
+                (struct pawl_evaluation_item){.instance = instance,
                                               .item = case_of(run, &batch[i], k),
                                               .sample = batch[i].sample,
                                               .temperature = batch[i].temperature};
@@ -152,9 +171,10 @@ static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_e
     return PAWL_OK;
 }
 
-static void end_work(struct pawl_run *run, struct work *work, size_t n)
+static void end_work(struct pawl_run *run, struct work *work)
 {
-    for (size_t i = 0; i < n; i++) pawl_run_give_instance_back(run, &work->borrowed[i]);
+    for (size_t i = 0; i < work->n_borrowed; i++)
+        pawl_run_give_instance_back(run, &work->borrowed[i]);
     pawl_batch_free(work->kept);
     free(work->borrowed);
     free(work->items);
@@ -280,7 +300,7 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
         if (work.flags != 0) status = make_canonical(&step->result, err);
     }
     if (status == PAWL_OK) status = pawl_host_record(host, step, err);
-    end_work(run, &work, n);
+    end_work(run, &work);
     if (status != PAWL_OK) pawl_pool_refund(host->pool, (int64_t)total);
     if (status == PAWL_EBUDGET) return pawl_host_refuse(host, step, "usd", err);
     return status;

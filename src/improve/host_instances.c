@@ -35,7 +35,7 @@ static bool borrow_prepared(struct pawl_run *run, uint32_t candidate, struct paw
     if (place != NULL) {
         place->n_users++;
         place->last_use = ++run->n_uses;
-        *out = (struct pawl_borrowed){place->instance, place};
+        *out = (struct pawl_borrowed){candidate, place->instance, place};
     }
     pthread_mutex_unlock(&run->instances_lock);
     return place != NULL;
@@ -61,7 +61,7 @@ enum pawl_status pawl_run_borrow_instance(struct pawl_run *run, uint32_t candida
 {
     if (borrow_prepared(run, candidate, out)) return PAWL_OK;
     const struct pawl_artifact *artifact = pawl_run_artifact(run, candidate);
-    *out = (struct pawl_borrowed){0};
+    *out = (struct pawl_borrowed){.candidate = candidate};
     PAWL_TRY(pawl_program_prepare(run->settings.program, artifact, 0, &out->instance, err));
     keep_prepared(run, candidate, out);
     return PAWL_OK;

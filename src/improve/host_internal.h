@@ -188,6 +188,7 @@ void pawl_host_forget_json(struct pawl_kept_json **kept);
 
 /* One candidate's instance for the time of a batch. */
 struct pawl_borrowed {
+    uint32_t candidate;
     struct pawl_instance *instance;
     struct pawl_cached_instance *place; /* NULL: not cached, released with the batch */
 };
