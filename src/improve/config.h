@@ -33,6 +33,8 @@ struct pawl_config_budget {
 };
 #define PAWL_OPERATOR_AUTO                                                                         \
     "auto" /* as an operator's name: what suits is chosen when a run begins */
+
+enum { PAWL_CHAIN_MAX = 16 }; /* operators in a row */
 struct pawl_config_improve {
     const char *operator_name;
     bool dev_check;

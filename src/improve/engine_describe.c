@@ -127,7 +127,12 @@ static enum pawl_status check_names(const char *names, struct pawl_error *err)
     struct pawl_arena arena = {0};
     struct pawl_str rest = pawl_str_of(names), part;
     enum pawl_status status = PAWL_OK;
-    while (status == PAWL_OK && pawl_str_split(&rest, ',', &part)) {
+    for (int n = 1; status == PAWL_OK && pawl_str_split(&rest, ',', &part); n++) {
+        if (n > PAWL_CHAIN_MAX) {
+            status = pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "improve",
+                                  "A chain has %d operators at most.", PAWL_CHAIN_MAX);
+            break;
+        }
         const char *name = pawl_arena_copy(&arena, pawl_str_trim(part)).ptr;
         if (strcmp(name, PAWL_OPERATOR_AUTO) != 0 && pawl_operator_find(name, err) == NULL)
             status = PAWL_ENOTFOUND;

@@ -216,6 +216,9 @@ static enum pawl_status check_names(struct pawl_call *call, const json_t *chain,
     size_t i;
     json_t *described, *name;
     enum pawl_status status = PAWL_OK;
+    if (n_operators(chain) > PAWL_CHAIN_MAX)
+        return pawl_fail(err, PAWL_EUSAGE, "A chain has %d operators at most; these are %zu.",
+                         PAWL_CHAIN_MAX, n_operators(chain));
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_TABLES_NAME, json_pack("{s:s}", "op", "describe"),
                             &described, err));
     json_array_foreach(json_object_get(chain, "operators"), i, name)

@@ -10,6 +10,9 @@ expect 2 pawl improve --json -C a --operator bootstrap,nope
 check '"nope" in r["error"]["message"] and "run" not in r'
 expect 2 pawl improve --json -C a --operator bootstrap,gepa --set minibatch=3
 check '"several" in r["error"]["message"]'
+many=$(seq -s, 17 | sed 's/[0-9][0-9]*/gepa/g')
+expect 2 pawl improve --json -C a --operator "$many"
+check '"16 operators at most; these are 17" in r["error"]["message"]'
 expect 0 pawl log --json -C a
 check 'r["runs"] == []'
 
@@ -38,7 +41,10 @@ expect 0 pawl validate --json -C a
 edit a/pawl.yaml 'operator: "bootstrap, gepa"' 'operator: "bootstrap, gepe"'
 expect 2 pawl validate --json -C a
 check '"gepe" in r["error"]["message"] and "gepa" in r["error"]["hint"]'
-edit a/pawl.yaml 'operator: "bootstrap, gepe"' 'operator: "bootstrap, gepa", options: {minibatch: 3}'
+edit a/pawl.yaml 'operator: "bootstrap, gepe"' "operator: \"$many\""
+expect 2 pawl validate --json -C a
+check '"16 operators at most" in r["error"]["message"]'
+edit a/pawl.yaml "operator: \"$many\"" 'operator: "bootstrap, gepa", options: {minibatch: 3}'
 expect 2 pawl validate --json -C a
 
 # Killed at many moments, between the links too.
