@@ -9,9 +9,11 @@
  * power         On 20 settings the share of promotions is within five points of the planner's figure.
  * attackers     An optimiser of zero skill (every answer a coin flip) learns from the bits; at last it
  *               offers what it has learned, which on new cases is a coin flip again. One steers its
- *               chance of promotion to a half with real gain that it holds back, and rolls back. Under
- *               `strict` the last offer passes as seldom as promised. The controls show that the
- *               attack is real: it succeeds with scores leaked on purpose, or it tests nothing.
+ *               chance of promotion to a half with real gain that it holds back, and rolls back. One
+ *               reads all that is shown of an answer: the bit, and at which of four release points
+ *               a promotion came. Under `strict` the last offer passes as seldom as promised. The
+ *               controls show that the attack is real: it succeeds with wins - losses, or only
+ *               their sign, leaked on purpose, or it tests nothing.
  *
  * Prints one JSON line per row. Deterministic. Minutes.
  */
@@ -94,7 +96,8 @@ static void draw(struct pawl_random *random, const struct set *set, const double
 }
 
 static bool ask(const struct set *set, enum pawl_gate_look look, double level,
-                const double *candidate, const double *incumbent, struct pawl_arena *arena)
+                const double *candidate, const double *incumbent, struct pawl_arena *arena,
+                size_t *n_seen)
 {
     struct pawl_gate gate;
     struct pawl_gate_plan plan = {.look = look,
@@ -108,6 +111,7 @@ static bool ask(const struct set *set, enum pawl_gate_look look, double level,
     for (size_t i = 0; i < CASES && gate.state == PAWL_GATE_OPEN; i += set->cluster)
         if (pawl_gate_observe(&gate, candidate + i, incumbent + i, set->cluster, &err) != PAWL_OK)
             PAWL_BUG("%s", err.message);
+    if (n_seen) *n_seen = gate.n_clusters;
     return pawl_gate_promotes(&gate);
 }
 
@@ -153,7 +157,7 @@ static struct life live(struct pawl_random *random, const struct set *set,
         double fresh = QUALITY + (better ? GAIN / (1 - set->agree) : 0);
         draw(random, set, incumbent, fmin(1, fresh), candidate);
         double level = pawl_policy_level(policy, &pawl_series_front, ALPHA, &history);
-        bool promoted = ask(set, look, level, candidate, incumbent, &arena);
+        bool promoted = ask(set, look, level, candidate, incumbent, &arena, NULL);
         bool is_false = promoted && !better;
         if (is_false && history.n == 0) life.false_at_once = true;
         if (is_false && pawl_history_promotions(&history) == 0) life.first_false = true;
@@ -264,11 +268,31 @@ static void compare_with_plan(size_t n_runs)
 
 static const struct set coins = {"", 1, 1, 0, 0, 0};
 
+/* What an attacker is told of an answer; the last two are leaks, for the controls. */
+enum told { TOLD_BIT, TOLD_ALL_SHOWN, TOLD_CLASS, TOLD_MARGIN };
+
 struct attack {
     const char *name;
     bool steers; /* its chance of promotion to a half, by real gain that it holds back */
-    bool leaked; /* wins - losses instead of the bit: the control */
+    enum told told;
 };
+
+/* As a number that is the larger the better the offer did. */
+static double told_as(enum told told, bool promoted, size_t n_seen, double margin)
+{
+    size_t point = (4 * n_seen + CASES - 1) / CASES; /* 1..4: as if time were cases */
+    switch (told) {
+    case TOLD_BIT:
+        return promoted;
+    case TOLD_ALL_SHOWN:
+        return promoted ? (double)(5 - point) : 0;
+    case TOLD_CLASS:
+        return (margin > 0) - (margin < 0);
+    case TOLD_MARGIN:
+        return margin;
+    }
+    PAWL_BUG("told %d", told);
+}
 
 /* The gain, as a chance that a wrong answer becomes right, which is promoted with chance one half. */
 static double steering_gain(double level, struct pawl_arena *arena)
@@ -290,14 +314,15 @@ static bool attack_succeeds(struct pawl_random *random, const struct attack *att
     draw(random, &coins, NULL, 0.5, incumbent);
     while (history.n < n) {
         double level = pawl_policy_level(policy, &pawl_series_front, ALPHA, &history);
-        double gain = attack->steers ? steering_gain(level, &arena) : 0, told = 0;
+        double gain = attack->steers ? steering_gain(level, &arena) : 0, margin = 0;
         draw(random, &coins, NULL, 0.5, answers);
         for (size_t i = 0; i < CASES; i++) {
             offer[i] = answers[i] > 0 || pawl_random_unit(random) < gain;
-            told += offer[i] - incumbent[i];
+            margin += offer[i] - incumbent[i];
         }
-        bool promoted = ask(&coins, PAWL_LOOK_SEQUENTIAL, level, offer, incumbent, &arena);
-        if (!attack->leaked) told = promoted;
+        size_t n_seen;
+        bool promoted = ask(&coins, PAWL_LOOK_SEQUENTIAL, level, offer, incumbent, &arena, &n_seen);
+        double told = told_as(attack->told, promoted, n_seen, margin);
         told_sum += told;
         for (size_t i = 0; i < CASES; i++) {
             learned[i] += told * (2 * answers[i] - 1);
@@ -312,16 +337,20 @@ static bool attack_succeeds(struct pawl_random *random, const struct attack *att
         offer[i] = vote != 0 ? vote > 0 : pawl_random_unit(random) < 0.5;
     }
     double level = pawl_policy_level(policy, &pawl_series_front, ALPHA, &history);
-    bool promoted = ask(&coins, PAWL_LOOK_SEQUENTIAL, level, offer, incumbent, &arena);
+    bool promoted = ask(&coins, PAWL_LOOK_SEQUENTIAL, level, offer, incumbent, &arena, NULL);
     pawl_arena_release(&arena);
     return promoted;
 }
 
 static void attack_all(size_t n_runs, size_t n_attempts)
 {
-    static const struct attack attacks[] = {{"zero skill", false, false},
-                                            {"steers, then rolls back", true, false},
-                                            {"control: wins - losses leaked", false, true}};
+    static const struct attack attacks[] = {
+        {"zero skill", false, TOLD_BIT},
+        {"steers, then rolls back", true, TOLD_BIT},
+        {"zero skill, reads all that is shown", false, TOLD_ALL_SHOWN},
+        {"control: classes leaked", false, TOLD_CLASS},
+        {"control: wins - losses leaked", false, TOLD_MARGIN},
+    };
     static const char *const policies[] = {"strict", "e-lond"};
     for (size_t p = 0; p < 2; p++)
         for (size_t a = 0; a < sizeof attacks / sizeof *attacks; a++) {
@@ -332,7 +361,7 @@ static void attack_all(size_t n_runs, size_t n_attempts)
                 n += attack_succeeds(&random, &attacks[a], policy, n_attempts);
             double lower = lower_99(n, n_runs);
             /* e-lond promises nothing against one who steers: its row is a control, too. */
-            bool control = attacks[a].leaked || (p == 1 && attacks[a].steers);
+            bool control = attacks[a].told >= TOLD_CLASS || (p == 1 && attacks[a].steers);
             report("attack", attacks[a].name, policies[p], n, n_runs, ALPHA,
                    control ? lower > ALPHA : lower <= ALPHA);
         }
