@@ -121,7 +121,7 @@ def note_alone(peers):
     """What needs no peer: answers together and one by one, and guesses of what an answer copies."""
     agree = peers.program("bench_lm_llama", MODEL, 1, "", "agree")[0]
     peers.bench.note(f"{MODEL}, {agree['cases']} greedy answers: share that differs together and one by one",
-                     [1 - agree["equal_share"]], "", 0.01)
+                     [round(1 - agree["equal_share"], 4)], "", 0.01)
     for line in peers.program("bench_lm_llama", MODEL, 1, "", "copy"):
         peers.bench.note(f"{MODEL}, answers that copy, {line['together']} at a time: CPU with guesses",
                          [line["cpu_s"] / line["cpu_s_without"]], "times that without",
