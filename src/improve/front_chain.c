@@ -24,11 +24,13 @@ static json_t *names_of(const char *text)
     return names;
 }
 
-static json_t *new_chain(const char *operators, const struct pawl_config_budget *budget)
+static json_t *new_chain(const char *operators, const struct pawl_config_budget *budget,
+                         int64_t seed)
 {
-    return json_pack("{s:o, s:i, s:o, s:{s:i, s:f, s:f}, s:[]}", "operators", names_of(operators),
-                     "at", 0, "budget", budget_json(budget), "spent", "evaluations", 0, "usd", 0.0,
-                     "minutes", 0.0, "links");
+    return json_pack("{s:o, s:I, s:i, s:o, s:{s:i, s:f, s:f}, s:[]}", "operators",
+                     names_of(operators), "seed", (json_int_t)seed, "at", 0, "budget",
+                     budget_json(budget), "spent", "evaluations", 0, "usd", 0.0, "minutes", 0.0,
+                     "links");
 }
 
 const json_t *pawl_improve_chain_of(const json_t *row)
@@ -168,7 +170,9 @@ static enum pawl_status run_links(struct pawl_call *call, struct pawl_improve_op
         status = pawl_improve_one(call, options, &link, err);
         if (!is_answered(status)) break;
         note_link(chain, link.operator, call->result);
-        options->resume = NULL; /* the others begin */
+        /* The others begin, as they would have when the chain did. */
+        options->resume = NULL;
+        options->seed = pawl_json_get_int(chain, "seed", -1);
     }
     json_decref(before);
     if (!is_answered(status)) return status;
@@ -247,7 +251,7 @@ enum pawl_status pawl_improve_chain(struct pawl_call *call, struct pawl_improve_
             PAWL_TRY(pawl_improve_read_budget(options->budget, &single.budget, err));
         if (strchr(single.operator, ',') != NULL) {
             PAWL_TRY(check_options(options, err));
-            chain = new_chain(single.operator, & single.budget);
+            chain = new_chain(single.operator, & single.budget, options->seed);
             enum pawl_status status = check_names(call, chain, err);
             if (status != PAWL_OK) {
                 json_decref(chain);

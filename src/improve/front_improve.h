@@ -55,7 +55,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_improve_one(struct pawl_call *call,
  * that is paused, or that the world stopped, stops the chain; resuming it goes on with the chain.
  *
  * Invariant: the chain as it stood when a link began is recorded with that link: {"operators":[name...],
- * "at","budget","spent","links":[{"run","operator","verdict","evaluations"}...]}, spent and links being of the
+ * "seed","at","budget","spent","links":[{"run","operator","verdict","evaluations"}...]}, spent and links being of the
  * links before it. A row that has ended names the one after it in "next", so that none is begun twice.
  */
 PAWL_MUST_CHECK enum pawl_status pawl_improve_chain(struct pawl_call *call,

@@ -69,4 +69,5 @@ def told(links):
     return [(x["operator"], x["verdict"], x["best"], x["evaluations"]) for x in links]
 assert told(whole["links"]) == told(reversed(runs)), (told(whole["links"]), told(reversed(runs)))
 P
+check '{x["seed"] for x in r["runs"]} == {1}'
 verified b
