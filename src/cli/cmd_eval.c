@@ -7,6 +7,19 @@ static void render_work(const char *model, const json_t *work, FILE *out)
             cli_int(work, "guessed"), cli_int(work, "right"), cli_real(work, "saved_s"));
 }
 
+/* The aspects that the metric names, on one line. */
+static void render_named(const json_t *scores, FILE *out)
+{
+    const char *name, *before = "\n  of it";
+    json_t *entry;
+    json_object_foreach((json_t *)(uintptr_t)scores, name, entry)
+    {
+        fprintf(out, "%s %s %.4f (n %lld)", before, name, cli_real(entry, "mean"),
+                cli_int(entry, "n"));
+        before = ",";
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *ci = json_object_get(result, "ci95");
@@ -16,6 +29,7 @@ static void render(const json_t *result, FILE *out)
             cli_int(result, "n"));
     if (cli_int(result, "failed") > 0) fprintf(out, ", %lld failed", cli_int(result, "failed"));
     if (cli_int(result, "missing") > 0) fprintf(out, ", %lld missing", cli_int(result, "missing"));
+    render_named(json_object_get(result, "scores"), out);
     fprintf(out, "\n  artifact %s, model %s\n", cli_id(result, "artifact"),
             cli_text(result, "model"));
     cli_print_money_and_time(result, out);

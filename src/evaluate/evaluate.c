@@ -86,10 +86,30 @@ static const json_t *keep_json(struct job *job, json_t *value)
     return value;
 }
 
+static void keep_named(struct job *job, int worker, const struct pawl_metric_result *judged,
+                       struct pawl_result *result)
+{
+    if (!job->batch || !(job->flags & PAWL_EVALUATE_NAMED) || judged->n_named == 0) return;
+    struct pawl_named_score *named =
+        PAWL_NEW_N(&job->batch->arenas[worker], struct pawl_named_score, judged->n_named);
+    for (size_t i = 0; i < judged->n_named; i++)
+        named[i] = (struct pawl_named_score){keep_text(job, worker, judged->named[i].name),
+                                             judged->named[i].score};
+    result->named = named;
+    result->n_named = judged->n_named;
+}
+
+json_t *pawl_result_named_json(const struct pawl_result *result)
+{
+    json_t *named = result->n_named > 0 ? json_object() : NULL;
+    for (size_t i = 0; i < result->n_named; i++)
+        pawl_json_set(named, result->named[i].name, json_real(result->named[i].score));
+    return named;
+}
+
 static enum pawl_status score(struct pawl_evaluator *evaluator, struct pawl_arena *arena,
                               const struct pawl_case *item, const struct pawl_outcome *outcome,
-                              struct pawl_result *result, const char **feedback,
-                              struct pawl_error *err)
+                              struct pawl_metric_result *judged, struct pawl_error *err)
 {
     json_t *target = pawl_program_target_object(evaluator->program, item->target);
     const struct pawl_metric_call call = {.id = item->id,
@@ -97,15 +117,10 @@ static enum pawl_status score(struct pawl_evaluator *evaluator, struct pawl_aren
                                           .target = target ? target : item->target,
                                           .output = outcome->output,
                                           .metadata = item->metadata};
-    struct pawl_metric_result judged = {0};
     enum pawl_status status =
-        pawl_metric_score(evaluator->settings.metric, arena, &call, &judged, err);
+        pawl_metric_score(evaluator->settings.metric, arena, &call, judged, err);
     json_decref(target);
-    if (status != PAWL_OK) return status;
-    result->score = judged.score;
-    if (judged.failed) result->status = PAWL_OUTCOME_FAILED;
-    *feedback = judged.feedback;
-    return PAWL_OK;
+    return status;
 }
 
 /* Of the first case, not of the first to come back: a message is equal each time. */
@@ -133,7 +148,7 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
         .flags = (job->flags & PAWL_EVALUATE_TRACE ? (unsigned)PAWL_RUN_TRACE : 0) |
                  (job->flags & PAWL_EVALUATE_LOGPROBS ? (unsigned)PAWL_RUN_LOGPROBS : 0)};
     struct pawl_outcome outcome;
-    const char *feedback = NULL;
+    struct pawl_metric_result judged = {0};
     enum pawl_status status = pawl_program_run(item->instance, arena, &shown, &how, &outcome, err);
     pawl_usage_add(usage, &outcome.usage); /* also of one that failed after it had paid */
     PAWL_TRY(status);
@@ -146,13 +161,17 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
     result->score = outcome.status == PAWL_OUTCOME_FAILED ? 0 : NAN;
     if (outcome.status == PAWL_OUTCOME_MISSING && outcome.reason)
         note_lost(evaluator, job, index, outcome.reason);
-    if (outcome.status == PAWL_OUTCOME_DONE && evaluator->settings.metric)
-        status = score(evaluator, arena, item->item, &outcome, result, &feedback, err);
-    if (job->batch) {
-        if (outcome.status == PAWL_OUTCOME_FAILED) feedback = outcome.reason;
+    if (outcome.status == PAWL_OUTCOME_DONE && evaluator->settings.metric) {
+        status = score(evaluator, arena, item->item, &outcome, &judged, err);
+        if (status == PAWL_OK) result->score = judged.score;
+        if (judged.failed) result->status = PAWL_OUTCOME_FAILED;
+        keep_named(job, worker, &judged, result);
+    }
+    if (job->batch && job->flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE)) {
+        bool failed = outcome.status == PAWL_OUTCOME_FAILED;
         result->output = keep_json(job, outcome.output);
         result->trace = keep_json(job, outcome.trace);
-        result->feedback = keep_text(job, worker, feedback);
+        result->feedback = keep_text(job, worker, failed ? outcome.reason : judged.feedback);
         result->reason = keep_text(job, worker, outcome.reason);
     }
     pawl_outcome_release(&outcome);
@@ -372,7 +391,10 @@ enum pawl_status pawl_evaluator_run(struct pawl_evaluator *evaluator,
                                     struct pawl_usage *usage, struct pawl_batch **batch,
                                     struct pawl_error *err)
 {
-    bool keep = batch && (flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE));
+    const struct pawl_metric *metric = evaluator->settings.metric;
+    if (!metric || !pawl_metric_may_name(metric)) flags &= ~(unsigned)PAWL_EVALUATE_NAMED;
+    bool keep =
+        batch && (flags & (PAWL_EVALUATE_OUTPUT | PAWL_EVALUATE_TRACE | PAWL_EVALUATE_NAMED));
     struct job job = {
         .items = items, .results = results, .n = n, .started_us = pawl_clock_monotonic_us()};
     if (batch) *batch = NULL;

@@ -29,11 +29,16 @@ struct pawl_result {
     const json_t *output; /* below: only with PAWL_EVALUATE_OUTPUT / _TRACE; owned by the batch */
     const json_t *trace;
     const char *feedback, *reason;
+    const struct pawl_named_score *named; /* [n_named]: only with PAWL_EVALUATE_NAMED */
+    size_t n_named;
 };
+/* {name: score}, or NULL when there are none. New reference. */
+json_t *pawl_result_named_json(const struct pawl_result *result);
 enum pawl_evaluate_flags {
     PAWL_EVALUATE_OUTPUT = 1u << 0,   /* keep outputs, feedback, reasons */
     PAWL_EVALUATE_TRACE = 1u << 1,    /* keep traces too */
     PAWL_EVALUATE_LOGPROBS = 1u << 2, /* with the log-probabilities of all choices */
+    PAWL_EVALUATE_NAMED = 1u << 3, /* keep named scores; costs nothing where a metric gives none */
 };
 struct pawl_batch; /* the memory behind a set of results */
 

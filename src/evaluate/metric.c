@@ -107,6 +107,52 @@ bool pawl_metric_is_binary(const struct pawl_metric *metric)
     return metric->kind->flags & PAWL_METRIC_BINARY;
 }
 
+bool pawl_metric_may_name(const struct pawl_metric *metric)
+{
+    return metric->kind->flags & PAWL_METRIC_NAMED;
+}
+
+/* By name, so that equal scores are written equally. */
+static const char *add_named(struct pawl_metric_result *result, struct pawl_arena *arena,
+                             struct pawl_str name, double score)
+{
+    if (!(score >= 0 && score <= 1)) return "gave a named score that is not from 0 to 1";
+    if (name.len == 0 || name.len > PAWL_NAMED_BYTES_MAX || memchr(name.ptr, '\0', name.len) ||
+        !pawl_utf8_is_valid(name, NULL))
+        return "gave a score a name that is not 1 to 64 bytes of text";
+    if (result->n_named == PAWL_NAMED_MAX) return "gave more than 16 named scores";
+    if (!result->named) result->named = PAWL_NEW_N(arena, struct pawl_named_score, PAWL_NAMED_MAX);
+    const char *copy = pawl_arena_copy(arena, name).ptr;
+    size_t at = result->n_named;
+    for (; at > 0; at--) {
+        if (strcmp(result->named[at - 1].name, copy) < 0) break;
+        result->named[at] = result->named[at - 1];
+    }
+    result->named[at] = (struct pawl_named_score){copy, score};
+    result->n_named++;
+    return NULL;
+}
+
+const char *pawl_metric_take_named(struct pawl_metric_result *result, struct pawl_arena *arena,
+                                   const json_t *named)
+{
+    const char *name, *wrong = NULL;
+    json_t *score;
+    bool is_none = !named || json_is_null(named) ||
+                   (json_is_array(named) && json_array_size(named) == 0); /* {} of Lua */
+    if (is_none) return NULL;
+    if (!json_is_object(named)) return "gave scores that are no {name: score}";
+    json_object_foreach((json_t *)(uintptr_t)named, name, score)
+    {
+        double number = json_is_true(score) ? 1 : json_number_value(score);
+        if (!json_is_number(score) && !json_is_boolean(score))
+            return "gave a named score that is no number";
+        wrong = add_named(result, arena, pawl_str_of(name), number);
+        if (wrong) break;
+    }
+    return wrong;
+}
+
 void pawl_metric_identity(const struct pawl_metric *metric, struct pawl_hash *out)
 {
     json_t *rule = json_object();
@@ -129,6 +175,9 @@ enum pawl_status pawl_metric_score(struct pawl_metric *metric, struct pawl_arena
         result->failed = true;
         result->feedback = "The metric gave a score outside 0 to 1.";
     }
-    if (result->failed) result->score = 0;
+    if (result->failed) {
+        result->score = 0;
+        result->n_named = 0;
+    }
     return PAWL_OK;
 }

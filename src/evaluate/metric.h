@@ -18,15 +18,27 @@ struct pawl_metric_call {
     const json_t *input, *target, *output; /* output: {field: value} */
     const json_t *metadata;
 };
+/* What a metric thinks of one aspect of an answer. The score alone is what a gate tests; named ones say
+ * an operator in what a candidate is good (fronts of gepa), and a person (`pawl eval`). */
+struct pawl_named_score {
+    const char *name; /* 1 to PAWL_NAMED_BYTES_MAX bytes of UTF-8 */
+    double score;     /* [0,1] */
+};
+enum { PAWL_NAMED_MAX = 16, PAWL_NAMED_BYTES_MAX = 64 };
+
 struct pawl_metric_result {
     bool failed;          /* the metric itself could not judge (late, garbage): a failed case */
     double score;         /* [0,1] */
     const char *feedback; /* in the arena; what was expected and what came. NULL: none */
+    struct pawl_named_score
+        *named;     /* [n_named] in the arena, by name, each once; none when failed */
+    size_t n_named; /* <= PAWL_NAMED_MAX */
 };
 
 enum pawl_metric_flags {
     PAWL_METRIC_BINARY = 1u << 0,   /* scores are exactly 0 or 1 */
     PAWL_METRIC_BY_FIELD = 1u << 1, /* by judge.h, from target and output alone */
+    PAWL_METRIC_NAMED = 1u << 2,    /* may give named scores */
 };
 
 struct pawl_metric_kind {
@@ -56,6 +68,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_metric_open(const json_t *section, const c
 void pawl_metric_close(struct pawl_metric *metric);
 const char *pawl_metric_name(const struct pawl_metric *metric);
 bool pawl_metric_is_binary(const struct pawl_metric *metric);
+bool pawl_metric_may_name(const struct pawl_metric *metric);
+/* For the kinds: take the named scores that somebody wrote, {name: number or boolean}; NULL, null and {} are
+ * none. Gives NULL, or what is wrong with them, as "gave ...". */
+const char *pawl_metric_take_named(struct pawl_metric_result *result, struct pawl_arena *arena,
+                                   const json_t *named);
 /* Whether the metric that a section names has PAWL_METRIC_BY_FIELD; opens nothing. */
 bool pawl_metric_is_by_field(const json_t *section);
 /* Changes when the metric's rule changes (name, options, file contents). */

@@ -1,7 +1,8 @@
 /*
  * A metric that is any command (CONTRACTS): one JSON object a line.
  *
- *     in   {"id","input","target","output"}      out  {"id","score":0..1,"feedback":"..."}
+ *     in   {"id","input","target","output"}      out  {"id","score":0..1,"feedback":"...",
+ *                                                      "scores":{name:0..1}}
  *
  * Each child judges one case at a time; a pool of them serves the threads. A child that is late,
  * talks nonsense or ends is stopped, the case it had is failed, and the next case gets a new child.
@@ -168,6 +169,7 @@ const char *pawl_metric_read_answer(struct pawl_str text, const char *id, struct
         result->score = json_number_value(score);
         const char *feedback = pawl_json_get_text(line, "feedback", NULL);
         if (feedback) result->feedback = pawl_arena_strdup(arena, feedback);
+        wrong = pawl_metric_take_named(result, arena, json_object_get(line, "scores"));
     }
     json_decref(line);
     return wrong;
@@ -217,6 +219,7 @@ const struct pawl_metric_kind pawl_metric_command = {
     .api = PAWL_METRIC_API,
     .name = "command",
     .summary = "any program that reads cases and writes scores, a line each",
+    .flags = PAWL_METRIC_NAMED,
     .options = options_table,
     .options_bytes = sizeof(struct options),
     .open = open_pool,

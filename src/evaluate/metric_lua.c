@@ -3,7 +3,8 @@
  *
  *     function score(call)        -- call: id, input, target, output {field = value}, metadata
  *         if call.output.answer == call.target.answer then return 1 end
- *         return {score = 0, feedback = "expected " .. call.target.answer}
+ *         return {score = 0, feedback = "expected " .. call.target.answer,
+ *                 scores = {form = 1, content = 0}}     -- named ones, if there are several aspects
  *     end
  *
  * Lists become tables from 1, null becomes nil. What a script may do: base/lua_state.h.
@@ -55,29 +56,50 @@ static int push_call(lua_State *L, void *context)
     return 1;
 }
 
+/* The number at the top of the stack, true and false being 1 and 0. */
+static bool read_number(lua_State *L, double *number)
+{
+    int type = lua_type(L, -1);
+    if (type == LUA_TBOOLEAN) *number = lua_toboolean(L, -1);
+    if (type == LUA_TNUMBER) *number = lua_tonumber(L, -1);
+    return type == LUA_TBOOLEAN || type == LUA_TNUMBER;
+}
+
+static void take_feedback(lua_State *L, struct lua_score *score)
+{
+    size_t n;
+    lua_getfield(L, -1, "feedback");
+    const char *text = lua_tolstring(L, -1, &n);
+    if (text) {
+        struct pawl_buf repaired = PAWL_BUF(64 << 10);
+        pawl_utf8_repair((struct pawl_str){text, n < 8192 ? n : 8192}, &repaired);
+        score->result->feedback = pawl_arena_copy(score->arena, pawl_buf_str(&repaired)).ptr;
+        pawl_buf_release(&repaired);
+    }
+    lua_pop(L, 1);
+}
+
+static void take_named(lua_State *L, struct lua_score *score)
+{
+    const char *wrong = NULL;
+    lua_getfield(L, -1, "scores");
+    json_t *named = pawl_lua_take_json(L, -1, &wrong);
+    if (named) wrong = pawl_metric_take_named(score->result, score->arena, named);
+    json_decref(named);
+    if (!named || wrong) luaL_error(L, "score(call): scores: %s", wrong);
+    lua_pop(L, 1);
+}
+
 static void take_score(lua_State *L, void *context)
 {
     struct lua_score *score = context;
     if (lua_type(L, -1) == LUA_TTABLE) {
-        lua_getfield(L, -1, "feedback");
-        size_t n;
-        const char *text = lua_tolstring(L, -1, &n);
-        if (text) {
-            struct pawl_buf repaired = PAWL_BUF(64 << 10);
-            pawl_utf8_repair((struct pawl_str){text, n < 8192 ? n : 8192}, &repaired);
-            score->result->feedback = pawl_arena_copy(score->arena, pawl_buf_str(&repaired)).ptr;
-            pawl_buf_release(&repaired);
-        }
-        lua_pop(L, 1);
+        take_feedback(L, score);
+        take_named(L, score);
         lua_getfield(L, -1, "score");
     }
-    if (lua_type(L, -1) == LUA_TBOOLEAN) {
-        score->result->score = lua_toboolean(L, -1);
-    } else if (lua_type(L, -1) == LUA_TNUMBER) {
-        score->result->score = lua_tonumber(L, -1);
-    } else {
+    if (!read_number(L, &score->result->score))
         luaL_error(L, "score(call) gave neither a number nor {score = ..., feedback = ...}");
-    }
 }
 
 static enum pawl_status open_lua(const void *options, const char *project_dir, void **state,
@@ -140,6 +162,7 @@ const struct pawl_metric_kind pawl_metric_lua = {
     .api = PAWL_METRIC_API,
     .name = "lua",
     .summary = "a function score(call) in Lua",
+    .flags = PAWL_METRIC_NAMED,
     .options = options_table,
     .options_bytes = sizeof(struct options),
     .open = open_lua,

@@ -22,6 +22,7 @@ struct tally {
     struct pawl_behaviour *behaviour;    /* of sample 0 of each case */
     const char *reason;                  /* of the first failure, if it is in the first piece */
     double (*measured)[PAWL_N_MEASURES]; /* of each case, NAN where it is missing; or NULL */
+    json_t *named;                       /* {name: [sum, how many answers have it]}; or NULL */
     struct pawl_usage usage;
 };
 
@@ -43,6 +44,35 @@ static void measure_case(const struct pawl_result *results, size_t n_samples,
     for (int m = 0; m < PAWL_N_MEASURES; m++) measured[m] = n > 0 ? sums[m] / n : NAN;
 }
 
+enum { TALLY_NAMES_MAX = 64 /* a metric may make names up */ };
+
+static void tally_named(struct tally *tally, const struct pawl_result *result)
+{
+    for (size_t i = 0; i < result->n_named; i++) {
+        const char *name = result->named[i].name;
+        if (tally->named == NULL) tally->named = json_object();
+        const json_t *old = json_object_get(tally->named, name);
+        if (old == NULL && json_object_size(tally->named) == TALLY_NAMES_MAX) continue;
+        double sum = json_number_value(json_array_get(old, 0)) + result->named[i].score;
+        json_int_t n = json_integer_value(json_array_get(old, 1)) + 1;
+        pawl_json_set(tally->named, name, json_pack("[f, I]", sum, n));
+    }
+}
+
+/* {name: {"mean", "n"}}, of the answers that have it. */
+static json_t *named_means(const struct tally *tally)
+{
+    json_t *means = json_object(), *entry;
+    const char *name;
+    json_object_foreach(tally->named, name, entry)
+    {
+        double sum = json_number_value(json_array_get(entry, 0));
+        json_int_t n = json_integer_value(json_array_get(entry, 1));
+        pawl_json_set(means, name, json_pack("{s:f, s:I}", "mean", sum / (double)n, "n", n));
+    }
+    return means;
+}
+
 static void tally_case(struct tally *tally, const struct pawl_case *item,
                        const struct pawl_result *results, size_t n_samples)
 {
@@ -55,6 +85,7 @@ static void tally_case(struct tally *tally, const struct pawl_case *item,
             tally->n_missing++;
             continue;
         }
+        tally_named(tally, &results[k]);
         sum += results[k].score;
         n++;
     }
@@ -109,6 +140,7 @@ static void add_summary(json_t *done, const struct tally *tally, uint64_t seed)
     pawl_json_set(done, "n", json_integer((json_int_t)tally->n_cases));
     pawl_json_set(done, "mean", json_real(mean));
     pawl_json_set(done, "ci95", json_pack("[f, f]", ci.lo, ci.hi));
+    if (tally->named != NULL) pawl_json_set(done, "scores", named_means(tally));
     pawl_json_set(done, "failed", json_integer((json_int_t)tally->n_failed));
     pawl_json_set(done, "missing", json_integer((json_int_t)tally->n_missing));
     pawl_json_set(done, "reason", reason_of_all(tally));
@@ -187,6 +219,8 @@ static enum pawl_status send_row(struct evaluation *evaluation, const struct paw
     pawl_json_set(row, "score", missing ? json_null() : json_real(result->score));
     pawl_json_set(row, "output",
                   result->output != NULL ? json_incref((json_t *)result->output) : json_null());
+    json_t *named = pawl_result_named_json(result);
+    if (named != NULL) pawl_json_set(row, "scores", named);
     pawl_json_set(row, "feedback",
                   feedback != NULL ? pawl_json_string(pawl_str_of(feedback)) : json_null());
     return pawl_engine_send(evaluation->engine, "row", row, err);
@@ -216,9 +250,10 @@ static enum pawl_status evaluate_piece(struct evaluation *evaluation, size_t fir
                                           .item = &evaluation->cases.items[first + i / n_samples],
                                           .sample = (uint32_t)(i % n_samples)};
     evaluation->engine->n_done_before = (int64_t)(first * n_samples);
-    enum pawl_status status = pawl_evaluator_run(
-        evaluation->engine->evaluator, items, n * n_samples, keep ? PAWL_EVALUATE_OUTPUT : 0,
-        results, &evaluation->tally.usage, keep ? &batch : NULL, err);
+    enum pawl_status status =
+        pawl_evaluator_run(evaluation->engine->evaluator, items, n * n_samples,
+                           PAWL_EVALUATE_NAMED | (keep ? (unsigned)PAWL_EVALUATE_OUTPUT : 0),
+                           results, &evaluation->tally.usage, &batch, err);
     if (status == PAWL_OK && first == 0) note_reason(evaluation, results, n * n_samples);
     for (size_t i = 0; status == PAWL_OK && i < n; i++) {
         const struct pawl_case *item = &evaluation->cases.items[first + i];
@@ -338,6 +373,7 @@ enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *
                                     .per_case = pawl_json_get_bool(request, "per_case", false)};
     enum pawl_status status = evaluate_in(&arena, &evaluation, request, done, err);
     if (evaluation.instance != NULL) pawl_program_release(evaluation.instance);
+    json_decref(evaluation.tally.named);
     pawl_cases_release(&evaluation.cases);
     pawl_arena_release(&arena);
     return status;

@@ -3,7 +3,8 @@
  *
  * The record of such a step is {"s":[score|null...], "b":"<8 hex per case>", "x":[...]}: scores of all
  * cases of the batch in order (null: missing), on dev the behaviour of each answer, with `trace` what
- * an operator may see of each: {"f":true, "o":output, "t":trace, "c":feedback}.
+ * an operator may see of each: {"f":true, "o":output, "t":trace, "c":feedback}. Where the metric named
+ * scores, "n":[{name:score}|null...] has those of each case.
  */
 #include "improve/host_internal.h"
 
@@ -152,7 +153,8 @@ static enum pawl_status borrow_once(struct pawl_run *run, struct work *work, uin
 static enum pawl_status plan_work(struct pawl_run *run, const struct pawl_host_evaluation *batch,
                                   size_t n, size_t total, struct work *work, struct pawl_error *err)
 {
-    *work = (struct work){.borrowed = pawl_xcalloc(n, sizeof *work->borrowed),
+    *work = (struct work){.flags = PAWL_EVALUATE_NAMED,
+                          .borrowed = pawl_xcalloc(n, sizeof *work->borrowed),
                           .items = pawl_xcalloc(total, sizeof *work->items),
                           .results = pawl_xcalloc(total, sizeof *work->results)};
     for (size_t i = 0; i < n; i++) {
@@ -193,9 +195,9 @@ static enum pawl_status do_work(struct pawl_run *run, struct work *work, struct 
 {
     struct pawl_error why = {0};
     int64_t started_us = pawl_clock_monotonic_us();
-    enum pawl_status status = pawl_evaluator_run(
-        run->settings.evaluator, work->items, work->n_items, work->flags, work->results,
-        &work->usage, work->flags != 0 ? &work->kept : NULL, &why);
+    enum pawl_status status =
+        pawl_evaluator_run(run->settings.evaluator, work->items, work->n_items, work->flags,
+                           work->results, &work->usage, &work->kept, &why);
     atomic_fetch_add(&run->evaluate_us, pawl_clock_monotonic_us() - started_us);
     if (status == PAWL_EWORLD) return pause_for_world(&why, err);
     if (status != PAWL_OK && err != NULL) *err = why;
@@ -241,6 +243,20 @@ static json_t *seen_json(const struct pawl_result *result)
     return seen;
 }
 
+/* What each answer was given by name; NULL when the metric named nothing. */
+static json_t *named_json(const struct work *work)
+{
+    bool any = false;
+    for (size_t i = 0; i < work->n_items; i++) any = any || work->results[i].n_named > 0;
+    if (!any) return NULL;
+    json_t *all = json_array();
+    for (size_t i = 0; i < work->n_items; i++) {
+        json_t *named = pawl_result_named_json(&work->results[i]);
+        json_array_append_new(all, named != NULL ? named : json_null());
+    }
+    return all;
+}
+
 static json_t *record_json(const struct pawl_host_evaluation *batch, size_t n,
                            const struct work *work)
 {
@@ -259,6 +275,8 @@ static json_t *record_json(const struct pawl_host_evaluation *batch, size_t n,
     json_t *record = json_object();
     pawl_json_set(record, "s", scores);
     if (behaviour.len > 0) pawl_json_set(record, "b", json_stringn(behaviour.data, behaviour.len));
+    json_t *named = named_json(work);
+    if (named != NULL) pawl_json_set(record, "n", named);
     if (json_array_size(seen) > 0)
         pawl_json_set(record, "x", seen);
     else
@@ -297,7 +315,8 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
     if (status == PAWL_OK) {
         step->result = record_json(batch, n, &work);
         step->record.cost = (int64_t)total;
-        if (work.flags != 0) status = make_canonical(&step->result, err);
+        bool is_seen = json_object_get(step->result, "x") || json_object_get(step->result, "n");
+        if (is_seen) status = make_canonical(&step->result, err);
     }
     if (status == PAWL_OK) status = pawl_host_record(host, step, err);
     end_work(run, &work);
@@ -309,7 +328,7 @@ static enum pawl_status evaluate_now(struct pawl_host *host, struct pawl_host_st
 /* --- reading the record, new or old ------------------------------------------------------------------------ */
 
 struct reader {
-    const json_t *scores, *seen;
+    const json_t *scores, *seen, *named;
     struct pawl_str behaviour;
     size_t i_score, i_seen;
 };
@@ -318,6 +337,7 @@ static bool open_reader(struct reader *reader, const json_t *record, size_t tota
 {
     *reader = (struct reader){.scores = json_object_get(record, "s"),
                               .seen = json_object_get(record, "x"),
+                              .named = json_object_get(record, "n"),
                               .behaviour = pawl_json_get_str(record, "b")};
     return json_array_size(reader->scores) == total;
 }
@@ -348,10 +368,12 @@ static void read_evaluation(struct pawl_run *run, struct reader *reader,
 {
     bool plain = evaluation->sample == 0 && evaluation->temperature == 0;
     for (size_t k = 0; k < evaluation->n_cases; k++) {
+        const json_t *named = json_array_get(reader->named, reader->i_score);
         const json_t *score = json_array_get(reader->scores, reader->i_score++);
         struct pawl_host_result *result = &evaluation->results[k];
         *result = (struct pawl_host_result){.missing = !json_is_number(score)};
         result->score = result->missing ? NAN : json_number_value(score);
+        result->named = json_is_object(named) ? named : NULL;
         if (evaluation->trace) read_seen(reader, result);
         if (!is_dev(evaluation)) continue;
         struct pawl_behaviour behaviour = read_behaviour(reader);
@@ -399,7 +421,7 @@ enum pawl_status pawl_host_evaluate_cases(struct pawl_host *host, struct pawl_ar
         return pawl_run_fail(run, status, err);
     }
     for (size_t i = 0; i < n; i++) read_evaluation(run, &reader, &batch[i]);
-    if (reader.i_seen > 0) keep_json(host, arena, step.result);
+    if (reader.i_seen > 0 || reader.named != NULL) keep_json(host, arena, step.result);
     pawl_host_end(&step);
     atomic_fetch_add(&run->n_evaluations, (int64_t)total);
     note_best(run, batch, n);

@@ -30,12 +30,13 @@
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
  *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","from":F,"limit":N,"samples":K,
- *    "per_case":bool,"measured":bool}      {"row":{id,sample,score,status,output,feedback}}*,
+ *    "per_case":bool,"measured":bool}      {"row":{id,sample,score,status,output,feedback,scores?}}*,
  *                                          {"progress":{...}}*
  *                                          -> {n,mean,ci95,failed,missing,evaluations,tokens,usd,
  *                                              cached,wall_s,cpu_s,metric,model,pace_us,behaviour,
  *                                              work:{name:{...}}}, see pawl_lm_work, and if asked for
- *                                              measured:{measure:[of each case|null]} (gate/guard.h)
+ *                                              measured:{measure:[of each case|null]} (gate/guard.h);
+ *                                              scores:{name:{mean,n}} where the metric names some
  *   {"op":"improve","run":{id,operator,options,texts,seed,budget:{evaluations,usd,minutes},
  *     dev_check,started_from,forked_from}} {"begin":{"version":N}} (the operator's) when all is checked and nothing is written
  *                                          yet, answered by {"answer":{}} once the run is recorded;

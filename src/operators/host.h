@@ -89,6 +89,9 @@ enum pawl_host_tier { PAWL_HOST_TRAIN, PAWL_HOST_DEV };
 struct pawl_host_result {
     bool missing; /* no score: leave it out of every mean and pair */
     double score; /* [0,1]; 0 for a failed case */
+    /* {name: score in [0,1]}, what the metric thinks of single aspects, members in order of their names;
+     * NULL where it named none, as for a failed case. Borrowed until the step arena is reset. */
+    const json_t *named;
     /* the rest only on train with `trace`; borrowed until the step arena is reset */
     bool failed;
     const json_t *output; /* {field: value}, reasoning included */

@@ -155,6 +155,69 @@ static void test_lua(void **state)
     pawl_metric_close(metric);
 }
 
+static void expect_named(const struct pawl_metric_result *result, const char *expected)
+{
+    char text[200] = "";
+    if (result->failed) fail_msg("%s", result->feedback);
+    for (size_t i = 0; i < result->n_named; i++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "%s=%g ", result->named[i].name,
+                 result->named[i].score);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void expect_wrong(struct pawl_metric *metric, const char *output, const char *why)
+{
+    struct pawl_metric_result result = score_of(metric, "1", output);
+    assert_true(result.failed && result.score == 0 && result.n_named == 0);
+    if (!strstr(result.feedback, why)) fail_msg("%s", result.feedback);
+}
+
+/* Of a metric in Lua, or of a command: both get `a`, and answer {score = 0.5, scores = ...}. */
+static void check_named(struct pawl_metric *metric)
+{
+    struct pawl_metric_result result = score_of(metric, "1", "{'a': 'two'}");
+    assert_true(result.score == 0.5);
+    expect_named(&result, "content=0.25 form=1 ");
+    result = score_of(metric, "1", "{'a': 'none'}");
+    expect_named(&result, "");
+    expect_wrong(metric, "{'a': 'much'}", "not from 0 to 1");
+    expect_wrong(metric, "{'a': 'text'}", "no number");
+    expect_wrong(metric, "{'a': 'long'}", "1 to 64 bytes");
+    expect_wrong(metric, "{'a': 'many'}", "more than 16");
+    expect_wrong(metric, "{'a': 'flat'}", "scores that are no");
+    result = score_of(metric, "1", "{'a': 'two'}"); /* nothing is left behind */
+    expect_named(&result, "content=0.25 form=1 ");
+}
+
+static void test_named_scores(void **state)
+{
+    (void)state;
+    write_file(folder, "named.lua",
+               "local ways = {two = {form = 1, content = 0.25}, much = {form = 2},\n"
+               "  text = {form = 'good'}, long = {[('x'):rep(65)] = 1}, many = {}, flat = 1,\n"
+               "  nameless = {1}}\n"
+               "for i = 1, 17 do ways.many['n' .. i] = 1 end\n"
+               "function score(call) return {score = 0.5, scores = ways[call.output.a]} end\n");
+    struct pawl_metric *metric = open_metric("{'lua': 'named.lua'}");
+    check_named(metric);
+    expect_wrong(metric, "{'a': 'nameless'}", "scores that are no");
+    pawl_metric_close(metric);
+    write_file(folder, "named.py",
+               "import json, sys\n"
+               "ways = {'two': {'form': 1, 'content': 0.25}, 'much': {'form': 2},\n"
+               "  'text': {'form': 'good'}, 'long': {'x' * 65: 1}, 'flat': 1, 'none': None,\n"
+               "  'many': {'n%d' % i: 1 for i in range(17)}}\n"
+               "for line in sys.stdin:\n"
+               "  m = json.loads(line)\n"
+               "  print(json.dumps({'id': m['id'], 'score': 0.5,\n"
+               "                    'scores': ways[m['output']['a']]}), flush=True)\n");
+    metric = open_metric("{'command': ['python3', 'named.py'], 'parallel': 1}");
+    check_named(metric);
+    pawl_metric_close(metric);
+}
+
 static void test_identity_changes_with_the_rule(void **state)
 {
     (void)state;
@@ -221,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_feedback_says_what_was_expected_and_what_came),
         cmocka_unit_test(test_wrong_sections),
         cmocka_unit_test(test_lua),
+        cmocka_unit_test(test_named_scores),
         cmocka_unit_test(test_identity_changes_with_the_rule),
         cmocka_unit_test(test_command),
     };
