@@ -5,7 +5,7 @@
  *     pawl improve --operator gepa --set minibatch=3 --budget evaluations=3000
  *
  * How it works
- *     A parent is drawn from the candidates that are best on some dev case (pareto.h). It answers a
+ *     A parent is drawn from the candidates that are best at something (gepa_front.h, pareto.h). It answers a
  *     minibatch of train cases; a reflecting model reads its text and what it did right and wrong,
  *     and writes a new text for one component. The child is kept if it scores strictly more on the
  *     same minibatch; then it is scored on all of dev and joins the fronts. Of a pipeline the reflecting
@@ -19,10 +19,10 @@
  * budget (2 minibatches and dev), so the limit is never overrun; a child whose text was tried before
  * is not evaluated again; texts over a limit are refused; a case that the world lost is no zero.
  */
+#include "operators/gepa_front.h"
 #include "operators/gepa_merge.h"
 #include "operators/gepa_reflect.h"
 #include "operators/operator.h"
-#include "operators/pareto.h"
 #include "operators/roster.h"
 #include "operators/tried.h"
 
@@ -33,7 +33,7 @@ struct gepa_options {
     int64_t proposals, top_k, max_merges;
     double perfect_score, reflection_temperature, epsilon;
     bool skip_perfect, show_target, merge;
-    const char *parent, *component, *accept, *parents, *keep;
+    const char *parent, *frontier, *component, *accept, *parents, *keep;
 };
 static const struct pawl_option gepa_options[] = {
     PAWL_OPT_INT(struct gepa_options, minibatch, "3", 1, 1000, "train cases per reflection"),
@@ -41,6 +41,9 @@ static const struct pawl_option gepa_options[] = {
                  "stop after this many (0: when the budget ends)"),
     PAWL_OPT_CHOICE(struct gepa_options, parent, "pareto", "pareto|best|epsilon|top_k",
                     "how the parent is chosen"),
+    PAWL_OPT_CHOICE(
+        struct gepa_options, frontier, "instance", PAWL_FRONT_CHOICES,
+        "best at what: a dev case, a score that the metric names, either, or both at once"),
     PAWL_OPT_REAL(struct gepa_options, epsilon, "0.1", 0, 1,
                   "parent epsilon: how often any member is taken instead of the best"),
     PAWL_OPT_INT(struct gepa_options, top_k, "5", 1, 1000,
@@ -93,7 +96,7 @@ static const struct pawl_operator_text gepa_texts[] = {
 struct gepa {
     struct pawl_host *host;
     const struct gepa_options *opt;
-    struct pawl_pareto pareto;
+    struct pawl_fronts fronts;
     uint32_t best;            /* member with the largest mean, the oldest of equals */
     struct pawl_arena *arena; /* run */
     struct pawl_arena step;
@@ -130,7 +133,7 @@ static enum pawl_status find_texts(struct gepa *g, struct pawl_error *err)
 
 static void remember(struct gepa *g, uint32_t candidate, uint32_t cursor)
 {
-    uint32_t member = g->pareto.n_candidates - 1;
+    uint32_t member = g->fronts.pareto.n_candidates - 1;
     if (member >= g->capacity) {
         uint32_t capacity = g->capacity == 0 ? 64 : 2 * g->capacity;
         uint32_t *pool = PAWL_NEW_N(g->arena, uint32_t, capacity);
@@ -151,9 +154,9 @@ static void remember(struct gepa *g, uint32_t candidate, uint32_t cursor)
 static enum pawl_status admit(struct gepa *g, uint32_t candidate, uint32_t cursor,
                               const uint32_t parents[2], double *mean, struct pawl_error *err)
 {
-    PAWL_TRY(pawl_host_score_dev(g->host, candidate, g->scores, mean, err));
-    uint32_t member = pawl_pareto_add(&g->pareto, g->scores, *mean);
-    if (*mean > g->pareto.means[g->best]) g->best = member;
+    uint32_t member = g->fronts.pareto.n_candidates;
+    PAWL_TRY(pawl_fronts_admit(&g->fronts, g->host, &g->step, candidate, g->scores, mean, err));
+    if (*mean > g->fronts.pareto.means[g->best]) g->best = member;
     remember(g, candidate, cursor);
     if (g->opt->merge) pawl_merge_join(&g->merger, parents[0], parents[1], *mean, g->scores);
     return PAWL_OK;
@@ -268,9 +271,9 @@ static enum pawl_status run_minibatches(struct gepa *g, struct attempt *attempts
 static size_t find_top(struct gepa *g, uint32_t *top)
 {
     size_t n = 0, most = (size_t)g->opt->top_k;
-    for (uint32_t i = 0; i < g->pareto.n_candidates; i++) {
+    for (uint32_t i = 0; i < g->fronts.pareto.n_candidates; i++) {
         size_t at = n;
-        while (at > 0 && g->pareto.means[top[at - 1]] < g->pareto.means[i]) at--;
+        while (at > 0 && g->fronts.pareto.means[top[at - 1]] < g->fronts.pareto.means[i]) at--;
         if (at == most) continue;
         if (n < most) n++;
         memmove(top + at + 1, top + at, (n - 1 - at) * sizeof *top);
@@ -283,16 +286,16 @@ static uint32_t draw_among_top(struct gepa *g, struct pawl_random *random)
 {
     uint32_t *top = PAWL_NEW_N(&g->step, uint32_t, (size_t)g->opt->top_k), drawn;
     size_t n = find_top(g, top);
-    return pawl_pareto_draw_among(&g->pareto, top, n, random, &drawn) ? drawn : g->best;
+    return pawl_pareto_draw_among(&g->fronts.pareto, top, n, random, &drawn) ? drawn : g->best;
 }
 
 static uint32_t choose_parent(struct gepa *g)
 {
     struct pawl_random *random = pawl_host_random(g->host);
-    if (strcmp(g->opt->parent, "pareto") == 0) return pawl_pareto_draw(&g->pareto, random);
+    if (strcmp(g->opt->parent, "pareto") == 0) return pawl_pareto_draw(&g->fronts.pareto, random);
     if (strcmp(g->opt->parent, "top_k") == 0) return draw_among_top(g, random);
     if (strcmp(g->opt->parent, "epsilon") == 0 && pawl_random_unit(random) < g->opt->epsilon)
-        return (uint32_t)pawl_random_below(random, g->pareto.n_candidates);
+        return (uint32_t)pawl_random_below(random, g->fronts.pareto.n_candidates);
     return g->best;
 }
 
@@ -455,7 +458,7 @@ static enum pawl_status merge_two(struct gepa *g, bool *proposed, struct pawl_er
     bool passed;
     g->has_new = *proposed = false;
     if (!due) return PAWL_OK;
-    const uint32_t *worthy = pawl_pareto_survivors(&g->pareto, &n);
+    const uint32_t *worthy = pawl_pareto_survivors(&g->fronts.pareto, &n);
     if (!pawl_merge_propose(&g->merger, worthy, n, pawl_host_random(g->host), &merge))
         return PAWL_OK;
     PAWL_TRY(draft_merged(g, &merge, &child, err));
@@ -576,7 +579,7 @@ static enum pawl_status run(struct pawl_host *host, const void *options, struct 
     g.order = PAWL_NEW_N(g.arena, uint32_t, n_train + (size_t)g.opt->minibatch);
     g.use_count = PAWL_NEW_N(g.arena, size_t, n_train);
     g.scores = PAWL_NEW_N(g.arena, double, n_dev);
-    pawl_pareto_init(&g.pareto, n_dev, g.arena);
+    pawl_fronts_init(&g.fronts, g.opt->frontier, n_dev, g.arena);
     open_merger(&g);
     enum pawl_status status = search(&g, err);
     pawl_arena_release(&g.step);

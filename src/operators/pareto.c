@@ -6,14 +6,34 @@
 
 void pawl_pareto_init(struct pawl_pareto *pareto, size_t n_cases, struct pawl_arena *arena)
 {
-    *pareto =
-        (struct pawl_pareto){.n_cases = n_cases, .n_words = (n_cases + 63) / 64, .arena = arena};
-    pareto->best = PAWL_NEW_N(arena, double, n_cases);
-    pareto->oldest = PAWL_NEW_N(arena, uint32_t, n_cases);
-    pareto->last = PAWL_NEW_N(arena, uint32_t, n_cases);
-    pareto->survivors = PAWL_NEW_N(arena, uint32_t, n_cases);
-    pareto->covered = PAWL_NEW_N(arena, uint64_t, pareto->n_words);
-    for (size_t c = 0; c < n_cases; c++) pareto->best[c] = -INFINITY;
+    *pareto = (struct pawl_pareto){.arena = arena};
+    pawl_pareto_widen(pareto, n_cases);
+}
+
+/* Arena memory is not given back before the run ends; whoever widens does it a few times. */
+void pawl_pareto_widen(struct pawl_pareto *pareto, size_t n_cases)
+{
+    struct pawl_pareto wide = *pareto;
+    PAWL_ASSERT(n_cases >= pareto->n_cases);
+    wide.n_cases = n_cases;
+    wide.n_words = (n_cases + 63) / 64;
+    wide.fresh = false;
+    wide.best = PAWL_NEW_N(pareto->arena, double, n_cases);
+    wide.oldest = PAWL_NEW_N(pareto->arena, uint32_t, n_cases);
+    wide.last = PAWL_NEW_N(pareto->arena, uint32_t, n_cases);
+    wide.survivors = PAWL_NEW_N(pareto->arena, uint32_t, n_cases);
+    wide.covered = PAWL_NEW_N(pareto->arena, uint64_t, wide.n_words);
+    wide.members = PAWL_NEW_N(pareto->arena, uint64_t, wide.capacity * wide.n_words);
+    for (size_t c = 0; c < n_cases; c++) {
+        bool is_old = c < pareto->n_cases;
+        wide.best[c] = is_old ? pareto->best[c] : -INFINITY;
+        wide.oldest[c] = is_old ? pareto->oldest[c] : pareto->n_candidates;
+        wide.last[c] = is_old ? pareto->last[c] : 0;
+    }
+    for (size_t i = 0; i < pareto->n_candidates && pareto->n_words > 0; i++)
+        memcpy(wide.members + i * wide.n_words, pareto->members + i * pareto->n_words,
+               pareto->n_words * sizeof *wide.members);
+    *pareto = wide;
 }
 
 /* Arena memory is not given back before the run ends; doubling bounds the waste by the use. */
@@ -24,7 +44,7 @@ static void grow(struct pawl_pareto *pareto)
     uint64_t *members = PAWL_NEW_N(pareto->arena, uint64_t, capacity * pareto->n_words);
     double *means = PAWL_NEW_N(pareto->arena, double, capacity);
     if (pareto->n_candidates > 0) {
-        memcpy(members, pareto->members, old_words * sizeof *members);
+        if (old_words > 0) memcpy(members, pareto->members, old_words * sizeof *members);
         memcpy(means, pareto->means, pareto->n_candidates * sizeof *means);
     }
     pareto->members = members;

@@ -1,7 +1,8 @@
 /*
  * pareto.h - who is best on which case, and which candidates a near-minimal cover of that needs.
  *
- * For every case the front is the set of candidates with the highest score on it. GEPA's parent
+ * For every case (or whatever else scores are of: gepa_front.h) the front is the set of candidates with
+ * the highest score on it. GEPA's parent
  * selection prunes: candidates are taken in ascending order of mean (then of number), and one is
  * removed when every front that holds it also holds another candidate not yet removed. Survivors
  * are drawn in proportion to the fronts they are in. (Agrawal et al. 2025, arXiv 2507.19457.)
@@ -41,6 +42,9 @@ struct pawl_pareto {
 
 /* `arena` lives as long as the fronts. */
 void pawl_pareto_init(struct pawl_pareto *pareto, size_t n_cases, struct pawl_arena *arena);
+/* Have so many cases from now on, at least as many as before; nobody has a score on the new ones. Costs a
+ * copy of all members' bits. */
+void pawl_pareto_widen(struct pawl_pareto *pareto, size_t n_cases);
 /* Add the next candidate; its number is the count before. scores[n_cases], NAN where missing. */
 uint32_t pawl_pareto_add(struct pawl_pareto *pareto, const double *scores, double mean);
 /* Survivors in the order of pruning; borrowed until the next add. */

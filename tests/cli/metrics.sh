@@ -76,6 +76,27 @@ good '{lua: good.lua}'
 [ "$(field 'r["mean"]')" = "$mean" ] || fail "the Lua metric scores otherwise than exact_match"
 grep -q 'even numbers' scores.jsonl || fail "the Lua metric's feedback is lost"
 
+# Aspects of an answer, by name, beside the score that the gate tests; gepa makes fronts of them.
+cat >p/named.lua <<'L'
+function score(case)
+  local right = case.output.answer == case.target.answer
+  return {score = right, scores = {right = right, short = #case.output.answer < 3 and 1 or 0.5}}
+end
+L
+good '{lua: named.lua}'
+[ "$(field 'r["mean"]')" = "$mean" ] || fail "named scores change the score"
+check 'set(r["scores"]) == {"right", "short"} and r["scores"]["right"] == {"mean": r["mean"], "n": 12}'
+check '0.5 <= r["scores"]["short"]["mean"] <= 1'
+grep -q '"scores":{"right":[01],"short":' scores.jsonl || fail "no named scores of each case"
+expect 0 pawl eval -C p
+says 'of it right [0-9.]* (n 12), short'
+pawl improve --json -C p --operator gepa --set frontier=hybrid --budget evaluations=120 --force >"$work/out" 2>"$work/err"
+case $? in 0 | 1) ;; *) fail "gepa makes no fronts of named scores" ;; esac
+grep -q '"short"' p/.pawl/store/runs/*/journal || fail "named scores are not in the journal"
+metric exact_match
+expect 2 pawl improve --json -C p --operator gepa --set frontier=hybrid --budget evaluations=120 --force
+says 'named scores'
+
 cat >p/bad.lua <<'L'
 local misdeeds = {
   [0] = function() error("broken") end,

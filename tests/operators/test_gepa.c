@@ -5,6 +5,7 @@
 #include "operators/vectors.h"
 #include "support/fake_host.h"
 
+#include "operators/gepa_front.c"
 #include "operators/gepa_reflect.c"
 #include "operators/op_gepa.c"
 
@@ -641,10 +642,10 @@ static void test_one_parent_for_all(void **state)
     set_halves(&host, &halves, 5);
     g.order = PAWL_NEW_N(&host.arena, uint32_t, 24 + 3);
     g.use_count = PAWL_NEW_N(&host.arena, size_t, 24);
-    pawl_pareto_init(&g.pareto, 4, &host.arena);
+    pawl_pareto_init(&g.fronts.pareto, 4, &host.arena);
     for (size_t k = 0; k < 4; k++) { /* each is the best of one case */
         for (size_t c = 0; c < 4; c++) scores[c] = c == k;
-        pawl_pareto_add(&g.pareto, scores, 0.25);
+        pawl_pareto_add(&g.fronts.pareto, scores, 0.25);
     }
     bool differ = false;
     for (int round = 0; round < 20; round++) {
@@ -685,9 +686,9 @@ static void test_the_top(void **state)
     struct gepa g = {.opt = &opt};
     const double means[] = {0.2, 0.5, 0.1, 0.5, 0.4, 0.5};
     uint32_t top[3];
-    pawl_pareto_init(&g.pareto, 1, &arena);
+    pawl_pareto_init(&g.fronts.pareto, 1, &arena);
     for (size_t i = 0; i < 6; i++) {
-        pawl_pareto_add(&g.pareto, (double[]){means[i]}, means[i]);
+        pawl_pareto_add(&g.fronts.pareto, (double[]){means[i]}, means[i]);
         size_t n = find_top(&g, top);
         assert_int_equal(n, i < 2 ? i + 1 : 3);
         for (size_t k = 1; k < n; k++) assert_true(means[top[k - 1]] >= means[top[k]]);

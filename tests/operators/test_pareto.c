@@ -223,6 +223,36 @@ static void test_asking_after_every_addition(void **state)
     }
 }
 
+/* Cases that come later are as if they had been there, with nobody of before having a score on them. */
+static void test_widening(void **state)
+{
+    (void)state;
+    struct pawl_random random;
+    pawl_crypto_init();
+    pawl_random_init(&random, 4);
+    for (int round = 0; round < 500; round++) {
+        struct table table;
+        struct pawl_arena arena = {0};
+        struct pawl_pareto wide, grown;
+        make_table(&random, &table);
+        size_t before = (size_t)pawl_random_below(&random, table.n_cases + 1);
+        size_t from = (size_t)pawl_random_below(&random, table.n_candidates);
+        for (size_t i = 0; i < from; i++)
+            for (size_t c = before; c < table.n_cases; c++) table.scores[i][c] = NAN;
+        add_all(&table, &wide, &arena);
+        pawl_pareto_init(&grown, before, &arena);
+        for (size_t i = 0; i < table.n_candidates; i++) {
+            if (i == from) pawl_pareto_widen(&grown, table.n_cases);
+            pawl_pareto_add(&grown, table.scores[i], table.means[i]);
+        }
+        for (uint32_t i = 0; i < table.n_candidates; i++) {
+            assert_int_equal(pawl_pareto_weight(&grown, i), pawl_pareto_weight(&wide, i));
+            assert_int_equal(survives(&grown, i), survives(&wide, i));
+        }
+        pawl_arena_release(&arena);
+    }
+}
+
 /* --- drawing ---------------------------------------------------------------------------------------- */
 
 static void test_draws_in_proportion_to_fronts(void **state)
@@ -317,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_equals_the_restarting_algorithm),
         cmocka_unit_test(test_asking_after_every_addition),
+        cmocka_unit_test(test_widening),
         cmocka_unit_test(test_draws_in_proportion_to_fronts),
         cmocka_unit_test(test_draws_among_a_few),
         cmocka_unit_test(test_nobody_scored),

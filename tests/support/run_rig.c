@@ -83,7 +83,9 @@ static void open_instruments(struct rig *rig)
         json_pack("{s:{s:s, s:s, s:f, s:f}}", "m", "backend", "script", "file", "model.lua",
                   "price_prompt", rig->price, "price_completion", rig->price);
     const struct pawl_lm_purse purse = {reserve, settle, rig};
-    json_t *program = program_of(rig), *metric = json_string("exact_match");
+    json_t *program = program_of(rig), *metric = rig->has_own_metric
+                                                     ? json_pack("{s:s}", "lua", "metric.lua")
+                                                     : json_string("exact_match");
     struct pawl_lm_settings lm = {
         .models = models, .project_dir = rig->dir, .seed = 11, .purse = &purse};
     must(pawl_lm_open(&lm, &rig->lm, &err), &err);
@@ -107,18 +109,26 @@ static void close_instruments(struct rig *rig)
     pawl_lm_close(rig->lm);
 }
 
-static void write_script(const struct rig *rig, const char *script)
+static void write_script(const struct rig *rig, const char *name, const char *script)
 {
     char path[300];
     struct pawl_error err = {0};
-    snprintf(path, sizeof path, "%s/model.lua", rig->dir);
+    snprintf(path, sizeof path, "%s/%s", rig->dir, name);
     must(pawl_file_write_atomic(path, pawl_str_of(script), 0600, &err), &err);
 }
 
 void rig_set_script(struct rig *rig, const char *script)
 {
     close_instruments(rig);
-    write_script(rig, script);
+    write_script(rig, "model.lua", script);
+    open_instruments(rig);
+}
+
+void rig_set_metric(struct rig *rig, const char *lua)
+{
+    close_instruments(rig);
+    write_script(rig, "metric.lua", lua);
+    rig->has_own_metric = true;
     open_instruments(rig);
 }
 
@@ -141,7 +151,7 @@ void rig_open(struct rig *rig)
     pawl_clock_fix(1767225600000);
     snprintf(rig->dir, sizeof rig->dir, "%s/pawl-run-XXXXXX", tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(rig->dir) == NULL) abort();
-    write_script(rig, rig_script);
+    write_script(rig, "model.lua", rig_script);
     open_instruments(rig);
     rig->train_json = make_cases("train", RIG_TRAIN, 0);
     rig->dev_json = make_cases("dev", RIG_DEV, RIG_CHECK);

@@ -26,6 +26,7 @@ struct rig {
     const json_t *options; /* of the operator; NULL: defaults */
     bool gate_says;        /* what every offer is answered */
     bool is_pipeline;      /* rig_set_pipeline */
+    bool has_own_metric;   /* rig_set_metric; else exact_match */
     size_t stop_after_steps;
 
     json_t *train_json, *dev_json;
@@ -57,6 +58,8 @@ void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
 /* Replace the script of the models; the instruments are opened anew. */
 void rig_set_script(struct rig *rig, const char *script);
+/* The same with a metric in Lua. */
+void rig_set_metric(struct rig *rig, const char *lua);
 /* Make a pipeline of two modules of the program; the run then starts from its seed. */
 void rig_set_pipeline(struct rig *rig);
 /* Run the operator on the journal `name`: resumed when it is there. */
