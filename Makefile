@@ -2,8 +2,8 @@
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
-.PHONY: all test tsan bench demo install check mutants calibration gates kill budgets demos \
-        sustained fuzz clean help
+.PHONY: all test tsan bench demo install check mutants calibration gates kill kill_syscalls \
+        budgets demos sustained fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -48,6 +48,10 @@ gates: all ## 12,000 simulated gates by policy and setting, and attackers that l
 kill: all ## kill -9 at 300 random moments, and resume (minutes)
 	@tests/long/kill.py
 
+kill_syscalls: all ## kill -9 at every system call of an append, a rollback, an attempt, a promotion (an hour)
+	@cmake --build --preset release --target long_programs
+	@tests/long/kill_syscalls.py $(KILL_SYSCALLS)
+
 budgets: all ## 200 random limits that no run may exceed
 	@tests/long/budgets.py
 
@@ -65,4 +69,4 @@ clean: ## remove what was built, keep build/deps
 	@find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z_]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24

@@ -50,6 +50,12 @@ target_link_options(test_program_cot PRIVATE LINKER:--wrap=pawl_lm_scores_choice
 # And they are never asked for the best choice alone; this test sees what they would be asked.
 target_link_options(test_program_predict PRIVATE LINKER:--wrap=pawl_lm_ask)
 
+# Kills a command at its n-th system call; a few of the many of `make kill_syscalls` run with the suite.
+add_executable(kill_at_call ${CMAKE_SOURCE_DIR}/tests/long/kill_at_call.c)
+set_target_properties(kill_at_call PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_libraries(kill_at_call PRIVATE pawl_compiler)
+list(APPEND PAWL_TEST_ENVIRONMENT PAWL_KILL_AT=${CMAKE_BINARY_DIR}/tests/kill_at_call)
+
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/lib\\.sh$")
 if(TARGET pawl)
