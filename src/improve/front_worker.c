@@ -107,6 +107,12 @@ static json_t *hello(struct pawl_project *project, const char *role, json_t *rea
     return json_pack("{s:o}", "hello", body);
 }
 
+/* Such a process has no stderr: a library that complains must not print a sealed case to the terminal. */
+static bool sees_sealed_cases(const char *role)
+{
+    return strcmp(role, PAWL_ROLE_VAULT_NAME) == 0 || strcmp(role, PAWL_ROLE_SEALED_NAME) == 0;
+}
+
 static enum pawl_status spawn(struct pawl_project *project, const char *role, int channel_fd,
                               int peer_fd, struct pawl_arena *arena, pid_t *pid,
                               struct pawl_error *err)
@@ -114,14 +120,16 @@ static enum pawl_status spawn(struct pawl_project *project, const char *role, in
     const char *path;
     PAWL_TRY(pawl_front_helper(arena, "pawl-worker", &path, err));
     const char *argv[] = {"pawl-worker", role, NULL};
-    struct pawl_process_fd fds[] = {
-        {STDERR_FILENO, STDERR_FILENO}, {channel_fd, PAWL_FD_FRONT}, {peer_fd, PAWL_FD_PEER}};
+    struct pawl_process_fd fds[3] = {{channel_fd, PAWL_FD_FRONT}};
+    size_t n = 1;
+    if (peer_fd >= 0) fds[n++] = (struct pawl_process_fd){peer_fd, PAWL_FD_PEER};
+    if (!sees_sealed_cases(role)) fds[n++] = (struct pawl_process_fd){STDERR_FILENO, STDERR_FILENO};
     struct pawl_process spec = {.path = path,
                                 .argv = argv,
                                 .env = worker_environment(project, role, arena),
                                 .cwd = project != NULL ? project->dir : "/",
                                 .fds = fds,
-                                .n_fds = peer_fd >= 0 ? 3 : 2};
+                                .n_fds = n};
     return pawl_process_start(&spec, pid, err);
 }
 

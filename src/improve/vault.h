@@ -80,8 +80,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_counter_load(const char *home, const
                                                          const struct pawl_vault_keys *keys,
                                                          struct pawl_vault_counter *counter,
                                                          struct pawl_error *err);
-/* Who could open the vault, in words: whether its key belongs to another user than the project. */
-const char *pawl_vault_custody(const char *home, const char *project_dir);
+/* Who could open the vault, in words. It is apart only when this process runs as another user than the
+ * front that started it, and the front not as root: whose folder the project is says nothing, because
+ * who drives pawl may be its reader or its owner. */
+const char *pawl_vault_custody(const struct pawl_worker *worker);
 
 /* --- encrypted rows (vault_rows.c) --------------------------------------------------------------- */
 

@@ -2,11 +2,12 @@
 #include "improve/vault.h"
 
 #include "base/random.h"
+#include "io/channel.h"
 #include "io/file.h"
 
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 enum { ID_BYTES = 16, COUNTER_BYTES = 64, COUNTER_PLAIN = 32 };
 static const char counter_magic[8] = "pawlctr1";
@@ -144,10 +145,9 @@ enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
     return PAWL_OK;
 }
 
-const char *pawl_vault_custody(const char *home, const char *project_dir)
+const char *pawl_vault_custody(const struct pawl_worker *worker)
 {
-    struct stat vault, project;
-    bool apart = stat(home, &vault) == 0 && stat(project_dir, &project) == 0 &&
-                 vault.st_uid != project.st_uid;
+    uid_t front;
+    bool apart = pawl_channel_maker(worker->front, &front) && front != 0 && front != geteuid();
     return apart ? "separate uid" : "same uid: custody by convention";
 }

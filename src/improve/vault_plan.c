@@ -199,15 +199,15 @@ static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_
     bool worn = pawl_vault_promotions_left(vault) == 0;
     int64_t left = open && !worn ? pawl_vault_attempts_left(vault) : 0;
     pawl_signer_init(&signer, vault->keys.sign);
-    json_t *out = json_pack(
-        "{s:I, s:I, s:I, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "attempts",
-        (json_int_t)history.n, "promotions", (json_int_t)pawl_history_promotions(&history),
-        "attempts_left", (json_int_t)left, "largest_cluster",
-        json_object_get(state, "largest_cluster"), "epoch_open",
-        json_object_get(state, "epoch_open"), "commitment", json_object_get(state, "commitment"),
-        "tiers", json_object_get(state, "tiers"), "clusters", json_object_get(state, "clusters"),
-        "vault", vault->id, "public_key", signer.public_hex, "custody",
-        pawl_vault_custody(vault->home, vault->worker->project_dir));
+    json_t *out =
+        json_pack("{s:I, s:I, s:I, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "attempts",
+                  (json_int_t)history.n, "promotions",
+                  (json_int_t)pawl_history_promotions(&history), "attempts_left", (json_int_t)left,
+                  "largest_cluster", json_object_get(state, "largest_cluster"), "epoch_open",
+                  json_object_get(state, "epoch_open"), "commitment",
+                  json_object_get(state, "commitment"), "tiers", json_object_get(state, "tiers"),
+                  "clusters", json_object_get(state, "clusters"), "vault", vault->id, "public_key",
+                  signer.public_hex, "custody", pawl_vault_custody(vault->worker));
     int64_t cases = pawl_json_get_int(json_object_get(state, "tiers"), "gate", 0);
     int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
     pawl_json_set(out, "gate_cases", json_integer(cases));

@@ -103,8 +103,7 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
         "{s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "tiers", json_object_get(state, "tiers"), "clusters",
         json_object_get(state, "clusters"), "commitment", json_object_get(state, "commitment"),
         "largest_cluster", json_object_get(state, "largest_cluster"), "public_key",
-        signer.public_hex, "vault", vault->id, "custody",
-        pawl_vault_custody(vault->home, vault->worker->project_dir));
+        signer.public_hex, "vault", vault->id, "custody", pawl_vault_custody(vault->worker));
     json_t *set_aside = json_object_get(state, "set_aside");
     if (set_aside != NULL) pawl_json_set(out, "set_aside", json_incref(set_aside));
     pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));

@@ -47,6 +47,15 @@ int pawl_channel_fd(const struct pawl_channel *channel)
     return channel->fd;
 }
 
+bool pawl_channel_maker(const struct pawl_channel *channel, uid_t *uid)
+{
+    struct ucred maker;
+    socklen_t size = sizeof maker;
+    if (getsockopt(channel->fd, SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0) return false;
+    *uid = maker.uid;
+    return true;
+}
+
 static enum pawl_status fail_closed(struct pawl_error *err)
 {
     return pawl_fail(err, PAWL_EWORLD, "The other process has closed the channel.");

@@ -17,12 +17,17 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 enum { PAWL_CHANNEL_MAX = 256 << 20 };
 
 struct pawl_channel;
 struct pawl_channel *pawl_channel_open(int fd); /* owns fd from now on */
 void pawl_channel_close(struct pawl_channel *channel);
 int pawl_channel_fd(const struct pawl_channel *channel); /* for poll(2) */
+/* Whose process made the channel, as the kernel says it; false where it does not. */
+bool pawl_channel_maker(const struct pawl_channel *channel, uid_t *uid);
 
 /* Borrows message. */
 PAWL_MUST_CHECK enum pawl_status pawl_channel_send(struct pawl_channel *channel,
