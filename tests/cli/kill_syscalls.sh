@@ -7,4 +7,5 @@
 # A leak cannot be looked for while something else traces the process.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 expect 0 python3 -B "$PAWL_SOURCE_DIR/tests/long/kill_syscalls.py" --changes --at-most 2
-says '8 kills, 0 failures'
+# How many calls there are depends on the threads' turns: a command may end before the moment comes.
+says '^[5-8] kills, 0 failures'
