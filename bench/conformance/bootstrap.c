@@ -11,12 +11,9 @@
 #include "operators/bootstrap_demos.h"
 #include "operators/bootstrap_teacher.h"
 
-#include "base/hash.h"
+#include "lines.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { LINE_BYTES_MAX = 1 << 22 };
 
 struct pawl_host {
     size_t n_train;
@@ -103,10 +100,7 @@ static enum pawl_status answer(const json_t *question, struct pawl_error *err)
         pawl_demo_set_fill(&set, raw, order, host.n_train, full - set.n, false, &fields);
     json_t *out = json_pack("{s:o, s:o}", "bootstrapped", cases_of(&set, 0, set.n_bootstrapped),
                             "labelled", cases_of(&set, set.n_bootstrapped, set.n));
-    char *text = pawl_json_text(out);
-    puts(text);
-    free(text);
-    json_decref(out);
+    put_line(out);
     json_decref(host.fields);
     pawl_arena_release(&host.arena);
     pawl_arena_release(&arena);
@@ -115,20 +109,5 @@ static enum pawl_status answer(const json_t *question, struct pawl_error *err)
 
 int main(void)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t n;
-    struct pawl_error err = {0};
-    enum pawl_status status = PAWL_OK;
-    pawl_crypto_init();
-    while (status == PAWL_OK && (n = getline(&line, &capacity, stdin)) > 0) {
-        json_t *question = NULL;
-        struct pawl_str text = {line, (size_t)n};
-        status = pawl_json_parse(pawl_str_trim(text), LINE_BYTES_MAX, &question, &err);
-        if (status == PAWL_OK) status = answer(question, &err);
-        json_decref(question);
-    }
-    if (status != PAWL_OK) fprintf(stderr, "conformance_bootstrap: %s\n", err.message);
-    free(line);
-    return pawl_status_exit_code(status);
+    return answer_lines("conformance_bootstrap", 1 << 22, answer);
 }

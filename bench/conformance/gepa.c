@@ -16,12 +16,9 @@
 #undef remember
 #include "operators/op_gepa.c"
 
-#include "base/hash.h"
+#include "lines.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { LINE_BYTES_MAX = 1 << 24 };
 
 struct history {
     struct pawl_arena arena;
@@ -162,8 +159,9 @@ static json_t *accepted_of(struct history *h, const json_t *question)
                                     &gain));
 }
 
-static void answer(const json_t *question)
+static enum pawl_status answer(const json_t *question, struct pawl_error *err)
 {
+    (void)err;
     struct history h = {0};
     read_history(&h, question);
     json_t *out = json_pack("{s:o, s:o}", "survivors", survivors_of(&h), "accepted",
@@ -172,30 +170,12 @@ static void answer(const json_t *question)
         pawl_json_set(out, "triplets", triplets_of(&h));
         pawl_json_set(out, "child", child_of(&h, json_object_get(question, "child")));
     }
-    char *text = pawl_json_text(out);
-    puts(text);
-    free(text);
-    json_decref(out);
+    put_line(out);
     pawl_arena_release(&h.arena);
+    return PAWL_OK;
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t n;
-    pawl_crypto_init();
-    while ((n = getline(&line, &capacity, stdin)) > 0) {
-        struct pawl_error err = {0};
-        json_t *question;
-        struct pawl_str text = {line, (size_t)n};
-        if (pawl_json_parse(pawl_str_trim(text), LINE_BYTES_MAX, &question, &err) != PAWL_OK) {
-            fprintf(stderr, "conformance_gepa: %s\n", err.message);
-            return 2;
-        }
-        answer(question);
-        json_decref(question);
-    }
-    free(line);
-    return 0;
+    return answer_lines("conformance_gepa", 1 << 24, answer);
 }

@@ -10,11 +10,9 @@
  */
 #include "operators/op_mipro.c"
 
-#include "base/hash.h"
+#include "lines.h"
 
 #include <stdlib.h>
-
-enum { LINE_BYTES_MAX = 1 << 22 };
 
 static const uint32_t *read_point(const json_t *list, size_t n, struct pawl_arena *arena)
 {
@@ -69,8 +67,9 @@ static json_t *next_full(struct mipro *m, const json_t *trials, const json_t *fu
     return json_null();
 }
 
-static void answer(const json_t *question)
+static enum pawl_status answer(const json_t *question, struct pawl_error *err)
 {
+    (void)err;
     struct pawl_arena arena = {0};
     const json_t *choices = json_object_get(question, "choices");
     const json_t *observations = json_object_get(question, "observations");
@@ -88,30 +87,12 @@ static void answer(const json_t *question)
     json_t *out = json_pack(
         "{s:o, s:o}", "ratios", ratios_of(&m.tpe), "next_full",
         next_full(&m, json_object_get(question, "trials"), json_object_get(question, "full")));
-    char *text = pawl_json_text(out);
-    puts(text);
-    free(text);
-    json_decref(out);
+    put_line(out);
     pawl_arena_release(&arena);
+    return PAWL_OK;
 }
 
 int main(void)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t n;
-    pawl_crypto_init();
-    while ((n = getline(&line, &capacity, stdin)) > 0) {
-        struct pawl_error err = {0};
-        json_t *question;
-        struct pawl_str text = {line, (size_t)n};
-        if (pawl_json_parse(pawl_str_trim(text), LINE_BYTES_MAX, &question, &err) != PAWL_OK) {
-            fprintf(stderr, "conformance_mipro: %s\n", err.message);
-            return 2;
-        }
-        answer(question);
-        json_decref(question);
-    }
-    free(line);
-    return 0;
+    return answer_lines("conformance_mipro", 1 << 22, answer);
 }

@@ -8,12 +8,6 @@
 
 /* --- the record ------------------------------------------------------------------------------------ */
 
-static json_t *budget_json(const struct pawl_config_budget *budget)
-{
-    return json_pack("{s:I, s:f, s:f}", "evaluations", (json_int_t)budget->evaluations, "usd",
-                     budget->usd, "minutes", budget->minutes);
-}
-
 /* The names between the commas. New reference. */
 static json_t *names_of(const char *text)
 {
@@ -29,8 +23,8 @@ static json_t *new_chain(const char *operators, const struct pawl_config_budget 
 {
     return json_pack("{s:o, s:I, s:i, s:o, s:{s:i, s:f, s:f}, s:[]}", "operators",
                      names_of(operators), "seed", (json_int_t)seed, "at", 0, "budget",
-                     budget_json(budget), "spent", "evaluations", 0, "usd", 0.0, "minutes", 0.0,
-                     "links");
+                     pawl_improve_budget_json(budget), "spent", "evaluations", 0, "usd", 0.0,
+                     "minutes", 0.0, "links");
 }
 
 const json_t *pawl_improve_chain_of(const json_t *row)

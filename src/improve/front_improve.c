@@ -64,12 +64,6 @@ static enum pawl_status new_run_id(struct pawl_project *project, char id[32], in
     return PAWL_OK;
 }
 
-static json_t *budget_json(const struct pawl_config_budget *budget)
-{
-    return json_pack("{s:I, s:f, s:f}", "evaluations", (json_int_t)budget->evaluations, "usd",
-                     budget->usd, "minutes", budget->minutes);
-}
-
 /* Which operator a run gets, and why where that was left open. */
 static enum pawl_status choose_operator(struct pawl_project *project,
                                         const struct pawl_improve_options *options,
@@ -113,10 +107,11 @@ static enum pawl_status describe_run(struct pawl_call *call,
         json_decref(settings);
         return status;
     }
-    json_t *run = json_pack(
-        "{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options", settings,
-        "seed", (json_int_t)(options->seed >= 0 ? options->seed : 0), "budget",
-        budget_json(&link->budget), "dev_check", config->dev_check, "started_from", incumbent);
+    json_t *run =
+        json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:s}", "id", id, "operator", name, "options",
+                  settings, "seed", (json_int_t)(options->seed >= 0 ? options->seed : 0), "budget",
+                  pawl_improve_budget_json(&link->budget), "dev_check", config->dev_check,
+                  "started_from", incumbent);
     pawl_json_set(run, "texts",
                   configured && config->texts != NULL ? json_incref((json_t *)config->texts)
                                                       : json_object());

@@ -23,6 +23,8 @@ struct pawl_improve_options {
 PAWL_MUST_CHECK enum pawl_status pawl_improve_read_budget(const char *text,
                                                           struct pawl_config_budget *budget,
                                                           struct pawl_error *err);
+/* As it is recorded with a run. New reference. */
+json_t *pawl_improve_budget_json(const struct pawl_config_budget *budget);
 /* `set`, "key=value" items or an object taken as it is, over `options`. */
 PAWL_MUST_CHECK enum pawl_status pawl_improve_read_settings(json_t *options, const json_t *set,
                                                             struct pawl_error *err);

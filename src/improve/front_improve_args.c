@@ -38,6 +38,12 @@ enum pawl_status pawl_improve_read_budget(const char *text, struct pawl_config_b
     return PAWL_OK;
 }
 
+json_t *pawl_improve_budget_json(const struct pawl_config_budget *budget)
+{
+    return json_pack("{s:I, s:f, s:f}", "evaluations", (json_int_t)budget->evaluations, "usd",
+                     budget->usd, "minutes", budget->minutes);
+}
+
 enum pawl_status pawl_improve_read_settings(json_t *options, const json_t *set,
                                             struct pawl_error *err)
 {

@@ -148,11 +148,11 @@ double pawl_run_dev_mean(struct pawl_run *run, uint32_t candidate, size_t *n)
     return mean;
 }
 
-bool pawl_run_is_measured(struct pawl_run *run, size_t n_scored)
+size_t pawl_run_measured_min(struct pawl_run *run)
 {
     size_t n_start;
     (void)pawl_run_dev_mean(run, 0, &n_start);
-    return n_scored > 0 && n_scored >= n_start - n_start / 20;
+    return n_start > 0 ? n_start - n_start / 20 : 1;
 }
 
 void pawl_run_note_dev(struct pawl_run *run, uint32_t candidate, uint32_t dev_index, double score,

@@ -385,12 +385,14 @@ static void read_evaluation(struct pawl_run *run, struct reader *reader,
 
 static void note_best(struct pawl_run *run, const struct pawl_host_evaluation *batch, size_t n)
 {
+    size_t least = 0; /* known from the first look at dev on */
     for (size_t i = 0; i < n; i++) {
         size_t n_scored;
         if (!is_dev(&batch[i])) continue;
         double mean = pawl_run_dev_mean(run, batch[i].candidate, &n_scored);
         pawl_run_keep_candidate(run, batch[i].candidate);
-        if (!pawl_run_is_measured(run, n_scored)) continue;
+        if (least == 0) least = pawl_run_measured_min(run);
+        if (n_scored < least) continue;
         pthread_mutex_lock(&run->lock);
         if (isnan(run->best_mean) || mean > run->best_mean) run->best_mean = mean;
         pthread_mutex_unlock(&run->lock);

@@ -166,9 +166,9 @@ void pawl_run_expect_candidates(struct pawl_run *run); /* those of the journal, 
 const struct pawl_artifact *pawl_run_artifact(struct pawl_run *run, uint32_t candidate);
 /* Mean over the visible dev cases that have a score; NAN when none has. *n (may be NULL): how many. */
 double pawl_run_dev_mean(struct pawl_run *run, uint32_t candidate, size_t *n);
-/* Scored on about as much of dev as the start is, some cases lost to the world aside: so that the means of
- * both may be compared. */
-bool pawl_run_is_measured(struct pawl_run *run, size_t n_scored);
+/* On so many cases of dev a candidate must have a score for its mean to be compared with the start's: about
+ * as many as the start, some lost to the world aside. */
+size_t pawl_run_measured_min(struct pawl_run *run);
 void pawl_run_note_dev(struct pawl_run *run, uint32_t candidate, uint32_t dev_index, double score,
                        const struct pawl_behaviour *behaviour);
 void pawl_run_keep_candidate(struct pawl_run *run, uint32_t candidate);

@@ -211,11 +211,12 @@ static enum pawl_run_end end_of(struct pawl_run *run, const struct pawl_run_resu
 static void fill_result(struct pawl_run *run, struct pawl_run_result *result)
 {
     double best = pawl_run_dev_mean(run, 0, NULL);
+    size_t least = pawl_run_measured_min(run);
     uint32_t chosen = 0;
     for (uint32_t i = 1; i < run->n_candidates; i++) {
         size_t n_scored;
         double mean = pawl_run_dev_mean(run, i, &n_scored);
-        if (!pawl_run_is_measured(run, n_scored)) continue;
+        if (n_scored < least) continue;
         if (mean > best || (isnan(best) && !isnan(mean))) {
             best = mean;
             chosen = i;

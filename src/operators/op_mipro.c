@@ -555,14 +555,11 @@ static enum pawl_status choose_and_search(struct mipro *m, struct pawl_error *er
  * full, the most promising one is named, and dev-check decides. */
 static enum pawl_status improve(struct mipro *m, struct pawl_error *err)
 {
-    struct pawl_error more;
-    enum pawl_status status = choose_and_search(m, err), named = PAWL_OK;
+    enum pawl_status status = choose_and_search(m, err);
     const struct combination *c = most_promising(m->tried, m->n_tried);
     if (status == PAWL_EBUDGET && m->n_full == 1 && c != NULL)
-        named = pawl_host_nominate(m->host, c->candidate, &more);
-    if (named == PAWL_OK) return status;
-    if (err != NULL) *err = more;
-    return named;
+        PAWL_TRY(pawl_host_nominate(m->host, c->candidate, err));
+    return status;
 }
 
 /* The start in full, and one trial that is scored in full. */

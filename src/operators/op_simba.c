@@ -707,12 +707,9 @@ static enum pawl_status climb(struct simba *s, struct pawl_error *err)
 /* A run that runs out of money or time on its way has found what it has found. */
 static enum pawl_status search(struct simba *s, struct pawl_error *err)
 {
-    struct pawl_error more;
-    enum pawl_status status = climb(s, err), named = PAWL_OK;
-    if (status == PAWL_EBUDGET) named = name_unseen(s, &more);
-    if (named == PAWL_OK) return status;
-    if (err != NULL) *err = more;
-    return named;
+    enum pawl_status status = climb(s, err);
+    if (status == PAWL_EBUDGET) PAWL_TRY(name_unseen(s, err));
+    return status;
 }
 
 /* The start, a step with one case, and its winner. */

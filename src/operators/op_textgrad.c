@@ -312,13 +312,10 @@ static enum pawl_status descend(struct textgrad *t, struct pawl_error *err)
  * is named, and dev-check decides. */
 static enum pawl_status search(struct textgrad *t, struct pawl_error *err)
 {
-    struct pawl_error more;
-    enum pawl_status status = descend(t, err), named = PAWL_OK;
+    enum pawl_status status = descend(t, err);
     if (status == PAWL_EBUDGET && !t->opt->revert && t->current != 0)
-        named = pawl_host_nominate(t->host, t->current, &more);
-    if (named == PAWL_OK) return status;
-    if (err != NULL) *err = more;
-    return named;
+        PAWL_TRY(pawl_host_nominate(t->host, t->current, err));
+    return status;
 }
 
 /* --- set up ----------------------------------------------------------------------------------- */

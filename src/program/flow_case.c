@@ -5,6 +5,7 @@
 #include "program/answer.h"
 #include "program/fields.h"
 #include "program/flow.h"
+#include "program/query.h"
 #include "program/script.h"
 
 #include <stdlib.h>
@@ -207,36 +208,14 @@ static void serve_modules(struct flow_case *c)
     for (size_t i = 0; i < n; i++) take_part(c, &parts[i]);
 }
 
-/* By the first role whose model gave the collection its vectors; else, and for a query that no model
- * reads, there is none, and words alone are searched. */
-static enum pawl_status embed_query(struct flow_case *c, const struct pawl_collection *collection,
-                                    const float **vector, struct pawl_error *err)
-{
-    struct pawl_lm *lm = c->instance->flow->lm;
-    const char *model = pawl_collection_model(collection), *identity;
-    struct pawl_lm_vectors vectors;
-    *vector = NULL;
-    for (int role = 0; lm && model && role < PAWL_N_ROLES; role++) {
-        if (pawl_lm_identity(lm, (enum pawl_role)role, &identity, NULL) != PAWL_OK ||
-            strcmp(identity, model) != 0)
-            continue;
-        enum pawl_status status =
-            pawl_lm_embed(lm, c->arena, (enum pawl_role)role, &c->query, 1, &vectors, err);
-        if (status == PAWL_EWORLD || status == PAWL_EPAUSED) return status;
-        if (status == PAWL_OK && vectors.dimension == pawl_collection_dimension(collection))
-            *vector = vectors.values;
-        break;
-    }
-    return PAWL_OK;
-}
-
 static enum pawl_status search(struct flow_case *c)
 {
     struct pawl_collection *collection = c->instance->flow->collections[c->which].opened;
     struct pawl_passage *found = PAWL_NEW_N(c->arena, struct pawl_passage, c->k);
     const float *vector;
     size_t n = 0;
-    PAWL_TRY(embed_query(c, collection, &vector, c->err));
+    PAWL_TRY(
+        pawl_query_embed(c->instance->flow->lm, collection, c->query, c->arena, &vector, c->err));
     PAWL_TRY(
         pawl_collection_search(collection, c->query, vector, c->k, c->arena, found, &n, c->err));
     for (size_t i = 0; i < n; i++) {

@@ -2,6 +2,7 @@
  * the one that gave the vectors. */
 #include "code/collection.h"
 #include "program/project_file.h"
+#include "program/query.h"
 #include "program/tool.h"
 
 enum { QUERY_BYTES_MAX = 2000 };
@@ -54,27 +55,6 @@ static json_t *identity(const void *state)
     return pawl_tool_hash_file(((const struct search *)state)->path);
 }
 
-/* By the first role whose model gave the vectors. A query that it cannot read is words alone. */
-static enum pawl_status embed_query(const struct search *s, struct pawl_str query,
-                                    struct pawl_arena *arena, const float **vector,
-                                    struct pawl_error *err)
-{
-    const char *model = pawl_collection_model(s->collection), *identity;
-    struct pawl_lm_vectors vectors;
-    for (int role = 0; s->lm && model && role < PAWL_N_ROLES; role++) {
-        if (pawl_lm_identity(s->lm, (enum pawl_role)role, &identity, NULL) != PAWL_OK ||
-            strcmp(identity, model) != 0)
-            continue;
-        enum pawl_status status =
-            pawl_lm_embed(s->lm, arena, (enum pawl_role)role, &query, 1, &vectors, err);
-        if (status == PAWL_EWORLD || status == PAWL_EPAUSED) return status;
-        if (status == PAWL_OK && vectors.dimension == pawl_collection_dimension(s->collection))
-            *vector = vectors.values;
-        break;
-    }
-    return PAWL_OK;
-}
-
 /* Each passage has the same share of the room. */
 static struct pawl_str write_found(const struct pawl_passage *found, size_t n, size_t max_bytes,
                                    struct pawl_arena *arena)
@@ -114,7 +94,7 @@ static enum pawl_status search(void *state, const json_t *args, size_t max_bytes
         pawl_tool_fails(result, "The query is no text of 1 to 2000 bytes.");
         return PAWL_OK;
     }
-    PAWL_TRY(embed_query(s, query, arena, &vector, err));
+    PAWL_TRY(pawl_query_embed(s->lm, s->collection, query, arena, &vector, err));
     PAWL_TRY(pawl_collection_search(s->collection, query, vector, s->k, arena, found, &n, err));
     if (n == 0)
         pawl_tool_gives(result, PAWL_STR("Nothing was found. Try other words."));
