@@ -4,6 +4,7 @@
  *
  *     in   {"scores":[[1,0,0.5]...],"before":[1,0],"after":[1,1]}
  *          {"scores":[...],"parents":[[0,null]...],"texts":[["a","b"]...],"merged":[[1,2,0]...],"child":[1,2,0]|null}
+ *          both with "frontier":"hybrid" and "named":[[{"form":1}...]...], of every candidate on every dev case
  *     out  {"survivors":[[candidate,weight]...],"accepted":true}
  *          {"survivors":[...],"triplets":[[first,second,ancestor]...],"child":[1,2,null...]|null}
  *
@@ -23,7 +24,7 @@
 struct history {
     struct pawl_arena arena;
     const json_t *texts;
-    struct pawl_pareto pareto;
+    struct pawl_fronts fronts;
     struct pawl_merger merger;
 };
 
@@ -50,10 +51,13 @@ static void read_history(struct history *h, const json_t *question)
     const json_t *all = json_object_get(question, "scores");
     const json_t *parents = json_object_get(question, "parents");
     const json_t *merged = json_object_get(question, "merged");
+    const json_t *named = json_object_get(question, "named");
     size_t n_dev = json_array_size(json_array_get(all, 0));
     double *scores = PAWL_NEW_N(&h->arena, double, n_dev);
+    struct pawl_host_result *results = PAWL_NEW_N(&h->arena, struct pawl_host_result, n_dev);
     h->texts = json_object_get(question, "texts");
-    pawl_pareto_init(&h->pareto, n_dev, &h->arena);
+    pawl_fronts_init(&h->fronts, json_string_value(json_object_get(question, "frontier")), n_dev,
+                     &h->arena);
     h->merger = (struct pawl_merger){.arena = &h->arena,
                                      .n_components = json_array_size(json_array_get(h->texts, 0)),
                                      .same = equal_texts,
@@ -63,9 +67,11 @@ static void read_history(struct history *h, const json_t *question)
         double sum = 0;
         for (size_t c = 0; c < n_dev; c++) {
             scores[c] = json_number_value(json_array_get(json_array_get(all, i), c));
+            results[c] = (struct pawl_host_result){
+                .score = scores[c], .named = json_array_get(json_array_get(named, i), c)};
             sum += scores[c];
         }
-        pawl_pareto_add(&h->pareto, scores, sum / (double)n_dev);
+        pawl_fronts_add(&h->fronts, results, sum / (double)n_dev);
         if (parents == NULL) continue;
         const json_t *from = json_array_get(parents, i);
         pawl_merge_join(&h->merger, parent_at(from, 0), parent_at(from, 1), sum / (double)n_dev,
@@ -82,12 +88,12 @@ static void read_history(struct history *h, const json_t *question)
 static json_t *survivors_of(struct history *h)
 {
     size_t n;
-    const uint32_t *survivors = pawl_pareto_survivors(&h->pareto, &n);
+    const uint32_t *survivors = pawl_pareto_survivors(&h->fronts.pareto, &n);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list,
                               json_pack("[I, I]", (json_int_t)survivors[i],
-                                        (json_int_t)pawl_pareto_weight(&h->pareto, survivors[i])));
+                                        (json_int_t)pawl_pareto_weight(&h->fronts.pareto, survivors[i])));
     return list;
 }
 
@@ -107,7 +113,7 @@ static void add_triplets(const struct history *h, uint32_t first, uint32_t secon
 static json_t *triplets_of(struct history *h)
 {
     size_t n;
-    const uint32_t *s = pawl_pareto_survivors(&h->pareto, &n);
+    const uint32_t *s = pawl_pareto_survivors(&h->fronts.pareto, &n);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++)

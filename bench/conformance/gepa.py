@@ -4,7 +4,8 @@
 The package's own search runs on a program of three texts, with new texts that are given and scores from a table instead
 of a model. Whenever it decides, pawl's gepa is asked about the same history:
 
-    survivors     which candidates are drawn from as parents, and with what weight
+    survivors     which candidates are drawn from as parents, and with what weight, under fronts of dev cases, of
+                  named scores, of both, and of each pair of the two (one kind a search, in turn)
     acceptance    whether the child is kept after its minibatch
     triplets      which two candidates may be merged over which common ancestor
     child         whose text each component of a merged candidate has
@@ -31,6 +32,7 @@ import venv_of
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ["gepa==0.1.4"]
 N_TRAIN, N_DEV, MINIBATCH, NAMES = 12, 10, 3, ("extract", "decide", "say")
+FRONTIERS = ("instance", "objective", "hybrid", "cartesian")
 
 
 def draw_of(*what):
@@ -49,6 +51,7 @@ class Peer:
         from gepa.strategies import acceptance, candidate_selector
 
         self.seed, self.questions, self.answers, self.n_texts, self.n_otherwise = seed, [], [], 0, 0
+        self.frontier = FRONTIERS[seed % len(FRONTIERS)]
         peer, merge_module = self, merge
 
         class Table:
@@ -57,6 +60,7 @@ class Peer:
             def evaluate(table, batch, candidate, capture_traces=False):
                 scores = [peer.score(candidate, case) for case in batch]
                 return EvaluationBatch(outputs=list(batch), scores=scores,
+                                       objective_scores=[peer.names_of(candidate, case) for case in batch],
                                        trajectories=list(batch) if capture_traces else None)
 
             def make_reflective_dataset(table, candidate, evaluation, components):
@@ -79,13 +83,13 @@ class Peer:
         def select_and_tell(selector, state):
             weights = weights_of(state, peer.ranks_of(state))
             peer.n_otherwise += weights != weights_of(state, state.per_program_tracked_scores)
-            peer.ask("survivors", weights, scores=peer.scores_of(state))
+            peer.ask("survivors", weights, **peer.history_of(state))
             return select(selector, state)
 
         def accept_and_tell(criterion, proposal, state):
             said = accept(criterion, proposal, state)
             if proposal.tag == "reflective_mutation":
-                peer.ask("accepted", said, scores=peer.scores_of(state), before=proposal.subsample_scores_before,
+                peer.ask("accepted", said, **peer.history_of(state), before=proposal.subsample_scores_before,
                          after=proposal.subsample_scores_after)
             return said
 
@@ -95,7 +99,7 @@ class Peer:
             merged = [list(triplet) for triplet in proposer.merges_performed[0]]
             triplets = peer.triplets_of(merge_module, proposer, state)
             proposal = propose(proposer, state)
-            history = {"scores": peer.scores_of(state), "merged": merged,
+            history = {**peer.history_of(state), "merged": merged,
                        "parents": [(list(p) + [None])[:2] for p in state.parent_program_for_candidate],
                        "texts": [[c[name] for name in NAMES] for c in state.program_candidates]}
             peer.ask("triplets", triplets, **history)
@@ -111,22 +115,30 @@ class Peer:
             gepa.optimize(seed_candidate={name: "text 0" for name in NAMES}, adapter=Table(),
                           trainset=[("train", i) for i in range(N_TRAIN)], valset=[("dev", i) for i in range(N_DEV)],
                           reflection_minibatch_size=MINIBATCH, max_metric_calls=evaluations, use_merge=True,
-                          max_merge_invocations=1000, seed=seed, cache_evaluation=False, display_progress_bar=False,
+                          max_merge_invocations=1000, seed=seed, frontier_type=self.frontier, cache_evaluation=False, display_progress_bar=False,
                           raise_on_exception=True, logger=type("Quiet", (), {"log": lambda *_: None})())
         finally:
             candidate_selector.ParetoCandidateSelector.select_candidate_idx = select
             acceptance.StrictImprovementAcceptance.should_accept = accept
             merge.MergeProposer.propose = propose
 
+    def suits(self, name, text, case):
+        return draw_of(self.seed, name, text, case) < 0.3 + 0.5 * draw_of(self.seed, text)
+
     def score(self, candidate, case):
         """In quarters, so that sums are exact whatever the order they are made in."""
-        suits = sum(draw_of(self.seed, name, text, case) < 0.3 + 0.5 * draw_of(self.seed, text)
-                    for name, text in candidate.items())
-        return (0, 0.25, 0.75, 1)[suits]
+        return (0, 0.25, 0.75, 1)[sum(self.suits(name, text, case) for name, text in candidate.items())]
 
-    @staticmethod
-    def scores_of(state):
-        return [[scores[i] for i in sorted(scores)] for scores in state.prog_candidate_val_subscores]
+    def names_of(self, candidate, case):
+        """Two named scores, each of two texts; in halves, as above."""
+        first, second, third = (self.suits(name, candidate[name], case) for name in NAMES)
+        return {"form": (first + second) / 2, "sense": (second + third) / 2}
+
+    def history_of(self, state):
+        cases = [("dev", i) for i in range(N_DEV)]
+        return {"frontier": self.frontier,
+                "scores": [[scores[i] for i in sorted(scores)] for scores in state.prog_candidate_val_subscores],
+                "named": [[self.names_of(c, case) for case in cases] for c in state.program_candidates]}
 
     @staticmethod
     def ranks_of(state):
