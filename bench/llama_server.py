@@ -50,12 +50,12 @@ def free_port():
 
 
 class Server:
-    def __init__(self, program, model):
+    def __init__(self, program, model, context=1024):
         self.port = free_port()
         threads = str(os.cpu_count())
         self.process = subprocess.Popen(
             [program, "-m", model, "--host", "127.0.0.1", "--port", str(self.port), "-np", str(SLOTS),
-             "-c", str(SLOTS * 1024), "-t", threads, "-tb", threads, "--no-webui"],
+             "-c", str(SLOTS * context), "-t", threads, "-tb", threads, "--no-webui"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=dict(os.environ, GOMP_SPINCOUNT="1000")) # as pawl's own engine
         self.wait()
