@@ -86,7 +86,7 @@ static int lib_pairs(lua_State *L)
     int real = lua_gettop(L);
     int n = 0;
     for (lua_pushnil(L); lua_next(L, real); lua_pop(L, 1)) n++;
-    pawl_lua_spend(L, (size_t)n);
+    pawl_lua_spend_walk(L, (size_t)n);
 
     lua_createtable(L, n, 0);
     struct key *order = lua_newuserdatauv(L, (size_t)n * sizeof *order, 0);

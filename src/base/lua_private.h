@@ -11,6 +11,8 @@ struct pawl_lua_state {
     lua_State *L;
     lua_State *running; /* L, or the thread of a call that may wait */
     size_t used_bytes, limit_bytes;
+    size_t largest_bytes,
+        largest_loaded_bytes; /* block asked for: so far in this call, by loading */
     int64_t instructions_left;
     void *context;
     int entry, chunk, environment_meta; /* registry references */
@@ -22,6 +24,9 @@ struct pawl_lua_state {
 struct pawl_lua_state *pawl_lua_self(lua_State *L);
 /* Count work done in C; raises an error when the call is out of instructions. */
 void pawl_lua_spend(lua_State *L, size_t n);
+/* Count a walk through a table: every slot is looked at, the empty ones too, and no table has more
+ * slots than the largest block had room for. */
+void pawl_lua_spend_walk(lua_State *L, size_t n_entries);
 
 /* Open the restricted libraries into the table at the top of the stack (the globals). */
 void pawl_lua_library_open(lua_State *L);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { HOOK_EVERY = 1000, LARGE_BYTES = 4096, BYTES_PER_INSTRUCTION = 64 };
+enum { WALKED_BYTES_PER_INSTRUCTION = 256 };
 
 struct pawl_lua {
     struct pawl_lua_script script;
@@ -42,6 +43,7 @@ static void *allocate(void *context, void *old, size_t old_bytes, size_t new_byt
     else if (!(p = realloc(old, new_bytes)))
         return NULL;
     state->used_bytes += new_bytes - held;
+    if (new_bytes > state->largest_bytes) state->largest_bytes = new_bytes;
     charge_copy(state, new_bytes);
     return p;
 }
@@ -85,9 +87,15 @@ void pawl_lua_spend(lua_State *L, size_t n)
     state->instructions_left -= (int64_t)n;
 }
 
+void pawl_lua_spend_walk(lua_State *L, size_t n_entries)
+{
+    pawl_lua_spend(L, n_entries + pawl_lua_self(L)->largest_bytes / WALKED_BYTES_PER_INSTRUCTION);
+}
+
 static void start_limits(struct pawl_lua_state *state, const struct pawl_lua_limits *limits)
 {
     state->instructions_left = limits->instructions;
+    state->largest_bytes = state->largest_loaded_bytes;
     lua_sethook(state->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
@@ -163,6 +171,7 @@ static struct pawl_lua_state *state_new(const struct pawl_lua *lua, char *reason
         return NULL;
     }
     lua_settop(state->L, 0);
+    state->largest_loaded_bytes = state->largest_bytes;
     return state;
 }
 

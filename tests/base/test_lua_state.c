@@ -227,6 +227,9 @@ static void test_limits(void **unused)
         "function main() repeat local ok = pcall(error) until false end",
         "local function f() return f() end function main() return f() end",
         "function main() setmetatable({}, {__index = error})[1] = 1 while true do end end",
+        /* The slots of a table that was emptied are still looked at. */
+        "function main() local t = {} for i = 1, 50000 do t['k' .. i] = 1 end\n"
+        "for i = 1, 50000 do t['k' .. i] = nil end for i = 1, 100000 do next(t) end end",
     };
     for (size_t i = 0; i < sizeof endless / sizeof *endless; i++)
         assert_fails(endless[i], "too many instructions");
