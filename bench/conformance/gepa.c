@@ -91,9 +91,9 @@ static json_t *survivors_of(struct history *h)
     const uint32_t *survivors = pawl_pareto_survivors(&h->fronts.pareto, &n);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list,
-                              json_pack("[I, I]", (json_int_t)survivors[i],
-                                        (json_int_t)pawl_pareto_weight(&h->fronts.pareto, survivors[i])));
+        json_array_append_new(
+            list, json_pack("[I, I]", (json_int_t)survivors[i],
+                            (json_int_t)pawl_pareto_weight(&h->fronts.pareto, survivors[i])));
     return list;
 }
 
