@@ -13,6 +13,7 @@
 #include "evaluate/evaluate.h"
 
 #include "base/clock.h"
+#include "evaluate/questions.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -107,18 +108,37 @@ json_t *pawl_result_named_json(const struct pawl_result *result)
     return named;
 }
 
+/* What the judge costs is in `usage` alone: a candidate's own tokens, time and cost are its program's. */
+static enum pawl_status score_call(const struct pawl_evaluator_settings *settings,
+                                   struct pawl_arena *arena, struct pawl_metric_call *call,
+                                   struct pawl_metric_result *judged, struct pawl_usage *usage,
+                                   bool *missing, struct pawl_error *err)
+{
+    struct pawl_metric_question questions[PAWL_METRIC_QUESTIONS_MAX];
+    struct pawl_metric_reply replies[PAWL_METRIC_QUESTIONS_MAX];
+    size_t n = pawl_metric_questions(settings->metric, arena, call, questions);
+    *missing = false;
+    if (n > 0)
+        PAWL_TRY(
+            pawl_questions_ask(settings->lm, arena, questions, n, replies, usage, missing, err));
+    if (*missing) return PAWL_OK;
+    call->replies = replies;
+    return pawl_metric_score(settings->metric, arena, call, judged, err);
+}
+
 static enum pawl_status score(struct pawl_evaluator *evaluator, struct pawl_arena *arena,
                               const struct pawl_case *item, const struct pawl_outcome *outcome,
-                              struct pawl_metric_result *judged, struct pawl_error *err)
+                              struct pawl_metric_result *judged, struct pawl_usage *usage,
+                              bool *missing, struct pawl_error *err)
 {
     json_t *target = pawl_program_target_object(evaluator->program, item->target);
-    const struct pawl_metric_call call = {.id = item->id,
-                                          .input = item->input,
-                                          .target = target ? target : item->target,
-                                          .output = outcome->output,
-                                          .metadata = item->metadata};
+    struct pawl_metric_call call = {.id = item->id,
+                                    .input = item->input,
+                                    .target = target ? target : item->target,
+                                    .output = outcome->output,
+                                    .metadata = item->metadata};
     enum pawl_status status =
-        pawl_metric_score(evaluator->settings.metric, arena, &call, judged, err);
+        score_call(&evaluator->settings, arena, &call, judged, usage, missing, err);
     json_decref(target);
     return status;
 }
@@ -133,6 +153,13 @@ static void note_lost(struct pawl_evaluator *evaluator, struct job *job, size_t 
         snprintf(job->lost_why, sizeof job->lost_why, "%s", reason);
     }
     pthread_mutex_unlock(&evaluator->lock);
+}
+
+/* There is an answer, and the world kept the judge from grading it. */
+static void lose_score(struct pawl_evaluator *evaluator, struct job *job, size_t index)
+{
+    job->results[index].status = PAWL_OUTCOME_MISSING;
+    note_lost(evaluator, job, index, "The judge could not be asked.");
 }
 
 static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct job *job,
@@ -162,8 +189,12 @@ static enum pawl_status evaluate_item(struct pawl_evaluator *evaluator, struct j
     if (outcome.status == PAWL_OUTCOME_MISSING && outcome.reason)
         note_lost(evaluator, job, index, outcome.reason);
     if (outcome.status == PAWL_OUTCOME_DONE && evaluator->settings.metric) {
-        status = score(evaluator, arena, item->item, &outcome, &judged, err);
-        if (status == PAWL_OK) result->score = judged.score;
+        bool missing = false;
+        status = score(evaluator, arena, item->item, &outcome, &judged, usage, &missing, err);
+        if (missing)
+            lose_score(evaluator, job, index);
+        else if (status == PAWL_OK)
+            result->score = judged.score;
         if (judged.failed) result->status = PAWL_OUTCOME_FAILED;
         keep_named(job, worker, &judged, result);
     }

@@ -45,6 +45,7 @@ struct pawl_batch; /* the memory behind a set of results */
 struct pawl_evaluator;
 struct pawl_evaluator_settings {
     struct pawl_metric *metric; /* NULL: outcomes only, no scores (sealed side) */
+    struct pawl_lm *lm;         /* who answers the metric's questions; NULL where it has none */
     int threads;                /* 0: what the program can use, at most 256 */
     /* (optional) called from any thread after each case; must be quick */
     void (*progress)(void *context, size_t n_done, size_t n_total);

@@ -31,20 +31,22 @@ static enum pawl_status unknown(const char *name, struct pawl_error *err)
     return PAWL_ECONFIG;
 }
 
-/* `exact_match`, {name: ..., options}, {lua: FILE, ...} or {command: [...], ...}. */
+/* `exact_match`, {name: ..., options}, or by its first option: {lua: FILE}, {command: [...]}, {judge: FILE}. */
 static enum pawl_status choose_kind(const json_t *section, const struct pawl_metric_kind **kind,
                                     struct pawl_error *err)
 {
     const char *name = json_is_string(section) ? json_string_value(section)
                                                : pawl_json_get_text(section, "name", NULL);
-    if (!name && json_object_get(section, "lua")) name = "lua";
-    if (!name && json_object_get(section, "command")) name = "command";
+    static const char *const by_option[] = {"lua", "command", "judge"};
+    for (size_t i = 0; !name && i < sizeof by_option / sizeof *by_option; i++)
+        if (json_object_get(section, by_option[i])) name = by_option[i];
     if (!name) {
-        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric",
-                     "The section \"metric\" names none: it has no key name, lua or command.");
+        pawl_fail_at(
+            err, PAWL_ECONFIG, NULL, 0, "metric",
+            "The section \"metric\" names none: it has no key name, lua, command or judge.");
         pawl_hint(err,
                   "Write `metric: exact_match`, or with options `{name: regex, pattern: ...}`, or "
-                  "`{lua: file.lua}`, or `{command: [python3, score.py]}`.");
+                  "`{lua: file.lua}`, `{command: [python3, score.py]}` or `{judge: rubric.md}`.");
         return PAWL_ECONFIG;
     }
     *kind = find_kind(name);
@@ -110,6 +112,19 @@ bool pawl_metric_is_binary(const struct pawl_metric *metric)
 bool pawl_metric_may_name(const struct pawl_metric *metric)
 {
     return metric->kind->flags & PAWL_METRIC_NAMED;
+}
+
+bool pawl_metric_asks(const struct pawl_metric *metric)
+{
+    return metric->kind->questions != NULL;
+}
+
+size_t pawl_metric_questions(struct pawl_metric *metric, struct pawl_arena *arena,
+                             const struct pawl_metric_call *call,
+                             struct pawl_metric_question questions[PAWL_METRIC_QUESTIONS_MAX])
+{
+    if (!metric->kind->questions) return 0;
+    return metric->kind->questions(metric->state, metric->options, arena, call, questions);
 }
 
 /* By name, so that equal scores are written equally. */

@@ -326,6 +326,21 @@ static enum pawl_status read_sections(struct pawl_arena *arena, const struct con
     return PAWL_OK;
 }
 
+/* A judge likes long answers, so a search that is paid in its grades buys length. */
+static enum pawl_status check_judge(const struct pawl_config *config, struct pawl_error *err)
+{
+    bool is_free = strcmp(pawl_json_get_text(config->metric, "length", "guarded"), "free") == 0;
+    if (!config->judged) return PAWL_OK;
+    for (size_t i = 0; i < config->gate.n_guards; i++)
+        is_free = is_free || config->gate.guard_rules[i].measure == PAWL_MEASURE_TOKENS;
+    if (is_free) return PAWL_OK;
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "metric.judge",
+                 "A judge likes long answers, and no guard holds their length.");
+    pawl_hint(err, "Say how much longer they may become: `gate: {guards: [{metric: tokens, margin: "
+                   "0.2}]}`; or, where length is welcome, `metric: {..., length: free}`.");
+    return PAWL_ECONFIG;
+}
+
 enum pawl_status pawl_config_from_json(json_t *json, struct pawl_arena *arena,
                                        struct pawl_config *config, struct pawl_error *err)
 {
@@ -345,6 +360,8 @@ enum pawl_status pawl_config_from_json(json_t *json, struct pawl_arena *arena,
     config->metric = top.metric;
     config->models = top.models;
     config->roles = top.roles;
+    config->judged = json_object_get(config->metric, "judge") != NULL;
+    PAWL_TRY(check_judge(config, err));
     config->json = json_incref(json);
     return PAWL_OK;
 }

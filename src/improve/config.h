@@ -67,6 +67,7 @@ struct pawl_config {
     uint64_t seed;                                   /* of sampling and scripted models */
     int64_t concurrency;                             /* 0: what the models can use */
     const json_t *program, *metric, *models, *roles; /* sections, checked by their rooms */
+    bool judged;                                     /* a model judges: metric is {judge: ...} */
     struct pawl_config_data data;
     struct pawl_config_improve improve;
     struct pawl_config_gate gate;

@@ -43,6 +43,7 @@ static enum pawl_status open_models(struct pawl_engine *engine, struct pawl_erro
     PAWL_TRY(pawl_program_open(&program, &engine->program, err));
     PAWL_TRY(pawl_metric_open(config->metric, worker->project_dir, &engine->metric, err));
     struct pawl_evaluator_settings evaluator = {.metric = engine->metric,
+                                                .lm = engine->lm,
                                                 .threads = (int)config->concurrency,
                                                 .progress = pawl_engine_tell_evaluated,
                                                 .context = engine};

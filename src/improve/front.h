@@ -90,10 +90,13 @@ struct pawl_front_worker {
     struct pawl_channel *channel;
     bool pausing;
 };
-/* Start a worker; peer_fd -1 or the descriptor it gets as PAWL_FD_PEER. `read` may be NULL; `project`
- * too, for the role "tables". */
+/* What a worker gets besides its channel to us, as PAWL_FD_PEER and PAWL_FD_JUDGE; 0: nothing. */
+struct pawl_front_fds {
+    int peer, judge;
+};
+/* Start a worker. `read` may be NULL; `project` too, for the role "tables". */
 PAWL_MUST_CHECK enum pawl_status pawl_front_start(struct pawl_project *project, const char *role,
-                                                  int peer_fd, json_t *read,
+                                                  struct pawl_front_fds fds, json_t *read,
                                                   struct pawl_front_worker *worker,
                                                   struct pawl_error *err);
 /* What to do with a message that is not the answer; borrowed. */
@@ -246,11 +249,14 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_attempt(struct pawl_call *call,
 PAWL_MUST_CHECK enum pawl_status pawl_front_explain(struct pawl_call *call, const json_t *statement,
                                                     const char *candidate, bool *certified,
                                                     const char **note, struct pawl_error *err);
-/* A vault and a sealed side that hear each other; both to be ended. */
-PAWL_MUST_CHECK enum pawl_status pawl_front_start_pair(struct pawl_project *project,
-                                                       struct pawl_front_worker *vault,
-                                                       struct pawl_front_worker *sealed,
-                                                       struct pawl_error *err);
+/* A vault and the sealed sides that it hears: one runs artifacts, the other grades, where a model judges. */
+struct pawl_front_sealed {
+    struct pawl_front_worker vault, sealed, judge;
+};
+PAWL_MUST_CHECK enum pawl_status pawl_front_start_sealed(struct pawl_project *project,
+                                                         struct pawl_front_sealed *side,
+                                                         struct pawl_error *err);
+void pawl_front_end_sealed(struct pawl_front_sealed *side);
 /* What the vault tells anybody: attempts, thresholds, sizes. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_vault_status(struct pawl_call *call, json_t **status,
                                                          struct pawl_error *err);

@@ -138,8 +138,8 @@ static enum pawl_status request_of(struct pawl_call *call, const json_t *promoti
 static enum pawl_status ask_vault(struct pawl_call *call, const json_t *promotion, json_t *request,
                                   json_t **done, struct pawl_error *err)
 {
-    struct pawl_front_worker vault, sealed;
-    enum pawl_status status = pawl_front_start_pair(call->project, &vault, &sealed, err);
+    struct pawl_front_sealed side;
+    enum pawl_status status = pawl_front_start_sealed(call->project, &side, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;
@@ -148,9 +148,8 @@ static enum pawl_status ask_vault(struct pawl_call *call, const json_t *promotio
                                "Asking the vault tier's fresh cases ...");
     pawl_front_progress(call, begins);
     json_decref(begins);
-    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
-    pawl_front_end(&vault);
-    pawl_front_end(&sealed);
+    status = pawl_front_request(call, &side.vault, request, NULL, NULL, done, err);
+    pawl_front_end_sealed(&side);
     PAWL_TRY(status);
     const json_t *statement = json_object_get(*done, "statement");
     status = pawl_front_check_signed(call->project, *done, "confirmation", err);

@@ -80,8 +80,8 @@ static enum pawl_status evaluate(struct pawl_call *call, const char *hex,
         json_array_append_new(read, json_string(path));
         free(path);
     }
-    enum pawl_status status =
-        pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, -1, read, &engine, err);
+    enum pawl_status status = pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME,
+                                               (struct pawl_front_fds){0}, read, &engine, err);
     json_decref(read);
     if (status != PAWL_OK) {
         json_decref(request);

@@ -121,7 +121,8 @@ static enum pawl_status score(struct pawl_call *call, const char *hex, int tier,
     if (to <= from) return PAWL_OK;
     scores->values = PAWL_NEW_N(&call->arena, double, (size_t)(to - from));
     PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &artifact, err));
-    PAWL_TRY(pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, -1, NULL, &engine, err));
+    PAWL_TRY(pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, (struct pawl_front_fds){0},
+                              NULL, &engine, err));
     json_t *request =
         json_pack("{s:s, s:s, s:I, s:I, s:b}", "op", "evaluate", "tier", tier_names[tier], "from",
                   (json_int_t)from, "limit", (json_int_t)(to - from), "per_case", 1);

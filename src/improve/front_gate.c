@@ -64,23 +64,47 @@ static bool concerns(void *context, const json_t *body)
     return attempt > asked->epoch.before && promoted(context, body);
 }
 
-enum pawl_status pawl_front_start_pair(struct pawl_project *project,
-                                       struct pawl_front_worker *vault,
-                                       struct pawl_front_worker *sealed, struct pawl_error *err)
+/* The ends that the sealed sides get, and those that the vault gets. */
+struct ends {
+    int sealed[2], judge[2];
+};
+
+static void close_ends(struct ends *ends)
 {
-    int pair[2];
-    sealed->channel = NULL;
-    sealed->pid = -1;
-    PAWL_TRY(pawl_socket_pair(pair, err));
-    enum pawl_status status =
-        pawl_front_start(project, PAWL_ROLE_VAULT_NAME, pair[0], NULL, vault, err);
-    close(pair[0]);
-    if (status == PAWL_OK) {
-        status = pawl_front_start(project, PAWL_ROLE_SEALED_NAME, pair[1], NULL, sealed, err);
-        if (status != PAWL_OK) pawl_front_end(vault);
-    }
-    close(pair[1]);
+    int *all[] = {&ends->sealed[0], &ends->sealed[1], &ends->judge[0], &ends->judge[1]};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (*all[i] > 0) close(*all[i]);
+}
+
+static enum pawl_status start_all(struct pawl_project *project, struct ends *ends,
+                                  struct pawl_front_sealed *side, struct pawl_error *err)
+{
+    PAWL_TRY(pawl_socket_pair(ends->sealed, err));
+    if (project->config.judged) PAWL_TRY(pawl_socket_pair(ends->judge, err));
+    struct pawl_front_fds vault = {ends->sealed[0], ends->judge[0]}, sealed = {ends->sealed[1], 0};
+    PAWL_TRY(pawl_front_start(project, PAWL_ROLE_VAULT_NAME, vault, NULL, &side->vault, err));
+    PAWL_TRY(pawl_front_start(project, PAWL_ROLE_SEALED_NAME, sealed, NULL, &side->sealed, err));
+    if (!project->config.judged) return PAWL_OK;
+    struct pawl_front_fds judge = {ends->judge[1], 0};
+    return pawl_front_start(project, PAWL_ROLE_SEALED_NAME, judge, NULL, &side->judge, err);
+}
+
+enum pawl_status pawl_front_start_sealed(struct pawl_project *project,
+                                         struct pawl_front_sealed *side, struct pawl_error *err)
+{
+    struct ends ends = {0};
+    side->vault = side->sealed = side->judge = (struct pawl_front_worker){.pid = -1};
+    enum pawl_status status = start_all(project, &ends, side, err);
+    close_ends(&ends);
+    if (status != PAWL_OK) pawl_front_end_sealed(side);
     return status;
+}
+
+void pawl_front_end_sealed(struct pawl_front_sealed *side)
+{
+    pawl_front_end(&side->vault);
+    pawl_front_end(&side->sealed);
+    pawl_front_end(&side->judge);
 }
 
 /* Guards compare with the anchor, too. */
@@ -112,9 +136,9 @@ static json_t *attempt_request(const struct pawl_offer *offer,
 static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_t **done,
                                   struct pawl_error *err)
 {
-    struct pawl_front_worker vault, sealed;
+    struct pawl_front_sealed side;
     enum pawl_status status = add_anchor(call, request, err);
-    if (status == PAWL_OK) status = pawl_front_start_pair(call->project, &vault, &sealed, err);
+    if (status == PAWL_OK) status = pawl_front_start_sealed(call->project, &side, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;
@@ -122,9 +146,8 @@ static enum pawl_status ask_vault(struct pawl_call *call, json_t *request, json_
     json_t *begins = json_pack("{s:s, s:i}", "phase", "gate", "release_points_passed", 0);
     pawl_front_progress(call, begins);
     json_decref(begins);
-    status = pawl_front_request(call, &vault, request, NULL, NULL, done, err);
-    pawl_front_end(&vault);
-    pawl_front_end(&sealed);
+    status = pawl_front_request(call, &side.vault, request, NULL, NULL, done, err);
+    pawl_front_end_sealed(&side);
     return status;
 }
 

@@ -431,8 +431,8 @@ static enum pawl_status run_in_engine(struct pawl_call *call, json_t *row, struc
 {
     struct pawl_front_worker engine;
     json_t *request = json_pack("{s:s, s:O}", "op", "improve", "run", json_object_get(row, "run"));
-    enum pawl_status status =
-        pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, -1, NULL, &engine, err);
+    enum pawl_status status = pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME,
+                                               (struct pawl_front_fds){0}, NULL, &engine, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;

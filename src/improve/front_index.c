@@ -159,8 +159,8 @@ static enum pawl_status build(struct pawl_call *call, const char *into, const ch
     struct indexing indexing = {.call = call, .role = role, .into = into};
     PAWL_TRY(pawl_front_check_output(call->project, into, err));
     if (role != NULL)
-        PAWL_TRY(pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, -1, NULL, &indexing.engine,
-                                  err));
+        PAWL_TRY(pawl_front_start(call->project, PAWL_ROLE_ENGINE_NAME, (struct pawl_front_fds){0},
+                                  NULL, &indexing.engine, err));
     enum pawl_status status = index_files(&indexing, files, err);
     pawl_collection_abandon(indexing.builder);
     if (role != NULL) pawl_front_end(&indexing.engine);

@@ -114,15 +114,16 @@ static bool sees_sealed_cases(const char *role)
 }
 
 static enum pawl_status spawn(struct pawl_project *project, const char *role, int channel_fd,
-                              int peer_fd, struct pawl_arena *arena, pid_t *pid,
+                              struct pawl_front_fds given, struct pawl_arena *arena, pid_t *pid,
                               struct pawl_error *err)
 {
     const char *path;
     PAWL_TRY(pawl_front_helper(arena, "pawl-worker", &path, err));
     const char *argv[] = {"pawl-worker", role, NULL};
-    struct pawl_process_fd fds[3] = {{channel_fd, PAWL_FD_FRONT}};
+    struct pawl_process_fd fds[4] = {{channel_fd, PAWL_FD_FRONT}};
     size_t n = 1;
-    if (peer_fd >= 0) fds[n++] = (struct pawl_process_fd){peer_fd, PAWL_FD_PEER};
+    if (given.peer > 0) fds[n++] = (struct pawl_process_fd){given.peer, PAWL_FD_PEER};
+    if (given.judge > 0) fds[n++] = (struct pawl_process_fd){given.judge, PAWL_FD_JUDGE};
     if (!sees_sealed_cases(role)) fds[n++] = (struct pawl_process_fd){STDERR_FILENO, STDERR_FILENO};
     struct pawl_process spec = {.path = path,
                                 .argv = argv,
@@ -133,15 +134,15 @@ static enum pawl_status spawn(struct pawl_project *project, const char *role, in
     return pawl_process_start(&spec, pid, err);
 }
 
-enum pawl_status pawl_front_start(struct pawl_project *project, const char *role, int peer_fd,
-                                  json_t *read, struct pawl_front_worker *worker,
-                                  struct pawl_error *err)
+enum pawl_status pawl_front_start(struct pawl_project *project, const char *role,
+                                  struct pawl_front_fds fds, json_t *read,
+                                  struct pawl_front_worker *worker, struct pawl_error *err)
 {
     int pair[2];
     struct pawl_arena arena = {0};
     *worker = (struct pawl_front_worker){.pid = -1};
     PAWL_TRY(pawl_socket_pair(pair, err));
-    enum pawl_status status = spawn(project, role, pair[1], peer_fd, &arena, &worker->pid, err);
+    enum pawl_status status = spawn(project, role, pair[1], fds, &arena, &worker->pid, err);
     close(pair[1]);
     if (status != PAWL_OK) {
         close(pair[0]);
@@ -223,8 +224,8 @@ static enum pawl_status ask_once(struct pawl_call *call, const char *role, json_
 {
     struct pawl_front_worker worker;
     bool bare = strcmp(role, PAWL_ROLE_TABLES_NAME) == 0;
-    enum pawl_status status =
-        pawl_front_start(bare ? NULL : call->project, role, -1, read, &worker, err);
+    enum pawl_status status = pawl_front_start(bare ? NULL : call->project, role,
+                                               (struct pawl_front_fds){0}, read, &worker, err);
     if (status != PAWL_OK) {
         json_decref(request);
         return status;

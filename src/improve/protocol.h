@@ -105,11 +105,17 @@
  *                                          -> {"n":N,"arm":A,"sample":K,"status":"done"|"failed"|
  *                                              "missing","output":{...},"measurements":{...}}
  *     in any order; up to `parallel` cases are under way at once. No target is ever sent.
+ *
+ * vault -> judge, channel 5: a second process of the role sealed, which runs no artifact, where the metric asks a model
+ *   {"load":{"judge":true}}                -> {"ready":{"parallel":N,"models":{"judge":identity}, ...}}
+ *   {"judge":{"n":N,"arm":A,"sample":K,"questions":[...]}} (evaluate/questions.h)
+ *                                          -> {"n":N,"arm":A,"sample":K,"replies":[choice|null...]|null}
+ *     null: the world failed. A question holds the case's target, which is why the first one is never asked.
  */
 #ifndef PAWL_IMPROVE_PROTOCOL_H
 #define PAWL_IMPROVE_PROTOCOL_H
 
-enum pawl_worker_fd { PAWL_FD_FRONT = 3, PAWL_FD_PEER = 4 };
+enum pawl_worker_fd { PAWL_FD_FRONT = 3, PAWL_FD_PEER = 4, PAWL_FD_JUDGE = 5 };
 
 #define PAWL_ROLE_ENGINE_NAME "engine"
 #define PAWL_ROLE_VAULT_NAME  "vault"

@@ -2,15 +2,18 @@
  * The sealed side: runs two or three artifacts on one sealed case at a time and forgets.
  *
  * It knows no target, score, key or verdict. It has no store and no cache, writes no file, and is
- * never the process that an operator's requests go through.
+ * never the process that an operator's requests go through. Where a model judges, a second process of
+ * this role asks it: that one is sent targets, and no artifact.
  *
  * Invariants
  *   1. One thread receives; a pool of threads runs cases and sends each answer when it is done.
  *   2. Arms change only while nothing is under way.
  *   3. Whatever the world does to a case is `missing`; what the candidate does is `failed`.
+ *   4. A process runs artifacts or grades; once it has been told to do one it refuses the other.
  */
 #include "improve/worker.h"
 
+#include "evaluate/questions.h"
 #include "program/program.h"
 #include "sandbox/sandbox.h"
 
@@ -34,6 +37,7 @@ struct sealed {
     size_t first, n_queued;
     int n_busy;
     bool stopping, broken; /* broken: an answer could not be sent */
+    bool grades;           /* asks the judge, and runs no artifact */
 };
 
 /* --- one case -------------------------------------------------------------------------------------- */
@@ -72,6 +76,17 @@ static json_t *answer_of(const json_t *item, const struct pawl_outcome *outcome)
     return answer;
 }
 
+/* Takes the answer. */
+static void send_answer(struct sealed *sealed, json_t *answer)
+{
+    if (pawl_channel_send(sealed->worker->peer, answer, NULL) != PAWL_OK) {
+        pthread_mutex_lock(&sealed->lock);
+        sealed->broken = true;
+        pthread_mutex_unlock(&sealed->lock);
+    }
+    json_decref(answer);
+}
+
 static void run_case(struct sealed *sealed, struct pawl_arena *arena, const json_t *item)
 {
     struct pawl_outcome outcome = {0};
@@ -83,12 +98,26 @@ static void run_case(struct sealed *sealed, struct pawl_arena *arena, const json
         outcome.status = PAWL_OUTCOME_MISSING;
     json_t *answer = answer_of(item, &outcome);
     pawl_outcome_release(&outcome);
-    if (pawl_channel_send(sealed->worker->peer, answer, NULL) != PAWL_OK) {
-        pthread_mutex_lock(&sealed->lock);
-        sealed->broken = true;
-        pthread_mutex_unlock(&sealed->lock);
-    }
-    json_decref(answer);
+    send_answer(sealed, answer);
+}
+
+/* --- one opinion ------------------------------------------------------------------------------------ */
+
+static void ask_judge(struct sealed *sealed, struct pawl_arena *arena, const json_t *item)
+{
+    struct pawl_metric_question questions[PAWL_METRIC_QUESTIONS_MAX];
+    struct pawl_metric_reply replies[PAWL_METRIC_QUESTIONS_MAX];
+    struct pawl_usage usage = {0};
+    size_t n;
+    bool missing = true;
+    if (!pawl_questions_read(json_object_get(item, "questions"), arena, questions, &n) ||
+        pawl_questions_ask(sealed->lm, arena, questions, n, replies, &usage, &missing, NULL) !=
+            PAWL_OK)
+        missing = true;
+    send_answer(sealed,
+                json_pack("{s:O, s:O, s:O, s:o}", "n", json_object_get(item, "n"), "arm",
+                          json_object_get(item, "arm"), "sample", json_object_get(item, "sample"),
+                          "replies", missing ? json_null() : pawl_replies_json(replies, n)));
 }
 
 /* --- the pool --------------------------------------------------------------------------------------- */
@@ -116,7 +145,10 @@ static void *serve_cases(void *context)
     struct pawl_arena arena = {0};
     json_t *item;
     while ((item = take_case(sealed)) != NULL) {
-        run_case(sealed, &arena, item);
+        if (sealed->grades)
+            ask_judge(sealed, &arena, item);
+        else
+            run_case(sealed, &arena, item);
         json_decref(item);
         pawl_arena_reset(&arena);
         pthread_mutex_lock(&sealed->lock);
@@ -167,7 +199,7 @@ static void stop_pool(struct sealed *sealed)
 
 /* --- loading ---------------------------------------------------------------------------------------- */
 
-static enum pawl_status open_program(struct sealed *sealed, struct pawl_error *err)
+static enum pawl_status open_models(struct sealed *sealed, struct pawl_error *err)
 {
     const struct pawl_worker *worker = sealed->worker;
     const struct pawl_config *config = &worker->config;
@@ -176,12 +208,19 @@ static enum pawl_status open_program(struct sealed *sealed, struct pawl_error *e
                                       .project_dir = worker->project_dir,
                                       .seed = config->seed,
                                       .sealed = true};
+    return sealed->lm == NULL ? pawl_lm_open(&models, &sealed->lm, err) : PAWL_OK;
+}
+
+static enum pawl_status open_program(struct sealed *sealed, struct pawl_error *err)
+{
+    const struct pawl_worker *worker = sealed->worker;
+    const struct pawl_config *config = &worker->config;
     struct pawl_program_settings settings = {.program = config->program,
                                              .project_dir = worker->project_dir,
                                              .seed = config->seed,
                                              .sealed = true};
     if (sealed->program != NULL) return PAWL_OK;
-    if (sealed->lm == NULL) PAWL_TRY(pawl_lm_open(&models, &sealed->lm, err));
+    PAWL_TRY(open_models(sealed, err));
     settings.lm = sealed->lm;
     return pawl_program_open(&settings, &sealed->program, err);
 }
@@ -211,9 +250,9 @@ static enum pawl_status prepare_arms(struct sealed *sealed, const json_t *arms,
 }
 
 /* The models that answer, {role: identity}. */
-static enum pawl_status identify(struct sealed *sealed, json_t **models, struct pawl_error *err)
+static enum pawl_status identify(struct sealed *sealed, unsigned roles, json_t **models,
+                                 struct pawl_error *err)
 {
-    unsigned roles = pawl_program_roles(sealed->program);
     *models = json_object();
     if (json_object_size(sealed->worker->config.models) == 0) return PAWL_OK;
     for (int role = 0; role < PAWL_N_ROLES; role++) {
@@ -229,20 +268,26 @@ static enum pawl_status identify(struct sealed *sealed, json_t **models, struct 
 static int useful_threads(const struct sealed *sealed)
 {
     int64_t wanted = sealed->worker->config.concurrency;
-    int parallel = pawl_program_parallel(sealed->program);
+    int parallel = sealed->grades ? pawl_lm_parallel(sealed->lm, PAWL_ROLE_JUDGE)
+                                  : pawl_program_parallel(sealed->program);
     if (wanted > 0 && wanted < parallel) parallel = (int)wanted;
     if (parallel > THREADS_MAX) parallel = THREADS_MAX;
     return parallel > 0 ? parallel : 1;
 }
 
-static enum pawl_status load(struct sealed *sealed, const json_t *arms, json_t **ready,
+static enum pawl_status load(struct sealed *sealed, const json_t *wanted, json_t **ready,
                              struct pawl_error *err)
 {
     json_t *models;
+    bool grades = json_is_true(json_object_get(wanted, "judge"));
+    if (sealed->n_threads > 0 && grades != sealed->grades)
+        return pawl_fail(err, PAWL_EUSAGE, "A sealed side runs artifacts or judges, not both.");
+    sealed->grades = grades;
     wait_idle(sealed);
-    PAWL_TRY(open_program(sealed, err));
-    PAWL_TRY(prepare_arms(sealed, arms, err));
-    enum pawl_status status = identify(sealed, &models, err);
+    PAWL_TRY(grades ? open_models(sealed, err) : open_program(sealed, err));
+    PAWL_TRY(prepare_arms(sealed, json_object_get(wanted, "arms"), err));
+    unsigned roles = grades ? 1u << PAWL_ROLE_JUDGE : pawl_program_roles(sealed->program);
+    enum pawl_status status = identify(sealed, roles, &models, err);
     if (status == PAWL_OK) status = start_pool(sealed, useful_threads(sealed), err);
     if (status == PAWL_OK)
         *ready = json_pack("{s:{s:i, s:O, s:O}}", "ready", "parallel", sealed->n_threads, "models",
@@ -258,8 +303,7 @@ static enum pawl_status take_load(struct sealed *sealed, const json_t *request,
 {
     struct pawl_error why = {0};
     json_t *reply = NULL;
-    if (load(sealed, json_object_get(request, "arms"), &reply, &why) != PAWL_OK)
-        reply = pawl_error_json(&why);
+    if (load(sealed, request, &reply, &why) != PAWL_OK) reply = pawl_error_json(&why);
     enum pawl_status status = pawl_channel_send(sealed->worker->peer, reply, err);
     json_decref(reply);
     return status;
@@ -269,7 +313,7 @@ static enum pawl_status take_item(struct sealed *sealed, json_t *item, struct pa
 {
     int64_t arm = pawl_json_get_int(item, "arm", -1);
     enum pawl_status status = PAWL_OK;
-    if (arm < 0 || arm >= ARMS_MAX || sealed->arms[arm] == NULL)
+    if (!sealed->grades && (arm < 0 || arm >= ARMS_MAX || sealed->arms[arm] == NULL))
         return pawl_fail(err, PAWL_EUSAGE, "A case came for an arm that is not loaded.");
     pthread_mutex_lock(&sealed->lock);
     if (sealed->broken || sealed->n_queued == QUEUE_MAX) {
@@ -285,7 +329,7 @@ static enum pawl_status take_item(struct sealed *sealed, json_t *item, struct pa
 static enum pawl_status take_message(struct sealed *sealed, const json_t *message,
                                      struct pawl_error *err)
 {
-    json_t *item = json_object_get(message, "case");
+    json_t *item = json_object_get(message, sealed->grades ? "judge" : "case");
     if (item != NULL) return take_item(sealed, item, err);
     const json_t *request = json_object_get(message, "load");
     if (request != NULL) return take_load(sealed, request, err);

@@ -406,10 +406,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker
                                                       const json_t *incumbent,
                                                       const json_t *candidate, const json_t *anchor,
                                                       json_t **ready, struct pawl_error *err);
-/* Wait for the peer (peer_ready not NULL) or for the time to pass. PAWL_EPAUSED when the front has
- * gone. */
+/* Let the time pass. PAWL_EPAUSED when the front has gone. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms,
-                                                 bool *peer_ready, struct pawl_error *err);
+                                                 struct pawl_error *err);
 
 /* --- guards (vault_guards.c) ---------------------------------------------------------------------------- */
 

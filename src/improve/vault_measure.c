@@ -4,14 +4,15 @@
  * Invariants
  *   1. The order of cases, of the arms of a case and of what the gate is fed depends on the key
  *      alone, never on when an answer came.
- *   2. A score is made here; the sealed side never sees a target or a score. All arms are always
+ *   2. A score is made here; the side that runs artifacts never sees a target or a score. Where a model
+ *      judges, a second side is asked about each answer that came. All arms are always
  *      measured afresh: no stored score is ever used.
  *   3. A case with a missing answer counts as a tie. More than 2 % of them, or a sealed side that
  *      is gone, and nothing is decided.
  */
 #include "improve/vault.h"
 
-#include "evaluate/metric.h"
+#include "evaluate/questions.h"
 
 #include <errno.h>
 #include <math.h>
@@ -24,6 +25,7 @@ enum {
     MISSING_PER_CENT = 2,
     PARALLEL_MAX = 4096,
     SILENCE_MAX_MS = 900000, /* longer than any model's own time limit with its retries */
+    SIDES_MAX = 2,
 };
 
 /* --- waiting -------------------------------------------------------------------------------------- */
@@ -39,29 +41,39 @@ static enum pawl_status hear_front(struct pawl_worker *worker, struct pawl_error
     return pawl_fail(err, PAWL_EPAUSED, "The front has gone; the attempt stays as it is.");
 }
 
-enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms, bool *peer_ready,
+/* Wait for one of n sealed sides, or the time to pass. *ready is one that speaks, or NULL. */
+static enum pawl_status wait_for(struct pawl_worker *worker, struct pawl_channel *const *sides,
+                                 size_t n, int wait_ms, struct pawl_channel **ready,
                                  struct pawl_error *err)
 {
-    struct pollfd fds[2] = {{.fd = pawl_channel_fd(worker->front), .events = POLLIN}};
-    nfds_t n = 1;
-    if (peer_ready != NULL)
-        fds[n++] = (struct pollfd){.fd = pawl_channel_fd(worker->peer), .events = POLLIN};
-    int ready = poll(fds, n, wait_ms);
-    if (ready < 0 && errno != EINTR)
+    struct pollfd fds[1 + SIDES_MAX] = {{.fd = pawl_channel_fd(worker->front), .events = POLLIN}};
+    for (size_t i = 0; i < n; i++)
+        fds[1 + i] = (struct pollfd){.fd = pawl_channel_fd(sides[i]), .events = POLLIN};
+    int n_ready = poll(fds, 1 + n, wait_ms);
+    if (n_ready < 0 && errno != EINTR)
         return pawl_fail_errno(err, PAWL_EWORLD, errno, "Could not wait for the sealed side");
-    if (peer_ready != NULL) *peer_ready = ready > 0 && fds[1].revents != 0;
-    if (ready > 0 && fds[0].revents != 0) return hear_front(worker, err);
+    *ready = NULL;
+    for (size_t i = 0; n_ready > 0 && i < n; i++)
+        if (fds[1 + i].revents != 0) *ready = sides[i];
+    if (n_ready > 0 && fds[0].revents != 0) return hear_front(worker, err);
     return PAWL_OK;
 }
 
-/* Wait for a message of the sealed side. Gives NULL at the time limit. */
-static enum pawl_status hear_peer(struct pawl_worker *worker, int wait_ms, json_t **message,
+enum pawl_status pawl_vault_wait(struct pawl_worker *worker, int wait_ms, struct pawl_error *err)
+{
+    struct pawl_channel *none;
+    return wait_for(worker, NULL, 0, wait_ms, &none, err);
+}
+
+/* Wait for a message of a sealed side; *from says which, where it is wanted. Gives NULL at the time limit. */
+static enum pawl_status hear_side(struct pawl_worker *worker, int wait_ms,
+                                  struct pawl_channel **from, json_t **message,
                                   struct pawl_error *err)
 {
-    bool ready = false;
+    struct pawl_channel *const sides[SIDES_MAX] = {worker->peer, worker->judge};
     *message = NULL;
-    PAWL_TRY(pawl_vault_wait(worker, wait_ms, &ready, err));
-    return ready ? pawl_channel_receive(worker->peer, 0, message, err) : PAWL_OK;
+    PAWL_TRY(wait_for(worker, sides, worker->judge != NULL ? 2 : 1, wait_ms, from, err));
+    return *from != NULL ? pawl_channel_receive(*from, 0, message, err) : PAWL_OK;
 }
 
 /* --- loading -------------------------------------------------------------------------------------- */
@@ -71,7 +83,8 @@ static enum pawl_status hear_ready(struct pawl_worker *worker, json_t **ready,
 {
     for (;;) {
         json_t *message;
-        PAWL_TRY(hear_peer(worker, SILENCE_MAX_MS, &message, err));
+        struct pawl_channel *from;
+        PAWL_TRY(hear_side(worker, SILENCE_MAX_MS, &from, &message, err));
         if (message == NULL)
             return pawl_fail(err, PAWL_EWORLD, "The sealed side did not load the artifacts.");
         enum pawl_status status = PAWL_OK;
@@ -82,6 +95,15 @@ static enum pawl_status hear_ready(struct pawl_worker *worker, json_t **ready,
     }
 }
 
+/* One side after the other, so that a "ready" is of the one that was told. Takes the message. */
+static enum pawl_status load(struct pawl_worker *worker, struct pawl_channel *side, json_t *message,
+                             json_t **ready, struct pawl_error *err)
+{
+    enum pawl_status status = pawl_channel_send(side, message, err);
+    json_decref(message);
+    return status == PAWL_OK ? hear_ready(worker, ready, err) : status;
+}
+
 enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker, const json_t *incumbent,
                                       const json_t *candidate, const json_t *anchor, json_t **ready,
                                       struct pawl_error *err)
@@ -90,10 +112,19 @@ enum pawl_status pawl_vault_load_arms(struct pawl_worker *worker, const json_t *
     if (worker->peer == NULL) return pawl_fail(err, PAWL_EUSAGE, "An attempt needs a sealed side.");
     json_t *arms = json_pack("[OO]", incumbent, candidate);
     if (anchor != NULL) json_array_append(arms, (json_t *)anchor);
-    json_t *message = json_pack("{s:{s:o}}", "load", "arms", arms);
-    enum pawl_status status = pawl_channel_send(worker->peer, message, err);
-    json_decref(message);
-    return status == PAWL_OK ? hear_ready(worker, ready, err) : status;
+    PAWL_TRY(load(worker, worker->peer, json_pack("{s:{s:o}}", "load", "arms", arms), ready, err));
+    if (worker->judge == NULL) return PAWL_OK;
+    json_t *graded;
+    enum pawl_status status =
+        load(worker, worker->judge, json_pack("{s:{s:b}}", "load", "judge", 1), &graded, err);
+    if (status == PAWL_OK) {
+        json_object_update(json_object_get(*ready, "models"), json_object_get(graded, "models"));
+        json_decref(graded);
+    } else {
+        json_decref(*ready);
+        *ready = NULL;
+    }
+    return status;
 }
 
 /* --- requests -------------------------------------------------------------------------------------- */
@@ -113,8 +144,9 @@ struct run {
     size_t n_requests, next; /* next: the first one never sent */
     size_t retries[PARALLEL_MAX], n_retries;
     int under_way;
-    unsigned char *tries;         /* [n_requests]: times sent; DONE when answered */
-    struct turns *turns;          /* [cases] */
+    unsigned char *tries; /* [n_requests]: times sent; DONE when answered */
+    json_t **judged;      /* [n_requests]: answers that wait for the judge; NULL: none does */
+    struct turns *turns;  /* [cases] */
     struct pawl_guard_case *sums; /* [cases]: over the samples */
     uint32_t *left;               /* [cases]: answers to come */
     size_t n_missing;
@@ -172,6 +204,7 @@ static void run_init(struct run *run, struct pawl_vault_measure *m)
     size_t n = m->order->n;
     *run = (struct run){.m = m, .n_requests = n * m->n_arms * (size_t)m->samples};
     run->tries = PAWL_NEW_N(m->arena, unsigned char, run->n_requests + 1);
+    run->judged = PAWL_NEW_N(m->arena, json_t *, run->n_requests + 1);
     run->turns = PAWL_NEW_N(m->arena, struct turns, n + 1);
     run->sums = PAWL_NEW_N(m->arena, struct pawl_guard_case, n + 1);
     run->left = PAWL_NEW_N(m->arena, uint32_t, n + 1);
@@ -225,20 +258,23 @@ static enum pawl_status ask_more(struct run *run, struct pawl_error *err)
 
 /* --- answers --------------------------------------------------------------------------------------- */
 
-/* A metric that cannot judge an answer fails the case; one that the world keeps from judging
- * leaves it without a score. */
-static bool score_of(struct run *run, size_t position, const json_t *output, double *score,
-                     bool *failed)
+static struct pawl_metric_call call_of(const struct run *run, size_t position, const json_t *output)
 {
     const struct pawl_case *item = case_of(run, position);
-    struct pawl_metric_call call = {.id = item->id,
-                                    .input = item->input,
-                                    .target = item->target,
-                                    .output = output,
-                                    .metadata = item->metadata};
+    return (struct pawl_metric_call){.id = item->id,
+                                     .input = item->input,
+                                     .target = item->target,
+                                     .output = output,
+                                     .metadata = item->metadata};
+}
+
+/* A metric that cannot judge an answer fails the case; one that the world keeps from judging
+ * leaves it without a score. */
+static bool score_of(struct run *run, const struct pawl_metric_call *call, double *score,
+                     bool *failed)
+{
     struct pawl_metric_result result = {0};
-    enum pawl_status status =
-        pawl_metric_score(run->m->metric, &run->scratch, &call, &result, NULL);
+    enum pawl_status status = pawl_metric_score(run->m->metric, &run->scratch, call, &result, NULL);
     bool judged = status == PAWL_OK && !result.failed && isfinite(result.score);
     *score = judged ? fmin(1, fmax(0, result.score)) : 0;
     *failed = !judged;
@@ -249,9 +285,11 @@ static bool score_of(struct run *run, size_t position, const json_t *output, dou
 /* Nothing more is expected from the sealed side, now or in a later attempt. */
 static void lose_peer(struct run *run, const char *why)
 {
+    const struct pawl_worker *worker = run->m->worker;
     run->m->undecided = why;
     run->under_way = 0;
-    shutdown(pawl_channel_fd(run->m->worker->peer), SHUT_RDWR);
+    shutdown(pawl_channel_fd(worker->peer), SHUT_RDWR);
+    if (worker->judge != NULL) shutdown(pawl_channel_fd(worker->judge), SHUT_RDWR);
 }
 static const char stopped[] = "The sealed side stopped.";
 static const char broken[] = "The sealed side gave an answer that nobody asked for.";
@@ -294,29 +332,77 @@ static void settle(struct run *run, struct request request, const double values[
         run->m->undecided = "The model or the network failed on more than 2 % of the cases.";
 }
 
-static void take_answer(struct run *run, const json_t *message)
+/* The end of a request, with what it was answered; NULL for `scored` where there is nothing to score. */
+static void close_request(struct run *run, struct request request, const json_t *message,
+                          const struct pawl_metric_call *scored, bool missing)
 {
-    struct request request;
-    if (!match(run, message, &request)) {
-        lose_peer(run, broken);
-        return;
-    }
     size_t r = index_of(run, request);
-    const char *status = pawl_json_get_text(message, "status", "");
     double values[PAWL_N_MEASURES] = {0};
-    bool missing = strcmp(status, "missing") == 0, failed = strcmp(status, "failed") == 0;
+    bool failed = scored == NULL && !missing;
+    if (scored != NULL) missing = !score_of(run, scored, &values[PAWL_MEASURE_SCORE], &failed);
     run->under_way--;
-    if (strcmp(status, "done") == 0)
-        missing = !score_of(run, request.position, json_object_get(message, "output"),
-                            &values[PAWL_MEASURE_SCORE], &failed);
-    else if (!missing && !failed)
-        missing = true;
     values[PAWL_MEASURE_FAILED] = failed;
     take_costs(message, values);
     if (missing && run->tries[r] < TRIES_MAX)
         run->retries[run->n_retries++] = r;
     else
         settle(run, request, values, missing);
+}
+
+/* False when the metric has nothing to ask about the answer. */
+static bool ask_judge(struct run *run, struct request request, json_t *message,
+                      const struct pawl_metric_call *call)
+{
+    struct pawl_metric_question questions[PAWL_METRIC_QUESTIONS_MAX];
+    size_t n = pawl_metric_questions(run->m->metric, &run->scratch, call, questions);
+    if (n == 0) return false;
+    json_t *asked = json_pack(
+        "{s:{s:I, s:i, s:I, s:o}}", "judge", "n", (json_int_t)request.position, "arm", request.arm,
+        "sample", (json_int_t)request.sample, "questions", pawl_questions_json(questions, n));
+    pawl_arena_reset(&run->scratch);
+    run->judged[index_of(run, request)] = json_incref(message);
+    if (run->m->worker->judge == NULL ||
+        pawl_channel_send(run->m->worker->judge, asked, NULL) != PAWL_OK)
+        lose_peer(run, stopped);
+    json_decref(asked);
+    return true;
+}
+
+static void take_answer(struct run *run, json_t *message)
+{
+    struct request request;
+    if (!match(run, message, &request) || run->judged[index_of(run, request)] != NULL) {
+        lose_peer(run, broken);
+        return;
+    }
+    const char *status = pawl_json_get_text(message, "status", "");
+    bool done = strcmp(status, "done") == 0, failed = strcmp(status, "failed") == 0;
+    struct pawl_metric_call call =
+        call_of(run, request.position, json_object_get(message, "output"));
+    if (!done || !ask_judge(run, request, message, &call))
+        close_request(run, request, message, done ? &call : NULL, !done && !failed);
+}
+
+/* The judge's opinion of an answer that waited for it. */
+static void take_opinion(struct run *run, const json_t *message)
+{
+    struct request request;
+    struct pawl_metric_question questions[PAWL_METRIC_QUESTIONS_MAX];
+    struct pawl_metric_reply replies[PAWL_METRIC_QUESTIONS_MAX];
+    if (!match(run, message, &request) || run->judged[index_of(run, request)] == NULL) {
+        lose_peer(run, broken);
+        return;
+    }
+    json_t **waiting = &run->judged[index_of(run, request)], *answer = *waiting;
+    const json_t *said = json_object_get(message, "replies");
+    struct pawl_metric_call call =
+        call_of(run, request.position, json_object_get(answer, "output"));
+    *waiting = NULL;
+    call.replies = replies;
+    size_t n = pawl_metric_questions(run->m->metric, &run->scratch, &call, questions);
+    bool missing = !pawl_replies_read(said, n, &run->scratch, replies);
+    close_request(run, request, answer, missing ? NULL : &call, missing);
+    json_decref(answer);
 }
 
 /* --- feeding ---------------------------------------------------------------------------------------- */
@@ -369,9 +455,10 @@ static enum pawl_status step(struct run *run, pawl_vault_tick tick, void *contex
 {
     int wait_ms;
     json_t *message;
+    struct pawl_channel *from;
     PAWL_TRY(tick(context, &wait_ms, err));
     if (wait_ms < 0 || wait_ms > SILENCE_MAX_MS) wait_ms = SILENCE_MAX_MS;
-    enum pawl_status status = hear_peer(run->m->worker, wait_ms, &message, err);
+    enum pawl_status status = hear_side(run->m->worker, wait_ms, &from, &message, err);
     if (status == PAWL_EPAUSED) return status;
     if (message == NULL) run->silence_ms += wait_ms;
     if (status != PAWL_OK || run->silence_ms >= SILENCE_MAX_MS) {
@@ -380,7 +467,10 @@ static enum pawl_status step(struct run *run, pawl_vault_tick tick, void *contex
     }
     if (message == NULL) return PAWL_OK;
     run->silence_ms = 0;
-    take_answer(run, message);
+    if (from == run->m->worker->judge)
+        take_opinion(run, message);
+    else
+        take_answer(run, message);
     json_decref(message);
     return feed(run, err);
 }
@@ -398,6 +488,7 @@ enum pawl_status pawl_vault_measure(struct pawl_vault_measure *measure, pawl_vau
         if (run.under_way == 0) break;
         status = step(&run, tick, context, err);
     }
+    for (size_t r = 0; r < run.n_requests; r++) json_decref(run.judged[r]);
     pawl_arena_release(&run.scratch);
     return status;
 }

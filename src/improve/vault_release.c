@@ -92,7 +92,7 @@ enum pawl_status pawl_vault_sleep_until(struct pawl_vault_asked *asked, int64_t 
     while ((left_ms = then_ms - pawl_clock_now_ms()) > 0) {
         if (pawl_clock_is_virtual()) pawl_clock_sleep_ms(left_ms);
         int wait_ms = pawl_clock_is_virtual() ? 0 : left_ms < SLICE_MS ? (int)left_ms : SLICE_MS;
-        PAWL_TRY(pawl_vault_wait(asked->vault->worker, wait_ms, NULL, err));
+        PAWL_TRY(pawl_vault_wait(asked->vault->worker, wait_ms, err));
     }
     return PAWL_OK;
 }

@@ -10,7 +10,8 @@
 
 struct pawl_worker {
     struct pawl_channel *front;
-    struct pawl_channel *peer; /* vault and sealed: each other; else NULL */
+    struct pawl_channel *peer;  /* vault and sealed: each other; else NULL */
+    struct pawl_channel *judge; /* vault: the sealed side that grades; NULL where no model does */
     struct pawl_config config;
     struct pawl_arena arena; /* process */
     const char *project_dir, *store_dir;

@@ -18,13 +18,13 @@ enum { EXIT_USAGE = 2 };
 
 static const struct {
     const char *name;
-    bool has_project, has_peer;
+    bool has_project, has_peer, has_judge;
     int (*serve)(struct pawl_worker *worker);
 } roles[] = {
-    {PAWL_ROLE_ENGINE_NAME, true, false, pawl_engine_main},
-    {PAWL_ROLE_VAULT_NAME, true, true, pawl_vault_main},
-    {PAWL_ROLE_SEALED_NAME, true, true, pawl_sealed_main},
-    {PAWL_ROLE_TABLES_NAME, false, false, pawl_tables_main},
+    {PAWL_ROLE_ENGINE_NAME, true, false, false, pawl_engine_main},
+    {PAWL_ROLE_VAULT_NAME, true, true, true, pawl_vault_main},
+    {PAWL_ROLE_SEALED_NAME, true, true, false, pawl_sealed_main},
+    {PAWL_ROLE_TABLES_NAME, false, false, false, pawl_tables_main},
 };
 
 /* A virtual clock and known secrets would make a real attempt worthless. */
@@ -94,6 +94,7 @@ static void release(struct pawl_worker *worker)
 {
     pawl_channel_close(worker->front);
     if (worker->peer != NULL) pawl_channel_close(worker->peer);
+    if (worker->judge != NULL) pawl_channel_close(worker->judge);
     pawl_config_release(&worker->config);
     json_decref(worker->hello);
     pawl_arena_release(&worker->arena);
@@ -119,6 +120,8 @@ int main(int argc, char **argv)
     struct pawl_worker worker = {.front = pawl_channel_open(PAWL_FD_FRONT)};
     enum pawl_status status = greet(&worker, roles[i].name, roles[i].has_project, &err);
     if (roles[i].has_peer && is_open(PAWL_FD_PEER)) worker.peer = pawl_channel_open(PAWL_FD_PEER);
+    if (roles[i].has_judge && is_open(PAWL_FD_JUDGE))
+        worker.judge = pawl_channel_open(PAWL_FD_JUDGE);
     int exit_status = status == PAWL_OK ? roles[i].serve(&worker) : refuse(&worker, &err);
     release(&worker);
     return exit_status;
