@@ -32,6 +32,11 @@ static void render(const json_t *result, FILE *out)
     if (gain > 0)
         fprintf(out, "  smallest gain that the gate can certify with 80 %% power: %.1f points\n",
                 100 * gain);
+    const json_t *judge = json_object_get(result, "judge");
+    if (judge != NULL)
+        fprintf(out,
+                "  the judge orders %.0f %% of the pairs of %lld labelled answers as people did\n",
+                100 * cli_real(judge, "agreement"), cli_int(judge, "n"));
     if (cli_int(result, "set_aside") > 0)
         fprintf(out, "  %lld cases of large clusters left out (max_per_cluster)\n",
                 cli_int(result, "set_aside"));

@@ -5,6 +5,9 @@
  *     metric: {judge: rubric.md, against: target}   is the answer better than the target? asked in both
  *                                                   orders: 1, 0, or 0.5 where the orders disagree
  *
+ * With `labelled`, `init` seals nothing before the judge orders answers as people did
+ * (improve/engine_judge.c).
+ *
  * What is judged was written by others and is not believed. It stands between lines with a mark that
  * is a hash of all of it, so no text can hold its own; the rubric and the rules stand in the system
  * message, which is the same for every case. The judge sees no reasoning: that is written to convince.
@@ -19,8 +22,9 @@
 enum { RUBRIC_BYTES_MAX = 64 << 10, SCALE_MAX = 10, MARK_BYTES = 16, MATERIAL_BYTES_MAX = 8 << 20 };
 
 struct options {
-    const char *judge, *against, *length;
+    const char *judge, *against, *length, *labelled;
     int64_t scale;
+    double agreement;
 };
 static const struct pawl_option options_table[] = {
     {"judge", PAWL_OPTION_TEXT, offsetof(struct options, judge), NULL, 0, 0, NULL,
@@ -30,6 +34,10 @@ static const struct pawl_option options_table[] = {
                     "compare with the target in both orders, in place of a grade"),
     PAWL_OPT_CHOICE(struct options, length, "guarded", "guarded|free",
                     "whether gate.guards must hold the tokens of an answer: judges like long ones"),
+    PAWL_OPT_TEXT(struct options, labelled, NULL,
+                  "answers that people scored, JSON lines: init compares the judge with them"),
+    PAWL_OPT_REAL(struct options, agreement, "0.7", 0.5, 1,
+                  "least share of their pairs that the judge must order alike"),
     {0}};
 
 struct judge_metric {

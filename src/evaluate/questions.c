@@ -39,10 +39,9 @@ enum pawl_status pawl_questions_ask(struct pawl_lm *lm, struct pawl_arena *arena
                                     struct pawl_metric_reply *replies, struct pawl_usage *usage,
                                     bool *missing, struct pawl_error *err)
 {
-    struct pawl_message(*messages)[2] =
-        pawl_arena_alloc(arena, PAWL_METRIC_QUESTIONS_MAX, sizeof *messages);
-    struct pawl_lm_request requests[PAWL_METRIC_QUESTIONS_MAX] = {0};
-    struct pawl_lm_reply said[PAWL_METRIC_QUESTIONS_MAX] = {0};
+    struct pawl_message(*messages)[2] = pawl_arena_alloc(arena, n + 1, sizeof *messages);
+    struct pawl_lm_request *requests = PAWL_NEW_N(arena, struct pawl_lm_request, n + 1);
+    struct pawl_lm_reply *said = PAWL_NEW_N(arena, struct pawl_lm_reply, n + 1);
     *missing = false;
     for (size_t i = 0; i < n; i++) {
         messages[i][0] = (struct pawl_message){"system", questions[i].system};

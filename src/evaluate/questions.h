@@ -18,7 +18,7 @@
 #include "evaluate/metric.h"
 #include "lm/lm.h"
 
-/* Ask them all as one batch. `usage` is added to. Fails and blocks as pawl_lm_ask. */
+/* Ask them all, any number, as one batch. `usage` is added to. Fails and blocks as pawl_lm_ask. */
 PAWL_MUST_CHECK enum pawl_status pawl_questions_ask(struct pawl_lm *lm, struct pawl_arena *arena,
                                                     const struct pawl_metric_question *questions,
                                                     size_t n, struct pawl_metric_reply *replies,

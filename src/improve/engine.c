@@ -220,6 +220,7 @@ static enum pawl_status serve(struct pawl_engine *engine, const json_t *request,
     if (pawl_str_is(op, "fields")) return pawl_engine_fields(engine, done, err);
     if (pawl_str_is(op, "messages")) return pawl_engine_messages(engine, request, done, err);
     if (pawl_str_is(op, "embed")) return pawl_engine_embed(engine, request, done, err);
+    if (pawl_str_is(op, "judge")) return pawl_engine_judge(engine, done, err);
     if (pawl_str_is(op, "run")) return pawl_engine_answer(engine, request, done, err);
     if (pawl_str_is(op, "evaluate")) return pawl_engine_evaluate(engine, request, done, err);
     if (pawl_str_is(op, "improve")) return pawl_engine_improve(engine, request, done, err);

@@ -78,6 +78,8 @@ enum pawl_status pawl_engine_messages(struct pawl_engine *engine, const json_t *
                                       json_t **done, struct pawl_error *err);
 enum pawl_status pawl_engine_embed(struct pawl_engine *engine, const json_t *request, json_t **done,
                                    struct pawl_error *err);
+enum pawl_status pawl_engine_judge(struct pawl_engine *engine, json_t **done,
+                                   struct pawl_error *err);
 enum pawl_status pawl_engine_answer(struct pawl_engine *engine, const json_t *request,
                                     json_t **done, struct pawl_error *err);
 enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *request,

@@ -13,6 +13,7 @@
 /* --- template ------------------------------------------------------------------------------- */
 
 enum { TEMPLATE_BYTES_MAX = 1 << 20 };
+static const double agreement_default = 0.7; /* metric_judge.c */
 
 static enum pawl_status write_template_file(const char *path, const struct pawl_template_file *file,
                                             struct pawl_error *err)
@@ -134,7 +135,7 @@ static enum pawl_status append_seal(struct pawl_project *project, json_t *record
  * Order matters for a crash in between: the vault is sealed first and answers the same again, cases
  * that are stored are passed over, and `meta seal` is written last.
  */
-static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers,
+static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, json_t *judge,
                                    struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
@@ -149,6 +150,7 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers,
         status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);
     if (status == PAWL_OK) {
         json_t *record = seal_record(project, sealed, providers, seed);
+        if (judge != NULL) pawl_json_set(record, "judge", json_incref(judge));
         if (incumbent[0] == '\0') status = append_seal(project, record, seed, err);
         if (status == PAWL_OK) status = pawl_store_meta_put(project->store, "seal", record, err);
         json_decref(record);
@@ -157,16 +159,44 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers,
     return status;
 }
 
+/* A measure that does not order answers as people do is not worth sealing cases for. Gives NULL where no
+ * labelled answers are there to say. */
+static enum pawl_status check_judge(struct pawl_call *call, json_t **judge, struct pawl_error *err)
+{
+    const json_t *metric = call->project->config.metric;
+    double least = pawl_json_get_real(metric, "agreement", agreement_default);
+    *judge = NULL;
+    if (!call->project->config.judged || json_object_get(metric, "labelled") == NULL)
+        return PAWL_OK;
+    PAWL_TRY(
+        pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "judge"), judge, err));
+    double agreement = pawl_json_get_real(*judge, "agreement", 0);
+    if (agreement >= least) return PAWL_OK;
+    const json_t *ci = json_object_get(*judge, "ci95");
+    pawl_fail(
+        err, PAWL_ECONFIG,
+        "The judge orders %.0f %% of the pairs of labelled answers as people did (95 %%: %.0f "
+        "to %.0f), and %.0f %% are asked for.",
+        100 * agreement, 100 * json_number_value(json_array_get(ci, 0)),
+        100 * json_number_value(json_array_get(ci, 1)), 100 * least);
+    pawl_hint(err, "Write the rubric more plainly, take a stronger model as judge, or lower "
+                   "metric.agreement; nothing was sealed.");
+    json_decref(*judge);
+    return PAWL_ECONFIG;
+}
+
 /* Nothing is written before the configuration is in order and a person agreed to what it means. */
 static enum pawl_status seal_project(struct pawl_call *call, bool allow_remote,
                                      struct pawl_error *err)
 {
-    json_t *checked;
+    json_t *checked, *judge = NULL;
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
                             &checked, err));
     json_t *providers = json_object_get(checked, "providers");
     enum pawl_status status = pawl_front_agree(call, providers, allow_remote, err);
-    if (status == PAWL_OK) status = seal_cases(call, providers, err);
+    if (status == PAWL_OK) status = check_judge(call, &judge, err);
+    if (status == PAWL_OK) status = seal_cases(call, providers, judge, err);
+    json_decref(judge);
     json_decref(checked);
     return status;
 }
@@ -218,6 +248,8 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         pawl_json_set(call->result, "tiers", json_incref(tiers));
         pawl_json_set(call->result, "commitment", json_incref(json_object_get(seal, "commitment")));
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
+        json_t *judge = json_object_get(seal, "judge");
+        if (judge != NULL) pawl_json_set(call->result, "judge", json_incref(judge));
         json_t *set_aside = json_object_get(seal, "set_aside");
         pawl_json_set(call->result, "set_aside",
                       set_aside != NULL ? json_incref(set_aside) : json_integer(0));

@@ -28,7 +28,22 @@ sed -i 's|^metric: .*|metric: {judge: rubric.md}|; s|^roles: .*|roles: {task: to
 expect 2 pawl validate --json -C p
 says 'A judge likes long answers'
 echo 'gate: {guards: [{metric: tokens, margin: 0.5}]}' >>p/pawl.yaml
+
+# Nothing is sealed before the judge orders labelled answers as people did.
+labels() { for i in 1 2 3 4 5 6; do
+    printf '{"input": {"question": "Is %d even?"}, "output": {"answer": "yes"}, "score": %d}\n' $i $(((i + $1) % 2))
+done >p/labelled.jsonl; }
+sed -i 's|judge: rubric.md|judge: rubric.md, labelled: labelled.jsonl|' p/pawl.yaml
+labels 0
+expect 2 pawl init --json -C p
+says 'orders 0 % of the pairs'
+[ ! -e p/.pawl/sealed ] || fail "sealed all the same"
+echo '{"input": 1, "output": "x"}' >>p/labelled.jsonl
+expect 2 pawl init --json -C p
+says 'has no score'
+labels 1
 expect 0 pawl init --json -C p
+check 'r["judge"]["agreement"] == 1 and r["judge"]["n"] == 6'
 
 expect 0 pawl eval --json -C p --tier train --per-case scores.jsonl
 check '0.4 < r["mean"] < 0.8 and r["failed"] == 0'
