@@ -86,6 +86,13 @@ static const struct pawl_policy policies[] = {
      "After the first promotion this holds only for sequential looks and for candidates that do "
      "not depend on the earlier answers: an operator that steers the answers can exceed it.",
      elond_level},
+    {PAWL_POLICY_FRESH,
+     "The expected share of false promotions among all promotions of this sealed set is at most "
+     "alpha, however candidates are chosen from the answers: each attempt was asked of cases of "
+     "its own, which no attempt had asked before.",
+     "It is not the chance that one given promotion is false, and it says nothing about the size "
+     "of a gain.",
+     elond_level},
     {"strict",
      "The chance that this sealed set ever promotes a candidate that is not better is at most "
      "alpha, however candidates are chosen from the answers.",

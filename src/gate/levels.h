@@ -50,12 +50,14 @@ struct pawl_policy {
 };
 /*
  *   e-lond        alpha gamma_t (R+1), R promotions so far. Xu & Ramdas, AISTATS 2024
+ *   fresh         the same levels, where each attempt draws cases that no other one asks
  *   strict        alpha 2^-(r+1) gamma(g_1) ... gamma(g_r) gamma(s): r promotions so far, g_i the
  *                 attempts that promotion i took since the one before, s attempts since the last
  *                 one, counting this
  *   spending      alpha gamma_t, whatever the answers were: for planned looks
  *   per-decision  alpha, every time
  */
+#define PAWL_POLICY_FRESH "fresh"
 const struct pawl_policy *pawl_policy_find(const char *name); /* NULL if there is none */
 const struct pawl_policy *pawl_policy_at(size_t i);           /* NULL past the last */
 /* The level of the next attempt, in (0, alpha], or up to 1 under e-lond after many promotions. */

@@ -45,6 +45,17 @@ static void test_strict_by_hand(void **state)
     check_near(level("strict", &pawl_series_front, "PnnP"), 0.05 / 8 * g1 * g3 * g1, 1e-15);
 }
 
+/* `fresh` asks other cases at the same levels; what differs is what it may promise. */
+static void test_fresh_has_the_levels_of_elond(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"", "n", "P", "nPnnPn"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        check_near(level(PAWL_POLICY_FRESH, &pawl_series_front, answers[i]),
+                   level("e-lond", &pawl_series_front, answers[i]), 0);
+    assert_non_null(strstr(pawl_policy_find(PAWL_POLICY_FRESH)->guarantee, "however"));
+}
+
 /* What makes `strict` hold for every way of choosing candidates: over all histories there are, the
  * levels together are at most alpha. Every history of up to 12 answers. */
 static void test_strict_spends_at_most_alpha(void **state)
@@ -88,7 +99,7 @@ static void test_every_policy_says_what_it_promises(void **state)
         double first = level(p->name, &pawl_series_front, "");
         assert_true(first > 0 && first <= 0.05);
     }
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 5);
     assert_null(pawl_policy_find("fdr"));
     assert_non_null(strstr(pawl_policy_find("per-decision")->not_guarantee, "not a run-level"));
 }
@@ -128,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elond_thresholds),
         cmocka_unit_test(test_strict_by_hand),
+        cmocka_unit_test(test_fresh_has_the_levels_of_elond),
         cmocka_unit_test(test_strict_spends_at_most_alpha),
         cmocka_unit_test(test_series_sum_to_one),
         cmocka_unit_test(test_every_policy_says_what_it_promises),

@@ -4,14 +4,15 @@
  *     gates [--lives N] [--runs N] [--attempts N]      default 2000, 1000 and 200; exit 1 when a promise breaks
  *
  * calibration   Lives of a sealed set: six attempts each, promotions move the incumbent, all attempts see
- *               the same cases. Per policy and setting the exact 99 % lower limit of how often its
- *               promise was broken is at most alpha.
+ *               the same cases (under `fresh` each has its own). Per policy and setting the exact 99 %
+ *               lower limit of how often its promise was broken is at most alpha.
  * power         On 20 settings the share of promotions is within five points of the planner's figure.
  * attackers     An optimiser of zero skill (every answer a coin flip) learns from the bits; at last it
  *               offers what it has learned, which on new cases is a coin flip again. One steers its
  *               chance of promotion to a half with real gain that it holds back, and rolls back. One
  *               reads all that is shown of an answer: the bit, and at which of four release points
- *               a promotion came. Under `strict` the last offer passes as seldom as promised. The
+ *               a promotion came. Under `strict` the last offer passes as seldom as promised, and
+ *               under `fresh` there is nothing to learn, whatever is leaked. The
  *               controls show that the attack is real: it succeeds with wins - losses, or only
  *               their sign, leaked on purpose, or it tests nothing.
  *
@@ -64,12 +65,28 @@ static void report(const char *what, const char *name, const char *policy, size_
 
 struct set {
     const char *name;
-    size_t cluster,
-        samples;    /* cases of a cluster; answers per case, of which a score is the mean */
+    size_t cluster, /* cases of a cluster; 0: of every other one SMALL, of the rest LARGE */
+        samples;    /* answers per case, of which a score is the mean */
     double icc;     /* chance that a cluster's cases are answered alike */
     double agree;   /* chance that a candidate answers a cluster as its parent does */
     size_t best_of; /* offered is the best of so many on dev; one of them may be better */
 };
+
+enum { SMALL = 1, LARGE = 5, N_UNEQUAL = 2 * (CASES / (SMALL + LARGE)) };
+
+static size_t cluster_size(const struct set *set, size_t g)
+{
+    if (set->cluster > 0) return set->cluster;
+    return g % 2 == 0 ? SMALL : LARGE;
+}
+
+/* How much better than the mean of all cases an answer is in a cluster of this size, where sizes differ: what
+ * shines in small clusters and pays for it in large ones is no better, though most clusters say it is. */
+static double tilt(const struct set *set, size_t size)
+{
+    if (set->cluster > 0) return 0;
+    return size == SMALL ? 0.25 : -0.25 * SMALL / LARGE;
+}
 
 /* The mean of K answers to a case that is harder or easier than others; in the mean, `quality`. */
 static double answer(struct pawl_random *random, const struct set *set, double u, double quality)
@@ -84,13 +101,15 @@ static double answer(struct pawl_random *random, const struct set *set, double u
 static void draw(struct pawl_random *random, const struct set *set, const double *parent,
                  double quality, double *score)
 {
-    for (size_t first = 0; first < CASES; first += set->cluster) {
+    for (size_t first = 0, g = 0; first < CASES; g++) {
+        size_t end = first + cluster_size(set, g);
+        double here = quality + (parent ? tilt(set, end - first) : 0);
         bool as_parent = parent && pawl_random_unit(random) < set->agree;
         bool alike = pawl_random_unit(random) < set->icc;
         double u = pawl_random_unit(random);
-        for (size_t i = first; i < first + set->cluster; i++) {
+        for (; first < end; first++) {
             if (!alike) u = pawl_random_unit(random);
-            score[i] = as_parent ? parent[i] : answer(random, set, u, quality);
+            score[first] = as_parent ? parent[first] : answer(random, set, u, here);
         }
     }
 }
@@ -104,13 +123,16 @@ static bool ask(const struct set *set, enum pawl_gate_look look, double level,
                                   .level = level,
                                   .pass_fail = true,
                                   .samples = set->samples,
-                                  .largest_cluster = set->cluster,
-                                  .n_planned = CASES / set->cluster};
+                                  .largest_cluster = set->cluster > 0 ? set->cluster : LARGE,
+                                  .n_planned = set->cluster > 0 ? CASES / set->cluster : N_UNEQUAL};
     struct pawl_error err = {0};
     if (pawl_gate_init(&gate, &plan, arena, &err) != PAWL_OK) PAWL_BUG("%s", err.message);
-    for (size_t i = 0; i < CASES && gate.state == PAWL_GATE_OPEN; i += set->cluster)
-        if (pawl_gate_observe(&gate, candidate + i, incumbent + i, set->cluster, &err) != PAWL_OK)
+    for (size_t i = 0, g = 0; i < CASES && gate.state == PAWL_GATE_OPEN; g++) {
+        size_t n = cluster_size(set, g);
+        if (pawl_gate_observe(&gate, candidate + i, incumbent + i, n, &err) != PAWL_OK)
             PAWL_BUG("%s", err.message);
+        i += n;
+    }
     if (n_seen) *n_seen = gate.n_clusters;
     return pawl_gate_promotes(&gate);
 }
@@ -140,7 +162,13 @@ static bool best_on_dev_is_better(struct pawl_random *random, const struct set *
 struct life {
     bool any_false, first_false; /* a false promotion; before or as the first promotion */
     bool false_at_once;          /* the first attempt was one */
+    bool drawn_false; /* one of its promotions, drawn at random: how often so is the share */
 };
+
+static bool asks_fresh(const struct pawl_policy *policy)
+{
+    return strcmp(policy->name, PAWL_POLICY_FRESH) == 0;
+}
 
 static struct life live(struct pawl_random *random, const struct set *set,
                         const struct pawl_policy *policy, enum pawl_gate_look look)
@@ -151,8 +179,11 @@ static struct life live(struct pawl_random *random, const struct set *set,
     struct pawl_history history = {bits, 0};
     struct life life = {0};
     struct pawl_arena arena = {0};
+    size_t n_false = 0;
     draw(random, set, NULL, QUALITY, incumbent);
     while (history.n < ATTEMPTS) {
+        if (asks_fresh(policy)) /* what is in force, on cases of their own */
+            draw(random, set, NULL, QUALITY + (found && set->best_of > 0 ? GAIN : 0), incumbent);
         bool better = !found && best_on_dev_is_better(random, set);
         double fresh = QUALITY + (better ? GAIN / (1 - set->agree) : 0);
         draw(random, set, incumbent, fmin(1, fresh), candidate);
@@ -162,10 +193,13 @@ static struct life live(struct pawl_random *random, const struct set *set,
         if (is_false && history.n == 0) life.false_at_once = true;
         if (is_false && pawl_history_promotions(&history) == 0) life.first_false = true;
         life.any_false |= is_false;
+        n_false += is_false;
         bits[history.n++] = promoted;
         if (promoted) memcpy(incumbent, candidate, sizeof incumbent);
         found |= promoted && better;
     }
+    size_t promotions = pawl_history_promotions(&history);
+    life.drawn_false = pawl_random_unit(random) * (double)promotions < (double)n_false;
     pawl_arena_release(&arena);
     return life;
 }
@@ -175,12 +209,14 @@ static bool breaks(const struct pawl_policy *policy, const struct life *life)
 {
     if (strcmp(policy->name, "per-decision") == 0) return life->false_at_once;
     if (strcmp(policy->name, "e-lond") == 0) return life->first_false;
+    if (asks_fresh(policy)) return life->drawn_false;
     return life->any_false;
 }
 
 static const struct set sets[] = {
     {"single cases", 1, 1, 0, 0.5, 0},
     {"clusters of 5, ICC .5", 5, 1, 0.5, 0.5, 0},
+    {"clusters of 1 and 5, ICC .5", 0, 1, 0.5, 0.5, 0},
     {"K = 5", 1, 5, 0, 0.5, 0},
     {"best of 64 on dev, one true gain", 1, 1, 0, 0.5, 64},
     {"clusters of 5, ICC .5, K = 5, best of 64, one true gain", 5, 5, 0.5, 0.5, 64},
@@ -313,6 +349,7 @@ static bool attack_succeeds(struct pawl_random *random, const struct attack *att
     struct pawl_arena arena = {0};
     draw(random, &coins, NULL, 0.5, incumbent);
     while (history.n < n) {
+        if (asks_fresh(policy)) draw(random, &coins, NULL, 0.5, incumbent);
         double level = pawl_policy_level(policy, &pawl_series_front, ALPHA, &history);
         double gain = attack->steers ? steering_gain(level, &arena) : 0, margin = 0;
         draw(random, &coins, NULL, 0.5, answers);
@@ -336,6 +373,10 @@ static bool attack_succeeds(struct pawl_random *random, const struct attack *att
         double vote = learned[i] - told_sum / (double)n * seen[i];
         offer[i] = vote != 0 ? vote > 0 : pawl_random_unit(random) < 0.5;
     }
+    if (asks_fresh(policy)) { /* what was learned is of other cases */
+        draw(random, &coins, NULL, 0.5, incumbent);
+        draw(random, &coins, NULL, 0.5, offer);
+    }
     double level = pawl_policy_level(policy, &pawl_series_front, ALPHA, &history);
     bool promoted = ask(&coins, PAWL_LOOK_SEQUENTIAL, level, offer, incumbent, &arena, NULL);
     pawl_arena_release(&arena);
@@ -351,8 +392,8 @@ static void attack_all(size_t n_runs, size_t n_attempts)
         {"control: classes leaked", false, TOLD_CLASS},
         {"control: wins - losses leaked", false, TOLD_MARGIN},
     };
-    static const char *const policies[] = {"strict", "e-lond"};
-    for (size_t p = 0; p < 2; p++)
+    static const char *const policies[] = {"strict", "e-lond", PAWL_POLICY_FRESH};
+    for (size_t p = 0; p < sizeof policies / sizeof *policies; p++)
         for (size_t a = 0; a < sizeof attacks / sizeof *attacks; a++) {
             const struct pawl_policy *policy = pawl_policy_find(policies[p]);
             struct pawl_random random = stream("attack", 10 * p + a);
@@ -362,6 +403,7 @@ static void attack_all(size_t n_runs, size_t n_attempts)
             double lower = lower_99(n, n_runs);
             /* e-lond promises nothing against one who steers: its row is a control, too. */
             bool control = attacks[a].told >= TOLD_CLASS || (p == 1 && attacks[a].steers);
+            if (asks_fresh(policy)) control = false;
             report("attack", attacks[a].name, policies[p], n, n_runs, ALPHA,
                    control ? lower > ALPHA : lower <= ALPHA);
         }
