@@ -55,3 +55,14 @@ bool pawl_lua_text(struct pawl_lua *lua, const json_t *argument, struct pawl_are
     pawl_buf_release(&question.text);
     return good;
 }
+
+struct pawl_str pawl_lua_code_of(struct pawl_str reply)
+{
+    const char *open = reply.len ? memmem(reply.ptr, reply.len, "```", 3) : NULL;
+    if (!open) return pawl_str_trim(reply);
+    struct pawl_str rest = {open + 3, reply.len - (size_t)(open + 3 - reply.ptr)}, line;
+    if (memchr(rest.ptr, '\n', rest.len)) (void)pawl_str_split(&rest, '\n', &line);
+    const char *close = rest.len ? memmem(rest.ptr, rest.len, "```", 3) : NULL;
+    if (close) rest.len = (size_t)(close - rest.ptr);
+    return pawl_str_trim(rest);
+}

@@ -1,5 +1,6 @@
 #include "program/module.h"
 #include "program/fields.h"
+#include "program/lessons.h"
 #include "program/project_file.h"
 #include "program/render.h"
 #include "program/script.h"
@@ -18,7 +19,7 @@ enum {
 struct section {
     const char *signature, *strategy, *role, *demos, *reduce, *check;
     json_t *instruction, *fields, *stop, *tools;
-    int64_t max_tokens, samples, max_steps, max_repairs, max_trajectory;
+    int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_trajectory, memory;
     double temperature, top_p;
     bool hold_choices, repair;
 };
@@ -30,16 +31,22 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_TEXT(struct section, demos, NULL, "a file with a JSON list of demonstrations"),
     PAWL_OPT_TEXT(
         struct section, strategy, "predict",
-        "how to ask: predict, cot, self_consistency, best_of_n, react or program_of_thought"),
+        "how to ask: predict, cot, self_consistency, best_of_n, react, program_of_thought or "
+        "reflexion"),
     PAWL_OPT_INT(struct section, samples, "0", 0, PAWL_SAMPLES_MAX,
                  "answers to choose from, for a strategy that does (0: its own number)"),
     PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
-    PAWL_OPT_TEXT(struct section, check, NULL, "of best_of_n: Lua that scores an answer"),
+    PAWL_OPT_TEXT(struct section, check, NULL,
+                  "of best_of_n and reflexion: Lua that scores an answer"),
     PAWL_OPT_JSON(struct section, tools, "of react: {name: what}, e.g. {calc: calculator}"),
     PAWL_OPT_INT(struct section, max_steps, "0", 0, PAWL_ROUNDS_MAX,
                  "of react: steps before the answer (0: its own number)"),
     PAWL_OPT_INT(struct section, max_repairs, "-1", -1, PAWL_ROUNDS_MAX,
                  "of program_of_thought: programs after a failed one (-1: its own number)"),
+    PAWL_OPT_INT(struct section, max_trials, "0", 0, PAWL_ROUNDS_MAX,
+                 "of reflexion: answers until one is good (0: its own number)"),
+    PAWL_OPT_INT(struct section, memory, "3", 0, PAWL_LESSONS_MAX,
+                 "of reflexion: lessons of failed trials that it is shown, the latest"),
     PAWL_OPT_INT(struct section, max_trajectory, "16000", 1000, 1000000,
                  "of react: bytes of its steps that it is shown, the latest"),
     PAWL_OPT_CHOICE(struct section, role, "task", "task|reflect|judge",
@@ -178,7 +185,7 @@ static enum pawl_status refuse_option(const struct pawl_module *module, const ch
                  module->strategy->name, name);
     pawl_hint(err,
               "Remove it, or choose a strategy that has one: samples are of self_consistency and "
-              "best_of_n, tools of react, repairs of program_of_thought.");
+              "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion.");
     return PAWL_ECONFIG;
 }
 
@@ -212,7 +219,8 @@ static enum pawl_status read_rounds(struct pawl_module *module, const struct sec
         const char *name;
         int64_t n;
     } rounds[] = {{"max_steps", section->max_steps > 0 ? section->max_steps : -1},
-                  {"max_repairs", section->max_repairs}};
+                  {"max_repairs", section->max_repairs},
+                  {"max_trials", section->max_trials > 0 ? section->max_trials : -1}};
     module->n_rounds = strategy->n_rounds;
     module->trajectory_bytes = (size_t)section->max_trajectory;
     for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
@@ -225,6 +233,36 @@ static enum pawl_status read_rounds(struct pawl_module *module, const struct sec
         return pawl_tools_open(section->tools, json_object_get(settings->program, "tools"),
                                settings, module->arena, &module->tools, err);
     return section->tools ? refuse_option(module, "tools", err) : PAWL_OK;
+}
+
+static bool takes(const struct pawl_strategy *strategy, const char *option)
+{
+    for (size_t i = 0; strategy->takes && strategy->takes[i]; i++)
+        if (strcmp(strategy->takes[i], option) == 0) return true;
+    return false;
+}
+
+/* Options of one strategy or a few, which are refused where another is told them. */
+static enum pawl_status read_taken(struct pawl_module *module, const struct section *section,
+                                   const json_t *json, struct pawl_error *err)
+{
+    static const char *const names[] = {"memory"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_object_get(json, names[i]) && !takes(module->strategy, names[i]))
+            return refuse_option(module, names[i], err);
+    module->memory = (int)section->memory;
+    return PAWL_OK;
+}
+
+static void name_texts(struct pawl_module *module)
+{
+    const struct pawl_strategy_text *texts = module->strategy->texts;
+    const char *dot = module->name[0] != '\0' ? "." : "";
+    for (size_t i = 0; texts && texts[i].name; i++) {
+        PAWL_ASSERT(i < PAWL_STRATEGY_TEXTS_MAX);
+        module->text_names[i] =
+            pawl_arena_printf(module->arena, "%s%s%s", module->name, dot, texts[i].name);
+    }
 }
 
 static void name_components(struct pawl_module *module, const char *name)
@@ -250,20 +288,22 @@ static enum pawl_status open_section(const struct pawl_program_settings *setting
     m->repair = section.repair;
     pawl_role_from_name(pawl_str_of(section.role), &m->role);
     PAWL_TRY(find_strategy(section.strategy, &m->strategy, err));
+    name_texts(m);
     PAWL_TRY(pawl_signature_parse(pawl_str_of(section.signature), m->arena, &m->signature, err));
     m->n_own = m->signature.n_outputs;
     PAWL_TRY(pawl_signature_describe(&m->signature, section.fields, m->arena, err));
     PAWL_TRY(pawl_signature_extend(&m->signature, m->strategy->extra_outputs, m->arena, err));
     m->own = m->signature.outputs + (m->signature.n_outputs - m->n_own);
-    /* Samples are drawn as text: the best choice is the same each time. */
+    /* Samples and trials are drawn as text: the best choice is the same each time. */
     if (section.hold_choices && m->n_own == 1 && m->own->type == PAWL_FIELD_CHOICES &&
-        m->strategy->n_samples == 0)
+        m->strategy->n_samples == 0 && !m->strategy->texts)
         m->held = m->own;
     PAWL_TRY(read_instruction(m, section.instruction, settings->project_dir, err));
     PAWL_TRY(read_demos(m, section.demos, settings->project_dir, err));
     PAWL_TRY(read_stops(m, section.stop, err));
     m->max_tokens = section.max_tokens ? (int)section.max_tokens : default_max_tokens(m);
     PAWL_TRY(read_sampling(m, &section, err));
+    PAWL_TRY(read_taken(m, &section, json, err));
     return read_rounds(m, &section, settings, err);
 }
 
@@ -305,6 +345,9 @@ size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_
     if (module->held)
         list[n++] = (struct pawl_component){module->calibration_name, "text", PAWL_ROLE_CALIBRATION,
                                             PAWL_STR("{}")};
+    for (size_t i = 0; i < PAWL_STRATEGY_TEXTS_MAX && module->text_names[i]; i++)
+        list[n++] = (struct pawl_component){module->text_names[i], "text", PAWL_ROLE_INSTRUCTION,
+                                            pawl_str_of(module->strategy->texts[i].text)};
     return n;
 }
 
@@ -420,6 +463,16 @@ static void read_calibration(struct pawl_module_instance *instance, const json_t
     instance->offsets = offsets;
 }
 
+static void read_texts(struct pawl_module_instance *instance, const struct pawl_artifact *artifact)
+{
+    const struct pawl_module *module = instance->module;
+    for (size_t i = 0; i < PAWL_STRATEGY_TEXTS_MAX && module->text_names[i]; i++) {
+        const struct pawl_component *own = pawl_artifact_find(artifact, module->text_names[i]);
+        instance->texts[i] = own ? pawl_arena_copy(&instance->arena, own->text)
+                                 : pawl_str_of(module->strategy->texts[i].text);
+    }
+}
+
 struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *module,
                                                  const struct pawl_artifact *artifact)
 {
@@ -453,6 +506,7 @@ struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *modul
     if (!module->strategy->render) render_demos(instance, demos, &text);
     pawl_buf_release(&text);
     read_calibration(instance, calibration);
+    read_texts(instance, artifact);
     json_decref(demos);
     json_decref(calibration);
     return instance;

@@ -5,7 +5,9 @@
 struct question {
     const json_t *argument;
     double *number;
+    struct pawl_buf feedback;
 };
+enum { FEEDBACK_BYTES_MAX = 64 << 10 };
 
 enum pawl_status pawl_script_open(const char *source, const char *entry, struct pawl_lua **script,
                                   struct pawl_error *err)
@@ -26,13 +28,40 @@ static int push_argument(lua_State *L, void *context)
     return 1;
 }
 
+static double number_at_top(lua_State *L)
+{
+    double value = NAN;
+    if (lua_type(L, -1) == LUA_TBOOLEAN) value = lua_toboolean(L, -1);
+    if (lua_type(L, -1) == LUA_TNUMBER) value = lua_tonumber(L, -1);
+    return value;
+}
+
 static void take_number(lua_State *L, void *context)
 {
     double *number = ((struct question *)context)->number;
-    *number = NAN;
-    if (lua_type(L, -1) == LUA_TBOOLEAN) *number = lua_toboolean(L, -1);
-    if (lua_type(L, -1) == LUA_TNUMBER) *number = lua_tonumber(L, -1);
+    *number = number_at_top(L);
     if (!isfinite(*number)) luaL_error(L, "it gave neither a number nor true or false");
+}
+
+static void take_check(lua_State *L, void *context)
+{
+    struct question *question = context;
+    if (lua_type(L, -1) != LUA_TTABLE) {
+        take_number(L, context);
+        return;
+    }
+    struct pawl_str said = {NULL, 0};
+    lua_pushliteral(L, "score");
+    lua_rawget(L, -2);
+    *question->number = number_at_top(L);
+    lua_pop(L, 1);
+    lua_pushliteral(L, "feedback");
+    lua_rawget(L, -2);
+    if (lua_type(L, -1) == LUA_TSTRING) said.ptr = lua_tolstring(L, -1, &said.len);
+    if (said.len > FEEDBACK_BYTES_MAX / 4) luaL_error(L, "its feedback is longer than 16 KiB");
+    if (said.ptr) pawl_utf8_repair(said, &question->feedback);
+    lua_pop(L, 1);
+    if (!isfinite(*question->number)) luaL_error(L, "it gave a table without a number \"score\"");
 }
 
 const char *pawl_script_fault(const char *who, const char *reason, struct pawl_arena *arena)
@@ -47,8 +76,20 @@ const char *pawl_script_fault(const char *who, const char *reason, struct pawl_a
 const char *pawl_script_number(struct pawl_lua *script, const json_t *argument,
                                struct pawl_arena *arena, double *number)
 {
-    struct question question = {argument, number};
+    struct question question = {.argument = argument, .number = number};
     struct pawl_lua_call call = {.push = push_argument, .take = take_number, .context = &question};
     if (pawl_lua_call(script, &call)) return NULL;
     return pawl_script_fault("The project's script", call.reason, arena);
+}
+
+const char *pawl_script_check(struct pawl_lua *script, const json_t *argument,
+                              struct pawl_arena *arena, double *number, struct pawl_str *feedback)
+{
+    struct question question = {
+        .argument = argument, .number = number, .feedback = PAWL_BUF(FEEDBACK_BYTES_MAX)};
+    struct pawl_lua_call call = {.push = push_argument, .take = take_check, .context = &question};
+    bool good = pawl_lua_call(script, &call);
+    *feedback = pawl_arena_copy(arena, pawl_buf_str(&question.feedback));
+    pawl_buf_release(&question.feedback);
+    return good ? NULL : pawl_script_fault("The project's script", call.reason, arena);
 }

@@ -19,5 +19,9 @@ const char *pawl_script_fault(const char *who, const char *reason, struct pawl_a
 /* Call it with one object; true and false are 1 and 0. NULL, or why there is no number, in `arena`. */
 const char *pawl_script_number(struct pawl_lua *script, const json_t *argument,
                                struct pawl_arena *arena, double *number);
+/* The same of a check, which may also give {score = number, feedback = text}: *feedback is then what it
+ * says, UTF-8 in `arena`, else empty. */
+const char *pawl_script_check(struct pawl_lua *script, const json_t *argument,
+                              struct pawl_arena *arena, double *number, struct pawl_str *feedback);
 
 #endif

@@ -15,24 +15,27 @@ static bool wants_logprobs(const struct pawl_strategy_call *call)
     return call->trace && call->how->flags & PAWL_RUN_LOGPROBS;
 }
 
-static void add_trace(struct pawl_strategy_call *call, const struct pawl_lm_reply *reply,
-                      size_t n_choices)
+static void add_trace(struct pawl_strategy_call *call, const char *part,
+                      const struct pawl_lm_request *request, const struct pawl_lm_reply *reply)
 {
     json_t *messages = json_array();
-    for (size_t i = 0; i < call->n_messages; i++) {
+    for (size_t i = 0; i < request->n_messages; i++) {
         json_t *message = json_object();
-        pawl_json_set(message, "role", json_string(call->messages[i].role));
-        pawl_json_set(message, "content", pawl_json_string(call->messages[i].content));
+        pawl_json_set(message, "role", json_string(request->messages[i].role));
+        pawl_json_set(message, "content", pawl_json_string(request->messages[i].content));
         json_array_append_new(messages, message);
     }
+    struct pawl_str text = reply->text.ptr ? reply->text : PAWL_STR("");
     json_t *step = json_object();
-    pawl_json_set(step, "module", json_string(call->module->name));
+    pawl_json_set(step, "module", json_string(part ? part : call->module->name));
     pawl_json_set(step, "messages", messages);
-    pawl_json_set(step, "reply", pawl_json_string(reply->text.ptr ? reply->text : PAWL_STR("")));
+    pawl_json_set(step, "reply", pawl_json_string(text));
     pawl_json_set(step, "input", json_incref((json_t *)(uintptr_t)call->input));
-    if (reply->choice_logprobs && n_choices > 0 && wants_logprobs(call)) {
+    if (part && reply->status == PAWL_REPLY_OK)
+        pawl_json_set(step, "output", json_pack("{s:o}", "text", pawl_json_string(text)));
+    if (reply->choice_logprobs && request->n_choices > 0 && wants_logprobs(call)) {
         json_t *list = json_array();
-        for (size_t i = 0; i < n_choices; i++) {
+        for (size_t i = 0; i < request->n_choices; i++) {
             double value = reply->choice_logprobs[i];
             json_array_append_new(list, isfinite(value) ? json_real(value) : json_null());
         }
@@ -63,14 +66,15 @@ static void make_request(const struct pawl_strategy_call *call, const struct paw
     if (call->how->temperature > 0) temperature = call->how->temperature;
     uint32_t sample = call->how->sample;
     if (ask->of > 0) sample = sample * (uint32_t)ask->of + (uint32_t)ask->nth;
-    *request = (struct pawl_lm_request){.role = module->role,
-                                        .messages = call->messages,
-                                        .n_messages = call->n_messages,
-                                        .n_shared = call->instance->n_shared,
-                                        .max_tokens = module->max_tokens,
-                                        .temperature = temperature,
-                                        .top_p = module->top_p,
-                                        .sample = sample};
+    *request =
+        (struct pawl_lm_request){.role = module->role,
+                                 .messages = ask->messages ? ask->messages : call->messages,
+                                 .n_messages = ask->messages ? ask->n_messages : call->n_messages,
+                                 .n_shared = call->instance->n_shared,
+                                 .max_tokens = module->max_tokens,
+                                 .temperature = temperature,
+                                 .top_p = module->top_p,
+                                 .sample = sample};
     /* A greedy answer depends on the prompt alone: equal prompts are equal requests. */
     if (temperature > 0) request->seed = pawl_sampling_seed(module->seed, call->case_id, sample);
     if (ask->choices) {
@@ -94,8 +98,9 @@ enum pawl_status pawl_call_ask_all(struct pawl_strategy_call *call,
     PAWL_TRY(pawl_lm_ask(call->module->lm, call->arena, requests, n, replies, err));
     for (size_t i = 0; i < n; i++) {
         pawl_usage_add(call->usage, &replies[i].usage);
-        if (call->trace) add_trace(call, &replies[i], requests[i].n_choices);
+        if (call->trace) add_trace(call, asks[i].part, &requests[i], &replies[i]);
     }
+    call->n_asked += n;
     return PAWL_OK;
 }
 
@@ -103,6 +108,29 @@ enum pawl_status pawl_call_ask(struct pawl_strategy_call *call, const struct paw
                                struct pawl_lm_reply *reply, struct pawl_error *err)
 {
     return pawl_call_ask_all(call, ask, 1, reply, err);
+}
+
+enum pawl_status pawl_call_ask_after(struct pawl_strategy_call *call,
+                                     const struct pawl_call_ask *ask, const char *role,
+                                     struct pawl_str content, struct pawl_lm_reply *reply,
+                                     struct pawl_error *err)
+{
+    struct pawl_message *last = &call->messages[call->n_messages - 1], before = *last;
+    size_t n_before = call->n_messages;
+    if (n_before > call->instance->n_shared && strcmp(last->role, role) == 0) {
+        struct pawl_buf text = PAWL_BUF(PAWL_PROMPT_MAX);
+        pawl_buf_add_str(&text, before.content);
+        pawl_buf_add(&text, "\n\n");
+        pawl_buf_add_str(&text, content);
+        last->content = pawl_arena_copy(call->arena, pawl_buf_str(&text));
+        pawl_buf_release(&text);
+    } else {
+        pawl_call_say(call, role, content);
+    }
+    enum pawl_status status = pawl_call_ask(call, ask, reply, err);
+    call->n_messages = n_before;
+    *last = before;
+    return status;
 }
 
 enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,

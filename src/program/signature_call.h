@@ -47,6 +47,8 @@ struct pawl_module {
     struct pawl_tools tools; /* of a strategy that takes them */
     int n_rounds;            /* of a strategy that has them */
     size_t trajectory_bytes; /* the most that is told of them */
+    int memory;              /* lessons that are kept, the latest */
+    const char *text_names[PAWL_STRATEGY_TEXTS_MAX]; /* components of the strategy's texts */
 };
 
 /* One candidate, rendered. */
@@ -55,8 +57,9 @@ struct pawl_module_instance {
     struct pawl_arena arena;
     struct pawl_message *shared;
     size_t n_shared;
-    const double *offsets; /* one per held choice, or NULL */
-    const char *fault;     /* why its components cannot be used, or NULL */
+    const double *offsets;                          /* one per held choice, or NULL */
+    struct pawl_str texts[PAWL_STRATEGY_TEXTS_MAX]; /* of the strategy, in the order of its table */
+    const char *fault;                              /* why its components cannot be used, or NULL */
 };
 
 struct pawl_strategy_call {
@@ -69,7 +72,8 @@ struct pawl_strategy_call {
     size_t n_messages;
     const char *case_id;
     struct pawl_usage *usage;
-    json_t *trace; /* list, or NULL */
+    json_t *trace;  /* list, or NULL */
+    size_t n_asked; /* requests so far; as many entries has the trace */
 };
 
 /* Add a turn. A strategy that talks without end is our bug. */
@@ -81,6 +85,12 @@ struct pawl_call_ask {
     size_t n_stops;
     double temperature; /* unless the run or pawl.yaml says otherwise; 0: greedy */
     int nth, of;        /* one of several answers to these messages; of 0: the only one */
+    /* A conversation of its own, which begins as the call's; NULL: that of the call. */
+    const struct pawl_message *messages;
+    size_t n_messages;
+    /* The strategy's text that asks, as its component is called: the trace names that and not the module,
+     * and has the reply as its output. NULL: the module asks for its outputs. */
+    const char *part;
 };
 PAWL_MUST_CHECK enum pawl_status pawl_call_ask(struct pawl_strategy_call *call,
                                                const struct pawl_call_ask *ask,
@@ -90,6 +100,13 @@ PAWL_MUST_CHECK enum pawl_status pawl_call_ask_all(struct pawl_strategy_call *ca
                                                    const struct pawl_call_ask *asks, size_t n,
                                                    struct pawl_lm_reply *replies,
                                                    struct pawl_error *err);
+/* One after a further turn, which the conversation then is without again. Where the last turn is of the same
+ * role, this one goes on with it: many models want the two to take turns. */
+PAWL_MUST_CHECK enum pawl_status pawl_call_ask_after(struct pawl_strategy_call *call,
+                                                     const struct pawl_call_ask *ask,
+                                                     const char *role, struct pawl_str content,
+                                                     struct pawl_lm_reply *reply,
+                                                     struct pawl_error *err);
 /* The outcome of a reply that is not OK. */
 enum pawl_status pawl_call_unanswered(const struct pawl_lm_reply *reply,
                                       struct pawl_outcome *outcome);

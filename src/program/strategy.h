@@ -13,6 +13,16 @@
 struct pawl_module;
 struct pawl_strategy_call; /* the instance, the case, the arena, the trace: see signature_call.h */
 
+/*
+ * A text of its own that a model is shown: a component of the artifact, of role instruction, so that it can
+ * be improved as the instruction can. An artifact that lacks it has the one of this table.
+ */
+struct pawl_strategy_text {
+    const char *name; /* of the component; behind the module's name and a dot where it has one */
+    const char *text;
+};
+enum { PAWL_STRATEGY_TEXTS_MAX = 5 };
+
 struct pawl_strategy {
     int api; /* PAWL_STRATEGY_API */
     const char *name, *summary, *paper;
@@ -26,6 +36,9 @@ struct pawl_strategy {
     int n_rounds;
     int min_tokens;   /* that it needs for what it writes before the outputs */
     bool takes_tools; /* it needs `tools` (tool.h) */
+    const struct pawl_strategy_text *texts; /* ends in {NULL, NULL}; NULL: none */
+    /* Further options of pawl.yaml that it has a use for, NULL-terminated; NULL: none. */
+    const char *const *takes;
     /* Its own system turn, in which demonstrations follow as examples of what is answered in the end. NULL:
      * that of render.h, and demonstrations as turns. */
     void (*render)(const struct pawl_module *module, struct pawl_str instruction,

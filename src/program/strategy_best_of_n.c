@@ -7,79 +7,38 @@
  *     check: |              # true or 1 is good enough, a number below is how good
  *       function check(call) return #call.output.summary <= #call.input.text / 4 end
  */
-#include "program/answer.h"
-#include "program/script.h"
-#include "program/signature_call.h"
+#include "program/trial.h"
 
 #define TEMPERATURE 1.0
 
-/* NULL, or why it cannot be said. */
-static const char *rate(const struct pawl_strategy_call *call, json_t *answer, double *score)
-{
-    *score = 1;
-    if (!call->module->script) return NULL;
-    json_t *argument = json_object();
-    pawl_json_set(argument, "input", json_incref((json_t *)(uintptr_t)call->input));
-    pawl_json_set(argument, "output", json_incref(answer));
-    const char *fault = pawl_script_number(call->module->script, argument, call->arena, score);
-    json_decref(argument);
-    return fault;
-}
-
-struct best {
-    json_t *answer; /* NULL: none could be read */
-    double score;
-    int nth, n_asked;
-    const char *fault; /* of the last that could not be read */
-};
-
-static enum pawl_status draw(struct pawl_strategy_call *call, struct best *best,
+static enum pawl_status draw(struct pawl_strategy_call *call, int nth, struct pawl_trial *best,
                              struct pawl_outcome *outcome, struct pawl_error *err)
 {
-    const struct pawl_signature *s = &call->module->signature;
+    const struct pawl_evidence evidence = pawl_evidence_of_owner(call);
     const struct pawl_call_ask ask = {
-        .temperature = TEMPERATURE, .nth = best->n_asked++, .of = call->module->n_samples};
+        .temperature = TEMPERATURE, .nth = nth, .of = call->module->n_samples};
     struct pawl_lm_reply reply;
-    double score;
+    struct pawl_trial trial;
     PAWL_TRY(pawl_call_ask(call, &ask, &reply, err));
     if (reply.status == PAWL_REPLY_MISSING) return pawl_call_unanswered(&reply, outcome);
-    json_t *answer = NULL;
-    if (reply.status == PAWL_REPLY_OK)
-        answer = pawl_answer_parse(reply.text, s->outputs, s->n_outputs, call->arena, &best->fault);
-    else
-        best->fault = reply.reason;
-    if (!answer) return PAWL_OK;
-    const char *fault = rate(call, answer, &score);
-    if (fault) {
-        json_decref(answer);
-        return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
-    }
-    if (best->answer && score <= best->score) {
-        json_decref(answer);
-        return PAWL_OK;
-    }
-    json_decref(best->answer);
-    best->answer = answer;
-    best->score = score;
-    best->nth = ask.nth;
+    const char *fault = pawl_trial_read(call, &evidence, &reply, call->n_asked - 1, &trial);
+    if (fault) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
+    pawl_trial_keep_best(best, &trial);
     return PAWL_OK;
 }
 
 static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome *outcome,
                             struct pawl_error *err)
 {
-    struct best best = {0};
+    struct pawl_trial best = {0};
     enum pawl_status status = PAWL_OK;
     outcome->status = PAWL_OUTCOME_DONE;
-    while (status == PAWL_OK && outcome->status == PAWL_OUTCOME_DONE &&
-           best.n_asked < call->module->n_samples && !(best.answer && best.score >= 1))
-        status = draw(call, &best, outcome, err);
-    if (status == PAWL_OK && outcome->status == PAWL_OUTCOME_DONE) {
-        if (best.answer)
-            return pawl_call_done_at(call, best.answer, (size_t)(best.n_asked - 1 - best.nth),
-                                     outcome);
-        return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, best.fault);
-    }
+    for (int i = 0; status == PAWL_OK && outcome->status == PAWL_OUTCOME_DONE &&
+                    i < call->module->n_samples && !pawl_trial_is_good(&best);
+         i++)
+        status = draw(call, i, &best, outcome, err);
+    if (status == PAWL_OK && outcome->status == PAWL_OUTCOME_DONE)
+        return pawl_trial_finish(call, &best, outcome);
     json_decref(best.answer);
     return status;
 }

@@ -27,18 +27,6 @@ static void render(const struct pawl_module *module, struct pawl_str instruction
                  "number. Write the program alone:\n```lua\nlocal x = 6 * 7\nreturn x\n```");
 }
 
-/* The first block of code, or all of it. */
-static struct pawl_str code_of(struct pawl_str reply)
-{
-    const char *open = reply.len ? memmem(reply.ptr, reply.len, "```", 3) : NULL;
-    if (!open) return pawl_str_trim(reply);
-    struct pawl_str rest = {open + 3, reply.len - (size_t)(open + 3 - reply.ptr)}, line;
-    if (memchr(rest.ptr, '\n', rest.len)) (void)pawl_str_split(&rest, '\n', &line);
-    const char *close = rest.len ? memmem(rest.ptr, rest.len, "```", 3) : NULL;
-    if (close) rest.len = (size_t)(close - rest.ptr);
-    return pawl_str_trim(rest);
-}
-
 /* Load it as the body of solve(input); NULL and what is wrong, in `why`. */
 static struct pawl_lua *load(struct pawl_str code, const char *before, struct pawl_error *why)
 {
@@ -117,7 +105,7 @@ static enum pawl_status run(struct pawl_strategy_call *call, struct pawl_outcome
     for (int i = 0; i < n_tries; i++) {
         PAWL_TRY(pawl_call_ask(call, &(struct pawl_call_ask){0}, &reply, err));
         if (reply.status != PAWL_REPLY_OK) return pawl_call_unanswered(&reply, outcome);
-        if (run_code(call, code_of(reply.text), &text)) {
+        if (run_code(call, pawl_lua_code_of(reply.text), &text)) {
             say_result(call, reply.text, text);
             return pawl_call_answer(call, call->module->held, outcome, err);
         }
