@@ -19,8 +19,9 @@ enum {
 struct section {
     const char *signature, *strategy, *role, *demos, *reduce, *check;
     json_t *instruction, *fields, *stop, *tools;
-    int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_trajectory, memory;
-    double temperature, top_p;
+    int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_expansions, max_trajectory;
+    int64_t memory, depth, at_once;
+    double temperature, top_p, exploration, lambda;
     bool hold_choices, repair;
 };
 static const struct pawl_option section_options[] = {
@@ -31,13 +32,13 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_TEXT(struct section, demos, NULL, "a file with a JSON list of demonstrations"),
     PAWL_OPT_TEXT(
         struct section, strategy, "predict",
-        "how to ask: predict, cot, self_consistency, best_of_n, react, program_of_thought or "
-        "reflexion"),
+        "how to ask: predict, cot, self_consistency, best_of_n, react, program_of_thought, "
+        "reflexion or lats"),
     PAWL_OPT_INT(struct section, samples, "0", 0, PAWL_SAMPLES_MAX,
                  "answers to choose from, for a strategy that does (0: its own number)"),
     PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
     PAWL_OPT_TEXT(struct section, check, NULL,
-                  "of best_of_n and reflexion: Lua that scores an answer"),
+                  "of best_of_n, reflexion and lats: Lua that scores an answer"),
     PAWL_OPT_JSON(struct section, tools, "of react: {name: what}, e.g. {calc: calculator}"),
     PAWL_OPT_INT(struct section, max_steps, "0", 0, PAWL_ROUNDS_MAX,
                  "of react: steps before the answer (0: its own number)"),
@@ -46,7 +47,17 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_INT(struct section, max_trials, "0", 0, PAWL_ROUNDS_MAX,
                  "of reflexion: answers until one is good (0: its own number)"),
     PAWL_OPT_INT(struct section, memory, "3", 0, PAWL_LESSONS_MAX,
-                 "of reflexion: lessons of failed trials that it is shown, the latest"),
+                 "of reflexion and lats: lessons of failed answers that are shown, the latest"),
+    PAWL_OPT_INT(struct section, max_expansions, "0", 0, PAWL_ROUNDS_MAX,
+                 "of lats: answers that others are drawn after (0: its own number)"),
+    PAWL_OPT_INT(struct section, depth, "7", 1, PAWL_ROUNDS_MAX,
+                 "of lats: answers after one another, at most"),
+    PAWL_OPT_INT(struct section, at_once, "2", 1, PAWL_SAMPLES_MAX,
+                 "of lats: leaves of the tree that are expanded at the same time"),
+    PAWL_OPT_REAL(struct section, exploration, "1", 0, 100,
+                  "of lats: how much a leaf that was seen seldom is worth"),
+    PAWL_OPT_REAL(struct section, lambda, "0.5", 0, 1,
+                  "of lats: share of the model's opinion in the value of an answer"),
     PAWL_OPT_INT(struct section, max_trajectory, "16000", 1000, 1000000,
                  "of react: bytes of its steps that it is shown, the latest"),
     PAWL_OPT_CHOICE(struct section, role, "task", "task|reflect|judge",
@@ -185,7 +196,8 @@ static enum pawl_status refuse_option(const struct pawl_module *module, const ch
                  module->strategy->name, name);
     pawl_hint(err,
               "Remove it, or choose a strategy that has one: samples are of self_consistency and "
-              "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion.");
+              "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion, "
+              "expansions of lats.");
     return PAWL_ECONFIG;
 }
 
@@ -220,7 +232,8 @@ static enum pawl_status read_rounds(struct pawl_module *module, const struct sec
         int64_t n;
     } rounds[] = {{"max_steps", section->max_steps > 0 ? section->max_steps : -1},
                   {"max_repairs", section->max_repairs},
-                  {"max_trials", section->max_trials > 0 ? section->max_trials : -1}};
+                  {"max_trials", section->max_trials > 0 ? section->max_trials : -1},
+                  {"max_expansions", section->max_expansions > 0 ? section->max_expansions : -1}};
     module->n_rounds = strategy->n_rounds;
     module->trajectory_bytes = (size_t)section->max_trajectory;
     for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
@@ -246,11 +259,15 @@ static bool takes(const struct pawl_strategy *strategy, const char *option)
 static enum pawl_status read_taken(struct pawl_module *module, const struct section *section,
                                    const json_t *json, struct pawl_error *err)
 {
-    static const char *const names[] = {"memory"};
+    static const char *const names[] = {"memory", "depth", "at_once", "exploration", "lambda"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (json_object_get(json, names[i]) && !takes(module->strategy, names[i]))
             return refuse_option(module, names[i], err);
     module->memory = (int)section->memory;
+    module->depth = (int)section->depth;
+    module->at_once = (int)section->at_once;
+    module->exploration = section->exploration;
+    module->lambda = section->lambda;
     return PAWL_OK;
 }
 

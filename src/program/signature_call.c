@@ -2,7 +2,9 @@
 #include "program/answer.h"
 #include "program/render.h"
 
+#include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 
 void pawl_call_say(struct pawl_strategy_call *call, const char *role, struct pawl_str content)
 {
@@ -173,15 +175,32 @@ bool pawl_call_best_choice(const struct pawl_strategy_call *call, const struct p
     return true;
 }
 
-/* The signature's own fields alone: two ways of reasoning to one answer behave equally. */
-static struct pawl_hash behaviour_of(const struct pawl_module *module, const json_t *output)
+static json_t *own_outputs(const struct pawl_module *module, const json_t *output)
 {
-    if (json_object_size(output) == module->n_own) return pawl_hash_json(output);
     json_t *own = json_object();
     for (size_t i = 0; i < module->n_own; i++) {
         json_t *value = json_object_get(output, module->own[i].name);
         if (value) pawl_json_set(own, module->own[i].name, json_incref(value));
     }
+    return own;
+}
+
+char *pawl_module_vote(const struct pawl_module *module, const json_t *answer,
+                       struct pawl_arena *arena)
+{
+    json_t *own = own_outputs(module, answer);
+    char *text = pawl_json_text(own), *vote = pawl_arena_strdup(arena, text);
+    for (char *c = vote; *c != '\0'; c++) *c = (char)tolower((unsigned char)*c);
+    free(text);
+    json_decref(own);
+    return vote;
+}
+
+/* The signature's own fields alone: two ways of reasoning to one answer behave equally. */
+static struct pawl_hash behaviour_of(const struct pawl_module *module, const json_t *output)
+{
+    if (json_object_size(output) == module->n_own) return pawl_hash_json(output);
+    json_t *own = own_outputs(module, output);
     struct pawl_hash hash = pawl_hash_json(own);
     json_decref(own);
     return hash;

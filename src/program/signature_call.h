@@ -48,6 +48,8 @@ struct pawl_module {
     int n_rounds;            /* of a strategy that has them */
     size_t trajectory_bytes; /* the most that is told of them */
     int memory;              /* lessons that are kept, the latest */
+    int depth, at_once;      /* of a search: its longest path, leaves at a time */
+    double exploration, lambda;
     const char *text_names[PAWL_STRATEGY_TEXTS_MAX]; /* components of the strategy's texts */
 };
 
@@ -75,6 +77,10 @@ struct pawl_strategy_call {
     json_t *trace;  /* list, or NULL */
     size_t n_asked; /* requests so far; as many entries has the trace */
 };
+
+/* The module's own outputs as one text, letters without case: two ways to one answer are one vote. */
+char *pawl_module_vote(const struct pawl_module *module, const json_t *answer,
+                       struct pawl_arena *arena);
 
 /* Add a turn. A strategy that talks without end is our bug. */
 void pawl_call_say(struct pawl_strategy_call *call, const char *role, struct pawl_str content);

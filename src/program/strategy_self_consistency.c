@@ -10,8 +10,6 @@
 #include "program/script.h"
 #include "program/signature_call.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #define TEMPERATURE 0.7
@@ -24,24 +22,12 @@ struct answers {
     size_t n;
 };
 
-/* The signature's own fields, letters without case: two ways of reasoning to one answer are one vote. */
-static char *vote_of(const struct pawl_module *module, const json_t *answer)
-{
-    json_t *own = json_object();
-    for (size_t i = 0; i < module->n_own; i++)
-        pawl_json_set(own, module->own[i].name,
-                      json_incref(json_object_get(answer, module->own[i].name)));
-    char *text = pawl_json_text(own);
-    for (char *c = text; *c != '\0'; c++) *c = (char)tolower((unsigned char)*c);
-    json_decref(own);
-    return text;
-}
-
-static size_t most_votes(const struct pawl_module *module, const struct answers *answers)
+static size_t most_votes(const struct pawl_strategy_call *call, const struct answers *answers)
 {
     char *votes[PAWL_SAMPLES_MAX];
     size_t best = 0, most = 0;
-    for (size_t i = 0; i < answers->n; i++) votes[i] = vote_of(module, answers->read[i]);
+    for (size_t i = 0; i < answers->n; i++)
+        votes[i] = pawl_module_vote(call->module, answers->read[i], call->arena);
     for (size_t i = 0; i < answers->n; i++) {
         size_t n = 0;
         for (size_t k = 0; k < answers->n; k++) n += strcmp(votes[i], votes[k]) == 0;
@@ -50,7 +36,6 @@ static size_t most_votes(const struct pawl_module *module, const struct answers 
             best = i;
         }
     }
-    for (size_t i = 0; i < answers->n; i++) free(votes[i]);
     return best;
 }
 
@@ -80,7 +65,7 @@ static enum pawl_status choose(const struct pawl_strategy_call *call, const stru
     if (call->module->script)
         fault = reduce(call, answers, &chosen);
     else
-        chosen = most_votes(call->module, answers);
+        chosen = most_votes(call, answers);
     if (fault) return pawl_outcome_fail(outcome, PAWL_OUTCOME_FAILED, fault);
     size_t n_after = (size_t)call->module->n_samples - 1 - answers->nth[chosen];
     return pawl_call_done_at(call, json_incref(answers->read[chosen]), n_after, outcome);

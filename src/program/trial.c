@@ -10,7 +10,8 @@ const char *pawl_trial_read(const struct pawl_strategy_call *call,
 {
     const struct pawl_signature *s = &call->module->signature;
     const char *fault = reply->reason;
-    *trial = (struct pawl_trial){.nth = nth, .said = reply->text};
+    *trial =
+        (struct pawl_trial){.nth = nth, .said = reply->text, .judged = evidence->check != NULL};
     if (reply->status == PAWL_REPLY_OK)
         trial->answer =
             pawl_answer_parse(reply->text, s->outputs, s->n_outputs, call->arena, &fault);
@@ -51,8 +52,9 @@ enum pawl_status pawl_trial_finish(const struct pawl_strategy_call *call, struct
 
 void pawl_trial_write(const struct pawl_trial *trial, struct pawl_buf *out)
 {
-    pawl_buf_add(out, trial->answer ? "That answer is not good enough. "
-                                    : "That answer cannot be read. ");
+    const char *verdict =
+        trial->judged ? "That answer is not good enough. " : "That answer may be wrong. ";
+    pawl_buf_add(out, trial->answer ? verdict : "That answer cannot be read. ");
     pawl_buf_add_str(out, trial->feedback);
     pawl_buf_add(out, "\n");
 }

@@ -18,6 +18,7 @@
 struct pawl_trial {
     json_t *answer; /* NULL: none could be read; then `feedback` says why */
     double score;   /* 0 without an answer */
+    bool judged;    /* a check said so */
     struct pawl_str said, feedback;
     size_t nth; /* which request of the call it was */
 };
