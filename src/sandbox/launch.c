@@ -338,6 +338,7 @@ static enum pawl_status launch_found(struct launch *l, struct pawl_launched *lau
     struct pipes p;
     PAWL_TRY(open_pipes(&p, err));
     memcpy(l->stdio, p.theirs, sizeof l->stdio);
+    if (l->command->input > 0) l->stdio[0] = l->command->input;
     l->report = p.theirs[3];
     l->parent = getpid();
     fork_there(l);

@@ -52,6 +52,7 @@ struct pawl_command {
     const char *cwd;
     struct pawl_sandbox_paths paths;
     bool network;
+    int input; /* above 0: a descriptor that is its stdin, instead of a pipe; stays the caller's */
     struct pawl_sandbox_limits limits;
 };
 /*

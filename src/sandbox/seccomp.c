@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -118,6 +120,19 @@ static void allow_argument(struct filter *f, unsigned call, unsigned index, uint
     load(f, offsetof(struct seccomp_data, nr));
 }
 
+/* We end: it ends. It may ask to be killed with its parent, as its own children are not until they ask
+ * themselves, and nothing else. */
+static void keep_death_signal(struct filter *f)
+{
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 6);
+    load_argument(f, 0);
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_PDEATHSIG, 0, 3);
+    load_argument(f, 1);
+    emit(f, BPF_JMP | BPF_JEQ | BPF_K, SIGKILL, 1, 0);
+    answer(f, refuse_with(EPERM));
+    load(f, offsetof(struct seccomp_data, nr));
+}
+
 /* The calls that set limits and priorities of any process of the same user, ours among them: only
  * one's own, which is number 0. */
 static void filter_scheduling(struct filter *f)
@@ -169,7 +184,7 @@ static void build(struct filter *f, bool network)
     emit(f, BPF_JMP | BPF_JSET | BPF_K, NAMESPACE_FLAGS, 0, 1);
     answer(f, refuse_with(EPERM));
     load(f, offsetof(struct seccomp_data, nr));
-    deny_argument(f, SYS_prctl, 0, PR_SET_PDEATHSIG); /* we end: it ends */
+    keep_death_signal(f);
     deny_argument(f, SYS_ioctl, 1, TIOCSTI);
     deny_argument(f, SYS_ioctl, 1, 0x541c /* TIOCLINUX */);
     filter_scheduling(f);
@@ -185,7 +200,70 @@ bool pawl_seccomp_enforce(bool network)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
+/* What a run (seccomp.h) may not do beside all that: be more than one process of one thread, reach another,
+ * change a file in any way that Landlock does not know, hold memory that its limit does not count. */
+static const unsigned denied_to_runs[] = {
+    SYS_clone,
+    SYS_execve,
+    SYS_execveat,
+    SYS_kill,
+    SYS_tkill,
+    SYS_tgkill,
+    SYS_rt_sigqueueinfo,
+    SYS_rt_tgsigqueueinfo,
+    434 /* pidfd_open */,
+    SYS_memfd_create,
+    SYS_socketpair,
+    SYS_fchmod,
+    SYS_fchmodat,
+    452 /* fchmodat2 */,
+    SYS_fchown,
+    SYS_fchownat,
+    SYS_utimensat,
+    SYS_flock,
+#ifdef __x86_64__
+    SYS_fork,
+    SYS_vfork,
+    SYS_chmod,
+    SYS_chown,
+    SYS_lchown,
+    SYS_utime,
+    SYS_utimes,
+    SYS_futimesat,
+#endif
+};
+/* Signals by way of a descriptor's owner, and notes and locks that others see. */
+static const unsigned fcntl_denied_to_runs[] = {F_SETOWN,
+                                                10 /* F_SETSIG */,
+                                                15 /* F_SETOWN_EX */,
+                                                F_SETLK,
+                                                F_SETLKW,
+                                                37 /* F_OFD_SETLK */,
+                                                38,
+                                                1024 /* F_SETLEASE */,
+                                                1026 /* F_NOTIFY */};
+
+void pawl_seccomp_run_hex(struct pawl_buf *hex)
+{
+    struct filter f = {.n = 0};
+    load(&f, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < sizeof denied_to_runs / sizeof *denied_to_runs; i++) {
+        emit(&f, BPF_JMP | BPF_JEQ | BPF_K, denied_to_runs[i], 0, 1);
+        answer(&f, refuse_with(EPERM));
+    }
+    for (size_t i = 0; i < sizeof fcntl_denied_to_runs / sizeof *fcntl_denied_to_runs; i++)
+        deny_argument(&f, SYS_fcntl, 1, fcntl_denied_to_runs[i]);
+    answer(&f, SECCOMP_RET_ALLOW);
+    const unsigned char *bytes = (const unsigned char *)f.code;
+    for (size_t i = 0; i < f.n * sizeof *f.code; i++) pawl_buf_printf(hex, "%02x", bytes[i]);
+}
+
 #else
+
+void pawl_seccomp_run_hex(struct pawl_buf *hex)
+{
+    (void)hex;
+}
 
 bool pawl_seccomp_enforce(bool network)
 {

@@ -9,11 +9,17 @@
 #ifndef PAWL_SANDBOX_SECCOMP_H
 #define PAWL_SANDBOX_SECCOMP_H
 
+#include "base/str.h"
+
 #include <stdbool.h>
 
 /* True where this build knows the machine's system calls. */
 bool pawl_seccomp_is_known(void);
 /* Bind the calling thread. Async-signal-safe; no_new_privs must be set. False with errno. */
 bool pawl_seccomp_enforce(bool network);
+/* A second filter for a run, which adds to the first: one process of one thread that starts no program,
+ * signals nobody and changes no file. As the kernel reads it, in hexadecimal, for a process that is not
+ * ours in C; empty where the machine's calls are not known. */
+void pawl_seccomp_run_hex(struct pawl_buf *hex);
 
 #endif
