@@ -40,6 +40,9 @@ static void render(const json_t *result, FILE *out)
     if (cli_int(result, "set_aside") > 0)
         fprintf(out, "  %lld cases of large clusters left out (max_per_cluster)\n",
                 cli_int(result, "set_aside"));
+    if (cli_int(result, "spent_before") > 0)
+        fprintf(out, "  these cases were sealed before; %lld attempts were spent on them\n",
+                cli_int(result, "spent_before"));
     cli_print_clusters(result, out);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
     print_files(result, out);

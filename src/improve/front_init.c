@@ -106,8 +106,9 @@ static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH
 static json_t *seal_record(struct pawl_project *project, const json_t *sealed, json_t *providers,
                            const char *seed)
 {
-    static const char *const kept[] = {"tiers",      "clusters", "commitment", "largest_cluster",
-                                       "public_key", "vault",    "custody",    "set_aside"};
+    static const char *const kept[] = {"tiers",           "clusters",   "commitment",
+                                       "largest_cluster", "public_key", "vault",
+                                       "custody",         "set_aside",  "spent_before"};
     json_t *record = json_pack("{s:s, s:s, s:O}", "project", project->config.name, "seed", seed,
                                "providers", providers);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -136,13 +137,13 @@ static enum pawl_status append_seal(struct pawl_project *project, json_t *record
  * that are stored are passed over, and `meta seal` is written last.
  */
 static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, json_t *judge,
-                                   struct pawl_error *err)
+                                   bool again, struct pawl_error *err)
 {
     struct pawl_project *project = call->project;
     char seed[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
     json_t *sealed;
-    PAWL_TRY(
-        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "seal"), &sealed, err));
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME,
+                            json_pack("{s:s, s:b}", "op", "seal", "again", again), &sealed, err));
     enum pawl_status status = pawl_front_store(project, true, err);
     if (status == PAWL_OK) status = seed_artifact(call, seed, err);
     if (status == PAWL_OK) status = pawl_front_store_cases(project, sealed, err);
@@ -185,17 +186,35 @@ static enum pawl_status check_judge(struct pawl_call *call, json_t **judge, stru
     return PAWL_ECONFIG;
 }
 
+struct init_options {
+    const char *dir, *template, *config;
+    bool allow_remote, move_cases, again;
+};
+static const struct pawl_option init_options[] = {
+    PAWL_OPT_TEXT(struct init_options, dir, ".", "the project folder"),
+    PAWL_OPT_TEXT(struct init_options, template, NULL,
+                  "write a project to start from: scripted (needs no model) or sentiment"),
+    PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
+    PAWL_OPT_BOOL(struct init_options, allow_remote, "false",
+                  "agree that remote providers see sealed prompts; it is recorded"),
+    PAWL_OPT_BOOL(struct init_options, move_cases, "false",
+                  "move files with sealed cases out of the project, beside the vault's key"),
+    PAWL_OPT_BOOL(struct init_options, again, "false",
+                  "seal cases once more that the gate was asked about before .pawl was removed; "
+                  "certificates say so"),
+    {0}};
+
 /* Nothing is written before the configuration is in order and a person agreed to what it means. */
-static enum pawl_status seal_project(struct pawl_call *call, bool allow_remote,
+static enum pawl_status seal_project(struct pawl_call *call, const struct init_options *options,
                                      struct pawl_error *err)
 {
     json_t *checked, *judge = NULL;
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
                             &checked, err));
     json_t *providers = json_object_get(checked, "providers");
-    enum pawl_status status = pawl_front_agree(call, providers, allow_remote, err);
+    enum pawl_status status = pawl_front_agree(call, providers, options->allow_remote, err);
     if (status == PAWL_OK) status = check_judge(call, &judge, err);
-    if (status == PAWL_OK) status = seal_cases(call, providers, judge, err);
+    if (status == PAWL_OK) status = seal_cases(call, providers, judge, options->again, err);
     json_decref(judge);
     json_decref(checked);
     return status;
@@ -250,6 +269,9 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         pawl_json_set(call->result, "custody", json_incref(json_object_get(seal, "custody")));
         json_t *judge = json_object_get(seal, "judge");
         if (judge != NULL) pawl_json_set(call->result, "judge", json_incref(judge));
+        json_t *spent_before = json_object_get(seal, "spent_before");
+        pawl_json_set(call->result, "spent_before",
+                      spent_before != NULL ? json_incref(spent_before) : json_integer(0));
         json_t *set_aside = json_object_get(seal, "set_aside");
         pawl_json_set(call->result, "set_aside",
                       set_aside != NULL ? json_incref(set_aside) : json_integer(0));
@@ -267,21 +289,6 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
     return status;
 }
 
-struct init_options {
-    const char *dir, *template, *config;
-    bool allow_remote, move_cases;
-};
-static const struct pawl_option init_options[] = {
-    PAWL_OPT_TEXT(struct init_options, dir, ".", "the project folder"),
-    PAWL_OPT_TEXT(struct init_options, template, NULL,
-                  "write a project to start from: scripted (needs no model) or sentiment"),
-    PAWL_OPT_TEXT(struct init_options, config, NULL, "the configuration's name (pawl.yaml)"),
-    PAWL_OPT_BOOL(struct init_options, allow_remote, "false",
-                  "agree that remote providers see sealed prompts; it is recorded"),
-    PAWL_OPT_BOOL(struct init_options, move_cases, "false",
-                  "move files with sealed cases out of the project, beside the vault's key"),
-    {0}};
-
 /* Under the lock, so that of two calls one seals and the other finds it done. */
 static enum pawl_status init_locked(struct pawl_call *call, const struct init_options *options,
                                     struct pawl_error *err)
@@ -297,7 +304,7 @@ static enum pawl_status init_locked(struct pawl_call *call, const struct init_op
     const char *absent = options->template != NULL && !sealed ? absent_case_file(call) : NULL;
     if (absent != NULL) return unsealed_result(call, absent);
     PAWL_TRY(sealed ? pawl_front_agree_again(call, options->allow_remote, err)
-                    : seal_project(call, options->allow_remote, err));
+                    : seal_project(call, options, err));
     PAWL_TRY(pawl_front_note_case_files(call, err));
     PAWL_TRY(pawl_front_freeze_guards(call, err));
     if (options->move_cases) PAWL_TRY(pawl_front_move_cases(call, err));

@@ -54,7 +54,7 @@
  *     {"phase","say":text}. At most ten a second; counts never fall.
  *
  * front -> vault
- *   {"op":"seal"}                          first time: read the case files, draw the key, place
+ *   {"op":"seal","again":bool}             first time: read the case files, draw the key, place
  *                                          clusters -> {"train":[case...],"dev":[case...],
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,

@@ -21,7 +21,7 @@
  * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
  * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_confirm.c, vault_overlap.c,
- * vault_checkpoint.c, vault_attest.c, vault.c.
+ * vault_past.c, vault_checkpoint.c, vault_attest.c, vault.c.
  */
 #ifndef PAWL_IMPROVE_VAULT_H
 #define PAWL_IMPROVE_VAULT_H
@@ -144,6 +144,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     epochs [{last, largest_cluster, version}]: the earlier ones, each with its last attempt; the
  *       version is that of the rotation which ended it
  *     checkpoint {size, root} (the head of the ledger that was signed last)
+ *     spent_before (attempts of earlier vaults that sealed some of these cases; absent: none)
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
  *     rule {alpha, policy, look, guards}: fixed by the first attempt; before, null
  *     caps, drift, evidence_width: of guards (vault_guards.c)
@@ -202,6 +203,10 @@ int64_t pawl_vault_epoch_of(const struct pawl_vault *vault, int64_t attempt);
 bool pawl_vault_gate_is_sealed(const struct pawl_vault *vault);
 bool pawl_vault_reserve_is_sealed(const struct pawl_vault *vault);
 const char *pawl_vault_verdict(const struct pawl_vault *vault, int64_t attempt);
+
+/* The same, and how often earlier vaults were asked about these cases: what statements say. In the
+ * vault's arena. */
+const char *pawl_vault_custody_said(struct pawl_vault *vault);
 
 /* --- sealed cases (vault_cases.c) ----------------------------------------------------------------- */
 
@@ -293,14 +298,27 @@ void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_se
 /* The list's JSON of the cases from the given one on. */
 void pawl_vault_set_list(struct pawl_vault_set *set, size_t from);
 
-PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done,
-                                                 struct pawl_error *err);
+/* {"again":bool}: whether cases that an earlier vault of this folder was asked about may be sealed again. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, const json_t *request,
+                                                 json_t **done, struct pawl_error *err);
 /* {"sealed":bool,"fixed":[...]}: whether sealing the configured files would do; writes nothing. What is sealed
  * already is not checked again: its values are told to nobody. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done,
                                                   struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file,
                                                 json_t **done, struct pawl_error *err);
+
+/* --- what was sealed before (vault_past.c) ----------------------------------------------------------- */
+
+/* Remember outside the project which cases this vault sealed. Before its store says that it did. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_past_note(struct pawl_vault *vault,
+                                                      const struct pawl_vault_set *set,
+                                                      struct pawl_error *err);
+/* Put into a new state how often earlier vaults were asked about these cases. Fails PAWL_EINTEGRITY
+ * when one of this folder was, unless `again`. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_past_look(struct pawl_vault *vault,
+                                                      const struct pawl_vault_set *set, bool again,
+                                                      struct pawl_error *err);
 
 /* --- clusters (vault_clusters.c) ------------------------------------------------------------------- */
 

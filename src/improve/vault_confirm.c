@@ -341,7 +341,7 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const struct pawl_co
         "confirmation", "attempt",     "epoch",           "candidate", "incumbent",  "alpha",
         "level",        "samples",     "largest_cluster", "clusters",  "n_planned",  "spent",
         "metric",       "metric_hash", "program",         "models",    "confinement"};
-    const struct pawl_vault *vault = asked->vault;
+    struct pawl_vault *vault = asked->vault;
     char root[PAWL_HASH_HEX];
     evidence_root(asked, confirm, root);
     json_t *out = json_pack(
@@ -350,8 +350,8 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const struct pawl_co
         signer->public_hex, "answer", pawl_confirm_answer_name(pawl_confirm_answer_of(confirm)),
         "guarantee", guarantee, "unit", pawl_gate_unit_name(confirm->unit), "evidence_root", root,
         "threshold", 1 / confirm->plan.level, "released_ms", (json_int_t)released_ms, "custody",
-        pawl_vault_custody(vault->worker), "commitment", "root",
-        json_object_get(asked->row, "root"), "size", json_object_get(asked->row, "log_size"));
+        pawl_vault_custody_said(vault), "commitment", "root", json_object_get(asked->row, "root"),
+        "size", json_object_get(asked->row, "log_size"));
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         pawl_json_set(out, said[i], json_incref(json_object_get(asked->row, said[i])));
     return out;

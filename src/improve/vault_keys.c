@@ -151,3 +151,14 @@ const char *pawl_vault_custody(const struct pawl_worker *worker)
     bool apart = pawl_channel_maker(worker->front, &front) && front != 0 && front != geteuid();
     return apart ? "separate uid" : "same uid: custody by convention";
 }
+
+const char *pawl_vault_custody_said(struct pawl_vault *vault)
+{
+    const char *held = pawl_vault_custody(vault->worker);
+    int64_t spent = pawl_json_get_int(vault->state, "spent_before", 0);
+    if (spent == 0) return held;
+    return pawl_arena_printf(&vault->arena,
+                             "%s; these cases were sealed before, by vaults that counted %lld "
+                             "attempts",
+                             held, (long long)spent);
+}

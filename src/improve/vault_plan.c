@@ -207,7 +207,7 @@ static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_
                   json_object_get(state, "epoch_open"), "commitment",
                   json_object_get(state, "commitment"), "tiers", json_object_get(state, "tiers"),
                   "clusters", json_object_get(state, "clusters"), "vault", vault->id, "public_key",
-                  signer.public_hex, "custody", pawl_vault_custody(vault->worker));
+                  signer.public_hex, "custody", pawl_vault_custody_said(vault));
     int64_t cases = pawl_json_get_int(json_object_get(state, "tiers"), "gate", 0);
     int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
     pawl_json_set(out, "gate_cases", json_integer(cases));

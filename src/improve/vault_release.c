@@ -150,7 +150,7 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const char *verdict,
                                          .metric_hash = pawl_json_get_text(row, "metric_hash", ""),
                                          .program = pawl_json_get_text(row, "program", ""),
                                          .models = json_object_get(row, "models"),
-                                         .custody = pawl_vault_custody(vault->worker),
+                                         .custody = pawl_vault_custody_said(vault),
                                          .confinement = pawl_json_get_text(row, "confinement", ""),
                                          .released_ms = released_ms,
                                          .public_key = signer->public_hex};

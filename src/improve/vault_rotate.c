@@ -337,6 +337,7 @@ static enum pawl_status rotate(struct rotation *rotation, const char *file, json
     move_in_list(rotation, before);
     begin_epoch(rotation);
     PAWL_TRY(check_size(rotation, err));
+    PAWL_TRY(pawl_vault_past_note(vault, set, err));
     json_t *said = signed_statement(rotation);
     enum pawl_status status = commit(rotation, said, err);
     if (status == PAWL_OK) {

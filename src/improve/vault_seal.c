@@ -103,9 +103,11 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
         "{s:O, s:O, s:O, s:O, s:s, s:s, s:s}", "tiers", json_object_get(state, "tiers"), "clusters",
         json_object_get(state, "clusters"), "commitment", json_object_get(state, "commitment"),
         "largest_cluster", json_object_get(state, "largest_cluster"), "public_key",
-        signer.public_hex, "vault", vault->id, "custody", pawl_vault_custody(vault->worker));
+        signer.public_hex, "vault", vault->id, "custody", pawl_vault_custody_said(vault));
     json_t *set_aside = json_object_get(state, "set_aside");
     if (set_aside != NULL) pawl_json_set(out, "set_aside", json_incref(set_aside));
+    json_t *spent_before = json_object_get(state, "spent_before");
+    if (spent_before != NULL) pawl_json_set(out, "spent_before", json_incref(spent_before));
     pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));
     pawl_json_set(out, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, 0));
     sodium_memzero(&signer, sizeof signer);
@@ -149,14 +151,15 @@ static enum pawl_status create_new(struct pawl_vault *vault, struct pawl_vault_s
 {
     struct pawl_vault_write *writes;
     size_t n = pawl_vault_set_writes(vault, set, &writes);
+    PAWL_TRY(pawl_vault_past_note(vault, set, err));
     PAWL_TRY(pawl_vault_create(vault, master, writes, n, err));
     *done = seal_answer(vault, set);
     return PAWL_OK;
 }
 
 /* `really` false: up to what would be written. */
-static enum pawl_status seal_first(struct pawl_worker *worker, bool really, json_t **done,
-                                   struct pawl_error *err)
+static enum pawl_status seal_first(struct pawl_worker *worker, bool really, bool again,
+                                   json_t **done, struct pawl_error *err)
 {
     struct pawl_vault vault = {.worker = worker, .busy_fd = -1, .read_fd = -1};
     struct pawl_vault_set set = {0};
@@ -165,6 +168,7 @@ static enum pawl_status seal_first(struct pawl_worker *worker, bool really, json
     vault.home = pawl_path_join(&vault.arena, worker->vault_home, vault.id);
     pawl_vault_keys_derive(master, &vault.keys);
     enum pawl_status status = prepare_new(&vault, &set, err);
+    if (status == PAWL_OK) status = pawl_vault_past_look(&vault, &set, again, err);
     if (status == PAWL_OK && really) status = create_new(&vault, &set, master, done, err);
     sodium_memzero(master, sizeof master);
     pawl_vault_set_release(&set);
@@ -323,17 +327,19 @@ enum pawl_status pawl_vault_visible(struct pawl_worker *worker, json_t **done,
     return status;
 }
 
-enum pawl_status pawl_vault_seal(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
+enum pawl_status pawl_vault_seal(struct pawl_worker *worker, const json_t *request, json_t **done,
+                                 struct pawl_error *err)
 {
+    bool again = pawl_json_get_bool(request, "again", false);
     return pawl_vault_is_sealed(worker) ? seal_again(worker, done, err)
-                                        : seal_first(worker, true, done, err);
+                                        : seal_first(worker, true, again, done, err);
 }
 
 enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
 {
     struct pawl_vault vault;
     if (!pawl_vault_is_sealed(worker)) {
-        PAWL_TRY(seal_first(worker, false, NULL, err));
+        PAWL_TRY(seal_first(worker, false, false, NULL, err));
         *done = json_pack("{s:b, s:[]}", "sealed", 0, "fixed");
         return PAWL_OK;
     }
@@ -417,6 +423,7 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
     pawl_vault_set_mark_check(vault, set, before);
     pawl_vault_set_list(set, before);
     size_t added = set->cases.n - before;
+    if (added > 0) PAWL_TRY(pawl_vault_past_note(vault, set, err));
     if (added > 0) PAWL_TRY(commit_added(vault, set, err));
     *done = json_pack("{s:I, s:I, s:O, s:O}", "added", (json_int_t)added, "refused",
                       (json_int_t)(fresh->cases.n - added), "tiers",

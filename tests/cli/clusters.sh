@@ -35,7 +35,7 @@ says "max_per_cluster: $limit"
 # As advised: the gate keeps so many of each cluster, train and dev keep all.
 edit p/pawl.yaml 'gate: data/gate.jsonl}' "gate: data/gate.jsonl, max_per_cluster: $limit}"
 rm -rf p/.pawl
-expect 0 pawl init --json -C p
+expect 0 pawl init --json -C p --again
 check "r['clusters']['largest'] == min(6, $limit) or r['clusters']['largest'] == $limit"
 check 'r["tiers"]["gate"] + r["set_aside"] == 571 and r["set_aside"] > 20 and r["tiers"]["dev"] == 70'
 check "abs(r['smallest_certifiable_gain'] - $better) < 0.011 and r['clusters']['max_per_cluster'] is None"
@@ -58,7 +58,7 @@ rm -rf p/.pawl p/data
 cp -r data.kept p/data
 edit p/pawl.yaml ", max_per_cluster: $limit}" '}'
 printf 'gate: {look: fixed}\n' >>p/pawl.yaml
-expect 0 pawl init --json -C p
+expect 0 pawl init --json -C p --again
 check '"clusters" not in r'
 for bad in -1 many 1.5; do
     cp p/pawl.yaml kept.yaml

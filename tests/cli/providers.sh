@@ -128,4 +128,4 @@ expect 0 pawl ledger verify --json -C p
 # A server on this machine is no provider.
 remote 127.0.0.1:9
 rm -rf p/.pawl
-expect 0 pawl init --json -C p
+expect 0 pawl init --json -C p --again
