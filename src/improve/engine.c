@@ -215,6 +215,7 @@ static enum pawl_status serve(struct pawl_engine *engine, const json_t *request,
     struct pawl_str op = pawl_json_get_str(request, "op");
     if (pawl_str_is(op, "validate")) return pawl_engine_validate(engine, done, err);
     if (pawl_str_is(op, "describe")) return pawl_engine_describe(engine, done, err);
+    if (pawl_str_is(op, "context")) return pawl_engine_context(engine, done, err);
     if (pawl_str_is(op, "tune")) return pawl_engine_tune(engine, request, done, err);
     if (pawl_str_is(op, "seed")) return pawl_engine_seed(engine, done, err);
     if (pawl_str_is(op, "fields")) return pawl_engine_fields(engine, done, err);

@@ -192,6 +192,34 @@ enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
     return PAWL_OK;
 }
 
+json_t *pawl_engine_surroundings(const struct pawl_engine *engine)
+{
+    const struct pawl_config *config = &engine->worker->config;
+    const struct pawl_program_settings settings = {.program = config->program,
+                                                   .project_dir = engine->worker->project_dir};
+    json_t *program; /* which is open already, so that this does not fail */
+    struct pawl_hash metric;
+    char hex[PAWL_HASH_HEX];
+    pawl_metric_identity(engine->metric, &metric);
+    pawl_hash_hex(&metric, hex);
+    json_t *object = json_pack("{s:s, s:I}", "metric", hex, "seed", (json_int_t)config->seed);
+    if (pawl_program_identity(&settings, &program, NULL) != PAWL_OK)
+        program = json_incref((json_t *)config->program);
+    pawl_json_set(object, "program", program);
+    if (config->models != NULL)
+        pawl_json_set(object, "models", json_incref((json_t *)config->models));
+    if (config->roles != NULL) pawl_json_set(object, "roles", json_incref((json_t *)config->roles));
+    return object;
+}
+
+enum pawl_status pawl_engine_context(struct pawl_engine *engine, json_t **done,
+                                     struct pawl_error *err)
+{
+    PAWL_TRY(pawl_engine_open(engine, false, err));
+    *done = json_pack("{s:o}", "surroundings", pawl_engine_surroundings(engine));
+    return PAWL_OK;
+}
+
 enum pawl_status pawl_engine_seed(struct pawl_engine *engine, json_t **done, struct pawl_error *err)
 {
     struct pawl_arena arena = {0};

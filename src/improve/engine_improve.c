@@ -24,27 +24,6 @@ struct improve {
 
 /* --- the header ------------------------------------------------------------------------------------ */
 
-/* What answers depend on besides the candidates: another one makes a journal's scores stale. */
-static json_t *surroundings(const struct improve *improve)
-{
-    const struct pawl_config *config = &improve->engine->worker->config;
-    const struct pawl_program_settings settings = {
-        .program = config->program, .project_dir = improve->engine->worker->project_dir};
-    json_t *program; /* which is open already, so that this does not fail */
-    struct pawl_hash metric;
-    char hex[PAWL_HASH_HEX];
-    pawl_metric_identity(improve->engine->metric, &metric);
-    pawl_hash_hex(&metric, hex);
-    json_t *object = json_pack("{s:s, s:I}", "metric", hex, "seed", (json_int_t)config->seed);
-    if (pawl_program_identity(&settings, &program, NULL) != PAWL_OK)
-        program = json_incref((json_t *)config->program);
-    pawl_json_set(object, "program", program);
-    if (config->models != NULL)
-        pawl_json_set(object, "models", json_incref((json_t *)config->models));
-    if (config->roles != NULL) pawl_json_set(object, "roles", json_incref((json_t *)config->roles));
-    return object;
-}
-
 static json_t *identity_of(const struct improve *improve)
 {
     static const char *const from_run[] = {"seed",         "budget",      "dev_check",
@@ -59,7 +38,7 @@ static json_t *identity_of(const struct improve *improve)
     pawl_json_set(
         identity, "options",
         pawl_options_json(pawl_options_or_none(improve->operator->options), improve->options));
-    pawl_json_set(identity, "surroundings", surroundings(improve));
+    pawl_json_set(identity, "surroundings", pawl_engine_surroundings(improve->engine));
     return identity;
 }
 

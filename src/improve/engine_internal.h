@@ -59,6 +59,9 @@ json_t *pawl_tokens_json(const struct pawl_usage *usage);
 enum pawl_status pawl_engine_cases(struct pawl_engine *engine, const char *tier, size_t limit,
                                    struct pawl_arena *arena, struct pawl_cases *cases,
                                    struct pawl_error *err);
+/* What answers depend on besides the candidates: program with the content of its files, metric, models, roles,
+ * seed. Another one makes scores stale. Of an open engine. New reference. */
+json_t *pawl_engine_surroundings(const struct pawl_engine *engine);
 /* A table that may be NULL as one that is not. */
 const struct pawl_option *pawl_options_or_none(const struct pawl_option *table);
 const struct pawl_operator *pawl_operator_find(const char *name, struct pawl_error *err);
@@ -68,6 +71,8 @@ enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
                                       struct pawl_error *err);
 enum pawl_status pawl_engine_describe(struct pawl_engine *engine, json_t **done,
                                       struct pawl_error *err);
+enum pawl_status pawl_engine_context(struct pawl_engine *engine, json_t **done,
+                                     struct pawl_error *err);
 enum pawl_status pawl_engine_tune(struct pawl_engine *engine, const json_t *request, json_t **done,
                                   struct pawl_error *err);
 enum pawl_status pawl_engine_seed(struct pawl_engine *engine, json_t **done,

@@ -18,22 +18,19 @@
 
 /* --- on dev ----------------------------------------------------------------------------------------- */
 
-/* What was measured holds for this program, metric and models, and these dev cases. */
+/* What was measured holds for these dev cases and what a run's scores depend on: program with the content
+ * of its tools and collections, metric, models. The engine says what that is; the front opens no program. */
 static enum pawl_status context_of(struct pawl_call *call, char hex[PAWL_HASH_HEX],
                                    struct pawl_error *err)
 {
-    static const char *const sections[] = {"program", "metric", "models", "roles", "seed"};
-    const struct pawl_config *config = &call->project->config;
-    json_t *seal, *context = json_object();
+    json_t *seal, *context;
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "context"),
+                            &context, err));
     enum pawl_status status = pawl_front_seal(call->project, &seal, err);
     if (status == PAWL_OK) {
         json_t *dev = json_object_get(json_object_get(seal, "tiers"), "dev");
         pawl_json_set(context, "dev", dev != NULL ? json_incref(dev) : json_null());
-        pawl_json_set(context, "samples", json_integer(config->gate.samples));
-        for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-            json_t *section = json_object_get(config->json, sections[i]);
-            if (section != NULL) pawl_json_set(context, sections[i], json_incref(section));
-        }
+        pawl_json_set(context, "samples", json_integer(call->project->config.gate.samples));
         struct pawl_hash hash = pawl_hash_json(context);
         pawl_hash_hex(&hash, hex);
         json_decref(seal);
@@ -76,12 +73,10 @@ static enum pawl_status remember(struct pawl_call *call, json_t *known, const ch
 }
 
 /* {measure: [value or null of each dev case]}; measured once. New reference. */
-static enum pawl_status values_of(struct pawl_call *call, const char *hex, json_t **values,
-                                  struct pawl_error *err)
+static enum pawl_status values_of(struct pawl_call *call, const char *hex, const char *context,
+                                  json_t **values, struct pawl_error *err)
 {
-    char context[PAWL_HASH_HEX];
     json_t *known;
-    PAWL_TRY(context_of(call, context, err));
     PAWL_TRY(pawl_store_meta_get(call->project->store, MEASURED, &known, err));
     const json_t *entry = json_object_get(known, hex);
     enum pawl_status status = PAWL_OK;
@@ -118,10 +113,11 @@ static double median_of(struct pawl_arena *arena, const json_t *values)
 
 static enum pawl_status freeze(struct pawl_call *call, json_t **caps, struct pawl_error *err)
 {
-    char incumbent[PAWL_HASH_HEX];
+    char incumbent[PAWL_HASH_HEX], context[PAWL_HASH_HEX];
     json_t *values, *done, *medians = json_object();
     PAWL_TRY(pawl_front_pointer(call->project, "incumbent", incumbent, err));
-    PAWL_TRY(values_of(call, incumbent, &values, err));
+    PAWL_TRY(context_of(call, context, err));
+    PAWL_TRY(values_of(call, incumbent, context, &values, err));
     for (int m = 0; m < PAWL_N_MEASURES; m++) {
         const char *name = pawl_measure_name((enum pawl_measure)m);
         pawl_json_set(medians, name,
@@ -203,8 +199,10 @@ static enum pawl_status sample_dev(struct pawl_call *call, const char *incumbent
                                    struct pawl_error *err)
 {
     json_t *ours, *theirs;
-    PAWL_TRY(values_of(call, incumbent, &ours, err));
-    enum pawl_status status = values_of(call, anchor, &theirs, err);
+    char context[PAWL_HASH_HEX];
+    PAWL_TRY(context_of(call, context, err));
+    PAWL_TRY(values_of(call, incumbent, context, &ours, err));
+    enum pawl_status status = values_of(call, anchor, context, &theirs, err);
     if (status == PAWL_OK) {
         pair_up(call, ours, theirs, dev);
         json_decref(theirs);

@@ -22,6 +22,7 @@
  *   {"op":"validate"}                      check config, files, models' options
  *                                          -> {"providers":[{"provider":host,"roles":[...]}]}
  *   {"op":"describe"}                      operators, backends, metrics, sandbox, llama -> {...}
+ *   {"op":"context"}                       -> {"surroundings":{...}}: what answers depend on besides the artifact
  *   {"op":"tune","model":name|null,"measure":bool} -> {"tuning":{name:{...}}}, see pawl_lm_tune
  *   {"op":"seed"}                          -> {"artifact":{...}} (artifact JSON, see artifact.h)
  *   {"op":"fields"}                        -> as pawl_program_fields gives them

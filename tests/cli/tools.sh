@@ -84,6 +84,23 @@ echo '-- made anew' >>p/parity.lua
 expect 2 pawl improve --json -C p --resume "$run"
 says 'fork'
 
+# So it is with what guards measured on dev: measured anew with another tool or another collection, and only then.
+mkdir guarded
+cp -r p/data p/model.lua p/answer.md p/parity.lua p/tool.sh p/docs.db p/pawl.yaml guarded
+printf 'gate: {guards: [{metric: failed, margin: 0.5}]}\n' >>guarded/pawl.yaml
+expect 0 pawl init --json -C guarded
+context() {
+    expect 0 pawl plan --json -C guarded --force
+    python3 -c 'import json,sqlite3; print(sorted(v["context"] for v in json.loads(sqlite3.connect("guarded/.pawl/store/pawl.db").execute("SELECT value FROM meta WHERE key = ?", ("measured",)).fetchone()[0]).values()))'
+}
+first=$(context)
+[ "$(context)" = "$first" ] || fail "measured twice under the same context"
+echo '-- once more' >>guarded/parity.lua
+second=$(context)
+[ "$second" != "$first" ] || fail "what a guard measured with another tool is taken for this one's"
+expect 0 pawl index numbers.md p/answer.md --into guarded/docs.db -C guarded --embed task
+[ "$(context)" != "$second" ] || fail "what a guard measured with another collection is taken for this one's"
+
 # A program that the model writes.
 mkdir q
 own_project q 20 20 80 <<'L'
