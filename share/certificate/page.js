@@ -504,7 +504,7 @@ const KNOWN = new Set(['alpha', 'attempt', 'candidate', 'clusters', 'commitment'
 function checkFields(s) {
     for (const field of KNOWN) demand(field in s, 'the statement has no ' + field);
     checkRule(s);
-    const others = Object.keys(s).filter((field) => !KNOWN.has(field) && field !== 'guards');
+    const others = Object.keys(s).filter((field) => !KNOWN.has(field) && field !== 'guards' && field !== 'timing_channel');
     if (others.length > 0) throw new Unknown('this page does not know what it says of: ' + others.join(', '));
     return 'Rule, sizes and threshold fit each other.';
 }
@@ -631,6 +631,7 @@ function showTrust(data) {
     const providers = (data.providers || []).map((p) => p.provider).join(', ');
     const copies = data.case_copies && data.case_copies.found ? data.case_copies.found.length : 0;
     return section('Whom you trust', pairs([['Custody', s.custody], ['Confinement', s.confinement], ['Models', models || 'none'],
+        ['Timing channel', s.timing_channel || 'none is known: no model server on this machine is shared with operators'],
         ['Saw sealed prompts', providers || 'no provider outside the machine'],
         ['Readable copies of sealed cases', copies === 0 ? 'none found' : copies + ' found: ' + data.case_copies.found.join(', ')]]));
 }

@@ -78,6 +78,8 @@ const char *cli_id(const json_t *object, const char *key);
 enum { CLI_DAY_MAX = 32 };
 void cli_write_day(long long ts_ms, char out[CLI_DAY_MAX]);
 void cli_print_money_and_time(const json_t *result, FILE *out);
+/* Whether operators can time the models that sealed cases are asked of; nothing where they cannot. */
+void cli_print_timing(const json_t *result, FILE *out);
 /* How worn the sealed set is. */
 void cli_print_wear(const json_t *result, FILE *out);
 /* What one large cluster costs; nothing where there are no clusters. */

@@ -45,6 +45,7 @@ static void render(const json_t *result, FILE *out)
                 cli_int(result, "spent_before"));
     cli_print_clusters(result, out);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
+    cli_print_timing(result, out);
     print_files(result, out);
     cli_print_fixed(result, out);
     if (pawl_json_get_bool(result, "small", false))

@@ -55,6 +55,7 @@ static void render(const json_t *result, FILE *out)
         fprintf(out, ", about %.1f minutes", cli_real(result, "minutes"));
     if (cli_real(result, "usd") > 0) fprintf(out, ", $%.2f", cli_real(result, "usd"));
     fputs(".\n", out);
+    cli_print_timing(result, out);
 }
 
 const struct pawl_command pawl_cmd_plan = {

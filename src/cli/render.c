@@ -47,6 +47,12 @@ void cli_print_money_and_time(const json_t *result, FILE *out)
     fprintf(out, ", %.1f s\n", cli_real(result, "wall_s"));
 }
 
+void cli_print_timing(const json_t *result, FILE *out)
+{
+    if (!json_is_string(json_object_get(result, "timing_channel"))) return;
+    fprintf(out, "  timing channel %s\n", cli_text(result, "timing_channel"));
+}
+
 void cli_print_wear(const json_t *result, FILE *out)
 {
     const json_t *wear = json_object_get(result, "wear");

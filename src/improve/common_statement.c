@@ -40,6 +40,29 @@ static json_t *rule_json(const struct pawl_statement_facts *facts)
     return rule;
 }
 
+/* The list comes from the sealed side: of it only known names are said. */
+const char *pawl_statement_timing(const json_t *roles, struct pawl_arena *arena)
+{
+    static const char *const names[] = {"task", "judge"};
+    const char *said = NULL;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        size_t i;
+        json_t *role;
+        bool is_there = false;
+        json_array_foreach((json_t *)roles, i, role)
+        {
+            is_there |= json_is_string(role) && strcmp(json_string_value(role), names[k]) == 0;
+        }
+        if (is_there)
+            said = said == NULL ? names[k] : pawl_arena_printf(arena, "%s, %s", said, names[k]);
+    }
+    if (said == NULL) return NULL;
+    return pawl_arena_printf(arena,
+                             "open: the model server on this machine (%s) answers sealed cases and "
+                             "operators, who may learn from how long it takes",
+                             said);
+}
+
 json_t *pawl_statement_make(const struct pawl_statement_facts *facts)
 {
     json_t *out = rule_json(facts);
@@ -61,6 +84,8 @@ json_t *pawl_statement_make(const struct pawl_statement_facts *facts)
                   facts->models != NULL ? json_deep_copy(facts->models) : json_object());
     pawl_json_set(out, "custody", text_or_null(facts->custody));
     pawl_json_set(out, "confinement", text_or_null(facts->confinement));
+    if (facts->timing_channel != NULL)
+        pawl_json_set(out, "timing_channel", text_or_null(facts->timing_channel));
     if (facts->guards != NULL) pawl_json_set(out, "guards", json_deep_copy(facts->guards));
     pawl_json_set(out, "released_ms", json_integer(facts->released_ms));
     pawl_json_set(out, "public_key", text_or_null(facts->public_key));

@@ -188,8 +188,15 @@ enum pawl_status pawl_engine_validate(struct pawl_engine *engine, json_t **done,
     PAWL_TRY(check_operator(config, err));
     json_t *providers;
     PAWL_TRY(pawl_lm_providers(&lm, &providers, err));
-    *done = json_pack("{s:o}", "providers", providers);
-    return PAWL_OK;
+    struct pawl_lm *models;
+    enum pawl_status status = pawl_lm_open(&lm, &models, err);
+    if (status == PAWL_OK) {
+        *done = json_pack("{s:O, s:o}", "providers", providers, "served_here",
+                          pawl_lm_served_here(models));
+        pawl_lm_close(models);
+    }
+    json_decref(providers);
+    return status;
 }
 
 json_t *pawl_engine_surroundings(const struct pawl_engine *engine)

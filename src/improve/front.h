@@ -209,6 +209,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_agree_again(struct pawl_call *call, 
 /* PAWL_EUSAGE when a provider was not agreed to. Gives *providers, as they are now (new reference). */
 PAWL_MUST_CHECK enum pawl_status
 pawl_front_check_providers(struct pawl_call *call, json_t **providers, struct pawl_error *err);
+/* Say in the result, as `timing_channel`, whether the models of sealed cases answer operators, too; or null. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_timing_channel(struct pawl_call *call,
+                                                           struct pawl_error *err);
 
 /* --- the gate (front_gate.c) ------------------------------------------------------------------- */
 

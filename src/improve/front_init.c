@@ -308,6 +308,7 @@ static enum pawl_status init_locked(struct pawl_call *call, const struct init_op
     PAWL_TRY(pawl_front_note_case_files(call, err));
     PAWL_TRY(pawl_front_freeze_guards(call, err));
     if (options->move_cases) PAWL_TRY(pawl_front_move_cases(call, err));
+    PAWL_TRY(pawl_front_timing_channel(call, err));
     return init_result(call, err);
 }
 

@@ -97,6 +97,7 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     int64_t arms = pawl_json_get_int(result, "arms", 2);
     int64_t evaluations = arms * cases * call->project->config.gate.samples;
     json_decref(vault);
+    PAWL_TRY(pawl_front_timing_channel(call, err));
     return cost_of_attempt(call, evaluations, err);
 }
 

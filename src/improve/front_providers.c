@@ -6,6 +6,7 @@
 #include "improve/front.h"
 
 #include "improve/protocol.h"
+#include "improve/statement.h"
 
 #include <string.h>
 
@@ -116,6 +117,19 @@ enum pawl_status pawl_front_agree_again(struct pawl_call *call, bool allowed,
     }
     json_decref(providers);
     return status;
+}
+
+enum pawl_status pawl_front_timing_channel(struct pawl_call *call, struct pawl_error *err)
+{
+    json_t *done;
+    pawl_json_set(call->result, "timing_channel", json_null());
+    if (pawl_config_all_scripted(&call->project->config)) return PAWL_OK;
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
+                            &done, err));
+    const char *timing = pawl_statement_timing(json_object_get(done, "served_here"), &call->arena);
+    if (timing != NULL) pawl_json_set(call->result, "timing_channel", json_string(timing));
+    json_decref(done);
+    return PAWL_OK;
 }
 
 enum pawl_status pawl_front_check_providers(struct pawl_call *call, json_t **providers,

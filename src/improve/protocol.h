@@ -20,7 +20,8 @@
  *
  * front -> engine
  *   {"op":"validate"}                      check config, files, models' options
- *                                          -> {"providers":[{"provider":host,"roles":[...]}]}
+ *                                          -> {"providers":[{"provider":host,"roles":[...]}],
+ *                                          "served_here":[role...]}, see pawl_lm_served_here
  *   {"op":"describe"}                      operators, backends, metrics, sandbox, llama -> {...}
  *   {"op":"context"}                       -> {"surroundings":{...}}: what answers depend on besides the artifact
  *   {"op":"tune","model":name|null,"measure":bool} -> {"tuning":{name:{...}}}, see pawl_lm_tune
@@ -102,7 +103,7 @@
  *
  * vault -> sealed
  *   {"load":{"arms":[{...incumbent},{...candidate},{...anchor, where guards need it}]}} -> {"ready":{"parallel":N,"models":{...},
- *                                                            "confinement":"S2"}}
+ *                                                            "confinement":"S2","served_here":[role...]}}
  *   {"case":{"n":N,"arm":0|1|2,"sample":K,"id":"opaque","input":...}}
  *                                          -> {"n":N,"arm":A,"sample":K,"status":"done"|"failed"|
  *                                              "missing","output":{...},"measurements":{...}}

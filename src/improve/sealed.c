@@ -292,6 +292,9 @@ static enum pawl_status load(struct sealed *sealed, const json_t *wanted, json_t
     if (status == PAWL_OK)
         *ready = json_pack("{s:{s:i, s:O, s:O}}", "ready", "parallel", sealed->n_threads, "models",
                            models, "confinement", json_object_get(sealed->sandbox, "level"));
+    if (status == PAWL_OK)
+        pawl_json_set(json_object_get(*ready, "ready"), "served_here",
+                      pawl_lm_served_here(sealed->lm));
     json_decref(models);
     return status;
 }

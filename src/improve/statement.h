@@ -21,6 +21,7 @@
 #ifndef PAWL_IMPROVE_STATEMENT_H
 #define PAWL_IMPROVE_STATEMENT_H
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -57,11 +58,14 @@ struct pawl_statement_facts {
     const char *metric, *metric_hash, *program;
     const json_t *models; /* identities by role */
     const char *custody, *confinement;
+    const char *timing_channel; /* NULL: none is known, and no such field */
     const json_t *guards; /* {anchor, level, rules, guarantee}; NULL: none, and no such field */
 
     int64_t released_ms;
     const char *public_key;
 };
+/* In words, that these roles' models are served to others, too; NULL where there are none. In the arena. */
+const char *pawl_statement_timing(const json_t *roles, struct pawl_arena *arena);
 json_t *pawl_statement_make(const struct pawl_statement_facts *facts); /* new reference */
 void pawl_statement_sign(const struct pawl_signer *signer, const json_t *statement,
                          char signature[PAWL_SIGNATURE_HEX]);

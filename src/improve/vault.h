@@ -512,6 +512,7 @@ void pawl_vault_interrupt(struct pawl_vault *vault);
  *     alpha, level, threshold, unit, samples, largest_cluster, clusters, n_planned
  *     spent (entries of the log that were not fresh), commitment {root, size}, evidence_root
  *     metric, metric_hash, program, models, custody, confinement, released_ms
+ *     timing_channel, where one is open
  *
  * It is released at D, 2D, 4D ... after its registration, D as of an attempt. Killed before, it is measured
  * again under its own number; so is one that the world kept from its end.

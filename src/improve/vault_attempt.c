@@ -309,6 +309,9 @@ void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const j
     pawl_json_set(row, "models", models_of(ready));
     pawl_json_set(row, "confinement",
                   json_string(strlen(confinement) <= IDENTITY_MAX ? confinement : "unknown"));
+    const char *timing =
+        pawl_statement_timing(json_object_get(ready, "served_here"), &asked->vault->arena);
+    if (timing != NULL) pawl_json_set(row, "timing_channel", json_string(timing));
     pawl_json_set(row, "samples", json_integer(worker->config.gate.samples));
 }
 

@@ -354,6 +354,8 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const struct pawl_co
         "size", json_object_get(asked->row, "log_size"));
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         pawl_json_set(out, said[i], json_incref(json_object_get(asked->row, said[i])));
+    json_t *timing = json_object_get(asked->row, "timing_channel");
+    if (timing != NULL) pawl_json_set(out, "timing_channel", json_incref(timing));
     return out;
 }
 

@@ -156,6 +156,7 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const char *verdict,
                                          .public_key = signer->public_hex};
     json_t *guards = pawl_vault_guards_said(row);
     facts.guards = guards;
+    facts.timing_channel = pawl_json_get_text(row, "timing_channel", NULL);
     json_t *statement = pawl_statement_make(&facts);
     json_decref(guards);
     return statement;

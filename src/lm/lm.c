@@ -555,6 +555,19 @@ static json_t *providers_of(const struct pawl_lm *lm)
     return list;
 }
 
+json_t *pawl_lm_served_here(const struct pawl_lm *lm)
+{
+    struct pawl_arena arena = {0};
+    json_t *list = json_array();
+    for (size_t i = 0; i < PAWL_N_ROLES; i++) {
+        const struct pawl_lm_model *model = i != PAWL_ROLE_REFLECT ? lm->roles[i] : NULL;
+        if (model && model->backend->flags & PAWL_BACKEND_NETWORK && !provider_of(model, &arena))
+            json_array_append_new(list, json_string(role_names[i]));
+    }
+    pawl_arena_release(&arena);
+    return list;
+}
+
 enum pawl_status pawl_lm_providers(const struct pawl_lm_settings *settings, json_t **providers,
                                    struct pawl_error *err)
 {

@@ -125,6 +125,10 @@ PAWL_MUST_CHECK enum pawl_status pawl_lm_check(const struct pawl_lm_settings *se
 PAWL_MUST_CHECK enum pawl_status pawl_lm_open(const struct pawl_lm_settings *settings,
                                               struct pawl_lm **lm, struct pawl_error *err);
 void pawl_lm_close(struct pawl_lm *lm);
+/* The roles that sealed cases are asked in and that a server on this machine answers: ["task"]. The same server
+ * answers operators, who can time it; a model inside a process of ours is each process's own. Nothing is loaded.
+ * New reference. */
+json_t *pawl_lm_served_here(const struct pawl_lm *lm);
 /* Who is sent prompts of which role: [{"provider":"api.openai.com","roles":["judge"]}], by provider;
  * empty when all stay on this machine. Nothing is loaded. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_lm_providers(const struct pawl_lm_settings *settings,

@@ -95,6 +95,7 @@ expect 0 pawl improve --json -C p --seed 1 --budget evaluations=400
 first=$(field 'r["best"]')
 expect 0 pawl certificate --json -C p
 check '[p["provider"] for p in r["providers"]] == ["one.example.invalid:8000"]'
+check '"timing_channel" not in r'
 check 'r["case_copies"] == {"found": [], "complete": True}'
 
 # Another provider since: no search, no attempt; the ledger stays as it is.
@@ -125,7 +126,34 @@ check 'r["attempt"] == 2'
 verified p
 expect 0 pawl ledger verify --json -C p
 
-# A server on this machine is no provider.
-remote 127.0.0.1:9
+# A server on this machine is no provider. But operators ask the same one, and can time it: that is said before, and on
+# the certificate, in words, as JSON, and on the page.
+unset http_proxy
+remote "127.0.0.1:$port"
 rm -rf p/.pawl
 expect 0 pawl init --json -C p --again
+check 'r["timing_channel"].startswith("open: the model server on this machine (task, judge)")'
+expect 0 pawl plan --json -C p
+check 'r["timing_channel"].startswith("open: ")'
+expect 0 pawl plan -C p
+says 'timing channel open: '
+cat >better.json <<'J'
+{"demos": [], "signature": {"instructions": "Answer. Take care.", "fields": [
+  {"prefix": "Question:", "description": ""}, {"prefix": "Answer:", "description": ""}]}}
+J
+expect 0 pawl import dspy better.json -C p --json
+expect 0 pawl gate --json -C p "$(field 'r["artifact"]')"
+verified p
+expect 0 pawl certificate --json -C p
+check 'r["timing_channel"].startswith("open: the model server on this machine (task, judge)") and r["providers"] == []'
+expect 0 pawl certificate -C p
+says 'timing_channel *open: '
+if node=$(command -v node) && "$node" -e 'process.exit(typeof structuredClone === "function" && crypto.webcrypto ? 0 : 1)'; then
+    expect 0 pawl certificate --json -C p --html p.html
+    expect 0 "$node" "$PAWL_SOURCE_DIR/tests/cli/page_run.js" p.html
+    check 'r["word"] == "committed" and "may learn from how long it takes" in r["text"]'
+fi
+# A model of our own process is each process's own.
+edit p/pawl.yaml "$(grep '  toy:' p/pawl.yaml)" '  toy: {backend: script, file: model.lua}'
+expect 0 pawl plan --json -C p
+check 'r["timing_channel"] is None'
