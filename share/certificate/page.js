@@ -369,6 +369,21 @@ async function checkSignatures(data, subtle) {
         : 'Ed25519, over the statement in canonical JSON, and those of the ' + data.history.length + ' attempts before it.';
 }
 
+// What fresh cases said of the promotion later. Whether it was rolled back for it stands in the ledger alone, but only
+// harm can have done that.
+async function checkConfirmation(data, subtle) {
+    const s = data.statement, {statement: said, signature, rolled_back: rolled} = data.confirmation;
+    demand(said.schema === 1 && said.kind === 'confirmation', 'it states no confirmation');
+    demand(said.public_key === s.public_key && said.vault === s.vault, 'another vault says it');
+    demand(['attempt', 'candidate', 'incumbent'].every((f) => said[f] === s[f]), 'it is about another promotion');
+    demand(['stable', 'unconfirmed', 'harm'].includes(said.answer), 'the answer is none');
+    demand(rolled === false || (rolled === true && said.answer === 'harm'), 'it is told as rolled back without harm');
+    const k = said.confirmation;
+    demand(Number.isSafeInteger(k) && k > 0 && sameRatio(said.level, said.alpha / (k * (k + 1))), 'the level is not that of its number');
+    demand(await signedBy(subtle, s.public_key, said, signature), 'its signature does not fit: one of them was changed');
+    return 'Confirmation ' + k + ' of this vault: ' + said.answer + '. Ed25519, by the key of the verdict.';
+}
+
 function checkRule(s) {
     demand(s.schema === 1, 'the statement is of another schema');
     demand(s.verdict === 'promote', 'it certifies an attempt that was not promoted');
@@ -526,6 +541,8 @@ async function check(data, subtle) {
     await add('The statement is complete', () => checkFields(s));
     await add('The vault signed it', () => checkSignatures(data, subtle));
     await add('Its level is what earlier attempts leave', () => checkLevel(data));
+    if (data.confirmation !== undefined)
+        await add('What fresh cases said is signed', () => checkConfirmation(data, subtle));
     await add('The candidate is shown as it is', () => checkArtifact('candidate', s.candidate, data.artifacts.candidate));
     await add('The incumbent is shown as it was', () => checkArtifact('incumbent', s.incumbent, data.artifacts.incumbent));
     await add('The evidence is told as it is', () => {
@@ -600,7 +617,7 @@ function showQuestion(s) {
         'Metric: ' + s.metric + '. Judged by ' + look + '. The answer was one bit: ' + s.verdict + ', told ' + new Date(s.released_ms).toISOString() + '.'));
 }
 
-// What fresh cases said of it later; the vault's signature of that is for tools/pawl-verify to check.
+// What fresh cases said of it later (checkConfirmation).
 function showConfirmation(data) {
     const said = data.confirmation && data.confirmation.statement;
     if (!said) return [];

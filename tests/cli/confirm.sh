@@ -78,6 +78,28 @@ verify p certificate.json
 says 'stable on 120 fresh cases'
 expect 0 pawl certificate --json -C p "$best" --html page.html
 verify p page.html
+# The page checks that signature, too, where there is something to run its script.
+node=$(command -v node || command -v nodejs) || node=
+if [ -n "$node" ] && "$node" -e 'process.exit(typeof structuredClone === "function" && crypto.webcrypto ? 0 : 1)'; then
+    page() { expect 0 "$node" "$PAWL_SOURCE_DIR/tests/cli/page_run.js" "$1" && check "r['word'] == '$2' and any($3 for state, what, why in r['checks'])"; }
+    page page.html committed 'state == "holds" and "fresh cases" in what'
+    "$python" - <<'P'
+import json
+head, rest = open("page.html", encoding="utf-8").read().split('id="data">')
+data, tail = rest.split("</script>", 1)
+def lie(name, change):
+    d = json.loads(data)
+    change(d["confirmation"], d["confirmation"]["statement"])
+    open(name + ".html", "w", encoding="utf-8").write(head + 'id="data">' + json.dumps(d).replace("<", "\\u003c") + "</script>" + tail)
+lie("answer", lambda c, s: s.update(answer="harm"))
+lie("forged", lambda c, s: c.update(signature="0" * 128))
+lie("other", lambda c, s: s.update(attempt=2))
+lie("rolled", lambda c, s: c.update(rolled_back=True))
+P
+    for lie in answer:'signature does not fit' forged:'signature does not fit' other:'another promotion' rolled:'without harm'; do
+        page "${lie%%:*}.html" wrong "state == 'wrong' and '${lie#*:}' in why"
+    done
+fi
 
 # --- each uses up what is fresh; what comes later is fresh again ---
 expect 0 pawl rollback --json -C p --reason 'to look for another one'
