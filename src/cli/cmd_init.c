@@ -43,6 +43,10 @@ static void render(const json_t *result, FILE *out)
     if (cli_int(result, "spent_before") > 0)
         fprintf(out, "  these cases were sealed before; %lld attempts were spent on them\n",
                 cli_int(result, "spent_before"));
+    const json_t *traps = json_object_get(result, "traps");
+    if (json_is_object(traps))
+        fprintf(out, "  traps: %lld impossible cases, %lld pairs of twins; no score has them\n",
+                cli_int(traps, "impossible"), cli_int(traps, "pairs"));
     cli_print_clusters(result, out);
     fprintf(out, "  %s\n", cli_text(result, "custody"));
     cli_print_timing(result, out);

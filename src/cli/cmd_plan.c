@@ -51,6 +51,7 @@ static void render(const json_t *result, FILE *out)
     print_guards(json_object_get(result, "guards"), out);
     fprintf(out, "An attempt takes %lld evaluations", cli_int(result, "evaluations"));
     if (cli_int(result, "arms") == 3) fputs(" (the anchor's included)", out);
+    if (json_is_object(json_object_get(result, "traps"))) fputs(" (those of traps included)", out);
     if (cli_real(result, "minutes") >= 0)
         fprintf(out, ", about %.1f minutes", cli_real(result, "minutes"));
     if (cli_real(result, "usd") > 0) fprintf(out, ", $%.2f", cli_real(result, "usd"));

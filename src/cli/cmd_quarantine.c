@@ -14,6 +14,10 @@ const struct pawl_command pawl_cmd_quarantine = {
     .name = "quarantine",
     .about = "What is held is neither offered to the gate nor put in force. A candidate with a "
              "sealed case's\n"
-             "canary in its text is held by itself: metadata {\"canary\": TEXT}, 16 bytes or more.",
+             "canary in its text is held by itself: metadata {\"canary\": TEXT}, 16 bytes or more. "
+             "So is one that\n"
+             "springs a trap: sealed cases with {\"trap\": \"impossible\"}, or \"watched\" and "
+             "\"unwatched\" with the\n"
+             "same \"pair\"; they are in no score.",
     .render = render,
 };

@@ -347,7 +347,7 @@ enum pawl_status pawl_cases_check(const struct pawl_cases *cases, const char *pa
 
 const char *pawl_tier_name(enum pawl_tier tier)
 {
-    static const char *const names[PAWL_N_TIERS] = {"train", "dev", "gate", "vault"};
+    static const char *const names[PAWL_N_TIERS + 1] = {"train", "dev", "gate", "vault", "trap"};
     return names[tier];
 }
 

@@ -59,7 +59,14 @@ void pawl_cases_release(struct pawl_cases *cases);
 PAWL_MUST_CHECK enum pawl_status pawl_cases_check(const struct pawl_cases *cases, const char *path,
                                                   struct pawl_error *err);
 
-enum pawl_tier { PAWL_TIER_TRAIN, PAWL_TIER_DEV, PAWL_TIER_GATE, PAWL_TIER_VAULT, PAWL_N_TIERS };
+enum pawl_tier {
+    PAWL_TIER_TRAIN,
+    PAWL_TIER_DEV,
+    PAWL_TIER_GATE,
+    PAWL_TIER_VAULT,
+    PAWL_N_TIERS,
+    PAWL_TIER_TRAP = PAWL_N_TIERS /* sealed, in no share and no score (improve/vault_traps.c) */
+};
 const char *pawl_tier_name(enum pawl_tier tier);
 /* Where a cluster belongs; shares sum to 1. */
 enum pawl_tier pawl_tier_of(const unsigned char key[32], const char *cluster,

@@ -87,6 +87,7 @@ json_t *pawl_statement_make(const struct pawl_statement_facts *facts)
     if (facts->timing_channel != NULL)
         pawl_json_set(out, "timing_channel", text_or_null(facts->timing_channel));
     if (facts->guards != NULL) pawl_json_set(out, "guards", json_deep_copy(facts->guards));
+    if (facts->traps != NULL) pawl_json_set(out, "traps", json_deep_copy(facts->traps));
     pawl_json_set(out, "released_ms", json_integer(facts->released_ms));
     pawl_json_set(out, "public_key", text_or_null(facts->public_key));
     return out;

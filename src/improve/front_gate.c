@@ -328,6 +328,19 @@ static enum pawl_status look_for_canaries(struct pawl_call *call, const char *he
     return pawl_quarantine_admit(call->project->store, hex, err);
 }
 
+/* Evidence is about the text that was tested, not about one that answers as it does. */
+static enum pawl_status heed_traps(struct pawl_call *call, const struct asked *asked,
+                                   json_t **statement, struct pawl_error *err)
+{
+    if (strcmp(pawl_json_get_text(*statement, "candidate", ""), asked->candidate) != 0)
+        return PAWL_OK;
+    enum pawl_status status = pawl_quarantine_heed(call->project, *statement, err);
+    if (status == PAWL_OK) return PAWL_OK;
+    json_decref(*statement);
+    *statement = NULL;
+    return status;
+}
+
 /* Our turn: whoever was before us may have changed the incumbent, or answered this very question. */
 static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_offer *offer,
                                     json_t **statement, struct pawl_error *err)
@@ -345,11 +358,12 @@ static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_of
     if (body == NULL) {
         PAWL_TRY(refuse_incumbent(&asked, err));
         PAWL_TRY(look_for_canaries(call, asked.candidate, err));
-        return new_attempt(call, offer, &asked, statement, err);
+        PAWL_TRY(new_attempt(call, offer, &asked, statement, err));
+    } else {
+        *statement = json_incref(json_object_get(body, "statement"));
+        json_decref(body);
     }
-    *statement = json_incref(json_object_get(body, "statement"));
-    json_decref(body);
-    return PAWL_OK;
+    return heed_traps(call, &asked, statement, err);
 }
 
 enum pawl_status pawl_front_attempt(struct pawl_call *call, const struct pawl_offer *offer,

@@ -106,9 +106,9 @@ static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH
 static json_t *seal_record(struct pawl_project *project, const json_t *sealed, json_t *providers,
                            const char *seed)
 {
-    static const char *const kept[] = {"tiers",           "clusters",   "commitment",
-                                       "largest_cluster", "public_key", "vault",
-                                       "custody",         "set_aside",  "spent_before"};
+    static const char *const kept[] = {"tiers",        "clusters", "commitment", "largest_cluster",
+                                       "public_key",   "vault",    "custody",    "set_aside",
+                                       "spent_before", "traps"};
     json_t *record = json_pack("{s:s, s:s, s:O}", "project", project->config.name, "seed", seed,
                                "providers", providers);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -275,6 +275,8 @@ static enum pawl_status init_result(struct pawl_call *call, struct pawl_error *e
         json_t *set_aside = json_object_get(seal, "set_aside");
         pawl_json_set(call->result, "set_aside",
                       set_aside != NULL ? json_incref(set_aside) : json_integer(0));
+        json_t *traps = json_object_get(seal, "traps");
+        pawl_json_set(call->result, "traps", traps != NULL ? json_incref(traps) : json_null());
         struct pawl_prospect prospect;
         status = pawl_front_prospect(call, vault, 0.2, &prospect, err);
         if (status == PAWL_OK) pawl_front_certifiable(call, &prospect);

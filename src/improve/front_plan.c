@@ -95,7 +95,11 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));
     pawl_json_set(result, "wear", json_incref(json_object_get(vault, "wear")));
     int64_t arms = pawl_json_get_int(result, "arms", 2);
-    int64_t evaluations = arms * cases * call->project->config.gate.samples;
+    json_t *traps = json_object_get(vault, "traps"); /* both arms, whatever anchor there is */
+    int64_t n_traps =
+        pawl_json_get_int(traps, "impossible", 0) + 2 * pawl_json_get_int(traps, "pairs", 0);
+    pawl_json_set(result, "traps", json_incref(traps));
+    int64_t evaluations = (arms * cases + 2 * n_traps) * call->project->config.gate.samples;
     json_decref(vault);
     PAWL_TRY(pawl_front_timing_channel(call, err));
     return cost_of_attempt(call, evaluations, err);

@@ -224,6 +224,46 @@ enum pawl_status pawl_quarantine_record(struct pawl_project *project, const char
     return status;
 }
 
+/* Whether this evidence was held against the artifact before, lifted or not. */
+static enum pawl_status was_recorded(struct pawl_store *store, const char *hex,
+                                     const char *evidence, bool *found, struct pawl_error *err)
+{
+    json_t *records, *record;
+    size_t i;
+    *found = false;
+    PAWL_TRY(pawl_ledger_records(store, &records, err));
+    json_array_foreach(records, i, record)
+    {
+        const json_t *body = json_object_get(record, "body");
+        if (strcmp(pawl_json_get_text(record, "kind", ""), "quarantine") == 0 &&
+            strcmp(pawl_json_get_text(body, "artifact", ""), hex) == 0 &&
+            strcmp(pawl_json_get_text(body, "evidence", ""), evidence) == 0)
+            *found = true;
+    }
+    json_decref(records);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_quarantine_heed(struct pawl_project *project, const json_t *statement,
+                                      struct pawl_error *err)
+{
+    const char *hex = pawl_json_get_text(statement, "candidate", "");
+    const char *evidence =
+        pawl_json_get_text(json_object_get(statement, "traps"), "evidence", NULL);
+    bool found;
+    if (evidence == NULL) return PAWL_OK;
+    PAWL_TRY(was_recorded(project->store, hex, evidence, &found, err));
+    if (!found)
+        PAWL_TRY(pawl_quarantine_record(project, hex,
+                                        strcmp(evidence, "twins") == 0
+                                            ? "it is better on watched cases than on their "
+                                              "unwatched twins"
+                                            : "it is right on a case that no honest answer gets "
+                                              "right",
+                                        evidence, err));
+    return pawl_quarantine_admit(project->store, hex, err);
+}
+
 static enum pawl_status record_lift(struct pawl_project *project, const char *hex,
                                     const char *reason, struct pawl_error *err)
 {

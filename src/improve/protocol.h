@@ -60,7 +60,7 @@
  *                                          clusters -> {"train":[case...],"dev":[case...],
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,
- *                                          "custody":"..."}
+ *                                          "custody":"...","traps":{...}} (vault_traps.c; absent: none)
  *   {"op":"visible"}                       -> as "seal" again, without a look at the files
  *   {"op":"check"}                         -> {"sealed":bool,"fixed":[...]}: the files as "seal" would read them, when
  *                                          nothing is sealed yet; writes nothing

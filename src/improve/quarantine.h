@@ -6,7 +6,9 @@
  * what was ever in force. What descends from any of these is held as well, when it is asked about, so that
  * a child which a later run makes is no way out. A `lift` record, by a person, ends it.
  *
- *     quarantine: {"artifact","lineage":[artifact, ancestors],"reason","evidence":"canary"|null}
+ *     quarantine: {"artifact","lineage":[artifact, ancestors],"reason","evidence"}
+ *                 evidence: null (a person's word), "canary" (vault_canaries.c), or what sprang a trap, as
+ *                 the verdict's statement says: "impossible", "twins" (vault_traps.c)
  *     lift:       {"artifact","reason"}                 ends every quarantine that names this artifact
  *
  * Invariants
@@ -32,6 +34,11 @@ PAWL_MUST_CHECK enum pawl_status pawl_quarantine_record(struct pawl_project *pro
                                                         const char *hex, const char *reason,
                                                         const char *evidence,
                                                         struct pawl_error *err);
+/* What a recorded verdict says of traps: record the quarantine of a candidate that sprang one, unless it is
+ * recorded already (a person who lifted it is not contradicted), and fail as admit does while it is held.
+ * Under that lock, too. */
+PAWL_MUST_CHECK enum pawl_status
+pawl_quarantine_heed(struct pawl_project *project, const json_t *statement, struct pawl_error *err);
 /* Names of the artifacts whose quarantine is not lifted. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_quarantine_list(struct pawl_store *store, json_t **list,
                                                       struct pawl_error *err);

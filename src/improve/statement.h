@@ -60,6 +60,7 @@ struct pawl_statement_facts {
     const char *custody, *confinement;
     const char *timing_channel; /* NULL: none is known, and no such field */
     const json_t *guards; /* {anchor, level, rules, guarantee}; NULL: none, and no such field */
+    const json_t *traps;  /* {impossible, pairs, root, evidence}; NULL: none, and no such field */
 
     int64_t released_ms;
     const char *public_key;

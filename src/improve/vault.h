@@ -391,6 +391,8 @@ struct pawl_vault_scores {
     size_t n;       /* cases fed to the gate */
     size_t width;   /* values of a case, by whether there are guards */
     double *values; /* [n * width]: means over the samples; all NAN: missing */
+    double *traps;  /* [n_traps * PAWL_VAULT_WIDTH], likewise */
+    size_t n_traps;
 };
 struct pawl_vault_measure {
     struct pawl_worker *worker;
@@ -398,7 +400,8 @@ struct pawl_vault_measure {
     const struct pawl_vault_set *set;
     const struct pawl_vault_order *order;
     struct pawl_metric *metric;
-    struct pawl_gate *gate;
+    struct pawl_gate
+        *gate; /* NULL: nothing is decided, all is seen, and what is missing is left out */
     struct pawl_guards *guards; /* of n = 0: none */
     size_t n_arms;              /* 3: the anchor is one of its own */
     struct pawl_arena *arena;
@@ -548,6 +551,21 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_canaries(struct pawl_worker *worker,
                                                      const json_t *request, json_t **done,
                                                      struct pawl_error *err);
 
+/* --- traps (vault_traps.c) -------------------------------------------------------------------------------- */
+
+enum { PAWL_VAULT_TRAPS_MAX = 200 };
+/* Whether the case is declared as one, rightly or not. */
+bool pawl_vault_is_trap(const struct pawl_case *item);
+/* Declared rightly: known kinds, whole pairs, enough of them. Fails PAWL_ECONFIG. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_traps_check(const struct pawl_vault_set *set,
+                                                        struct pawl_error *err);
+/* Take traps out of the tiers. Fails PAWL_ECONFIG for one in a file that operators see. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_traps_place(struct pawl_vault *vault,
+                                                        struct pawl_vault_set *set,
+                                                        struct pawl_error *err);
+/* {"impossible","pairs","root"} (new reference); NULL: there are none. */
+json_t *pawl_vault_traps_figures(struct pawl_vault *vault, const struct pawl_vault_set *set);
+
 /* --- the ledger's head (vault_checkpoint.c) -------------------------------------------------------------- */
 
 /* {"note":text}: the head {"size","tree_root"} of the ledger's tree, signed. PAWL_EINTEGRITY when a
@@ -573,6 +591,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_attempt(struct pawl_worker *worker,
  *     attempt, candidate, incumbent, behaviour, context (hash of metric, program and models)
  *     policy, look, alpha, level, log_histories, samples, binary, log_size, root, n_planned, clusters
  *     guards {anchor, level, rules, drift}, where there are any
+ *     traps {impossible, pairs, root, n, evidence: null | "impossible" | "twins"}, where there are any
  *     run, metric, metric_hash, program, models, confinement
  *     pace_us, duration_ms, started_ms, points (release points passed)
  *     statement, signature, why (it was undecided)
@@ -590,6 +609,19 @@ struct pawl_vault_asked {
 PAWL_MUST_CHECK enum pawl_status pawl_vault_guards_register(struct pawl_vault_asked *asked,
                                                             const char *anchor,
                                                             struct pawl_error *err);
+/* Write into the row which traps there are. */
+void pawl_vault_traps_register(struct pawl_vault_asked *asked);
+/* Ask them, as `measure` asked the gate's cases; an undecided end is told there. Blocks as that. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_traps_measure(struct pawl_vault_asked *asked,
+                                                          struct pawl_vault_measure *measure,
+                                                          pawl_vault_tick tick, void *context,
+                                                          struct pawl_error *err);
+int64_t pawl_vault_traps_planned(const json_t *row);    /* how many are asked */
+const char *pawl_vault_traps_sprung(const json_t *row); /* the evidence, or NULL */
+json_t *pawl_vault_traps_said(const json_t *row);       /* for the statement; new reference */
+/* [{id, trap, pair?, incumbent, candidate}] (new reference); NULL without traps. */
+json_t *pawl_vault_traps_evidence(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                                  const json_t *row, const struct pawl_vault_scores *scores);
 /* Make the row and the scores so far durable, as one change of always the same size. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_asked_save(struct pawl_vault_asked *asked,
                                                        struct pawl_error *err);

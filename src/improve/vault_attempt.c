@@ -325,6 +325,7 @@ static void put_cases(json_t *row, struct pawl_vault_asked *asked)
     pawl_json_set(row, "root", json_incref(json_object_get(commitment, "root")));
     pawl_json_set(row, "n_planned", json_integer((json_int_t)asked->order.n));
     pawl_json_set(row, "clusters", json_integer((json_int_t)asked->order.n_clusters));
+    pawl_vault_traps_register(asked);
 }
 
 int64_t pawl_vault_duration_ms(int64_t n_cases, size_t arms, int64_t samples, int64_t pace_us)
@@ -343,8 +344,9 @@ static enum pawl_status start(struct pawl_vault_asked *asked, struct pawl_error 
     pawl_json_set(row, "started_ms", json_integer(pawl_clock_now_ms()));
     pawl_json_set(row, "duration_ms",
                   json_integer(pawl_vault_duration_ms(
-                      pawl_json_get_int(row, "n_planned", 0), pawl_vault_arms(row),
-                      pawl_json_get_int(row, "samples", 1), pawl_json_get_int(row, "pace_us", 0))));
+                      pawl_json_get_int(row, "n_planned", 0) + pawl_vault_traps_planned(row),
+                      pawl_vault_arms(row), pawl_json_get_int(row, "samples", 1),
+                      pawl_json_get_int(row, "pace_us", 0))));
     return pawl_vault_asked_save(asked, err);
 }
 

@@ -7,7 +7,7 @@ enum { LIST_BYTES_MIN = 1 << 20 };
 
 static enum pawl_tier tier_from_name(const char *name)
 {
-    for (int tier = 0; tier < PAWL_N_TIERS; tier++)
+    for (int tier = 0; tier <= PAWL_TIER_TRAP; tier++)
         if (strcmp(name, pawl_tier_name((enum pawl_tier)tier)) == 0) return (enum pawl_tier)tier;
     return PAWL_TIER_TRAIN;
 }

@@ -9,16 +9,19 @@
 
 /* --- rows ------------------------------------------------------------------------------------------ */
 
-/* A 64-bit count, then the values as the machine writes doubles: the store never leaves it. */
+/* A 64-bit count, then the values as the machine writes doubles: the store never leaves it; then those
+ * of the traps to the end. */
 struct pawl_str pawl_vault_scores_pack(struct pawl_vault *vault,
                                        const struct pawl_vault_scores *scores)
 {
     uint64_t n = scores->n;
     size_t values_bytes = scores->n * scores->width * sizeof *scores->values;
-    char *out = pawl_arena_alloc(&vault->arena, sizeof n + values_bytes, 1);
+    size_t traps_bytes = scores->n_traps * PAWL_VAULT_WIDTH * sizeof *scores->traps;
+    char *out = pawl_arena_alloc(&vault->arena, sizeof n + values_bytes + traps_bytes, 1);
     memcpy(out, &n, sizeof n);
     if (values_bytes > 0) memcpy(out + sizeof n, scores->values, values_bytes);
-    return (struct pawl_str){out, sizeof n + values_bytes};
+    if (traps_bytes > 0) memcpy(out + sizeof n + values_bytes, scores->traps, traps_bytes);
+    return (struct pawl_str){out, sizeof n + values_bytes + traps_bytes};
 }
 
 static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text, size_t width,
@@ -33,6 +36,11 @@ static enum pawl_status unpack(struct pawl_vault *vault, struct pawl_str text, s
     scores->width = width;
     scores->values = PAWL_NEW_N(&vault->arena, double, width * scores->n + 1);
     memcpy(scores->values, text.ptr + sizeof n, width * scores->n * sizeof(double));
+    size_t rest = values_bytes - width * scores->n * sizeof(double);
+    scores->n_traps = rest / (PAWL_VAULT_WIDTH * sizeof(double));
+    scores->traps = PAWL_NEW_N(&vault->arena, double, PAWL_VAULT_WIDTH * scores->n_traps + 1);
+    memcpy(scores->traps, text.ptr + text.len - rest,
+           PAWL_VAULT_WIDTH * scores->n_traps * sizeof(double));
     return PAWL_OK;
 }
 
@@ -149,6 +157,8 @@ enum pawl_status pawl_vault_evidence(struct pawl_vault *vault, const struct pawl
     pawl_json_set(*evidence, "gate", pawl_gate_evidence_json(&gate));
     if (pawl_vault_is_guarded(row))
         pawl_json_set(*evidence, "guards", pawl_guards_evidence_json(&guards));
+    json_t *traps = pawl_vault_traps_evidence(vault, set, row, scores);
+    if (traps != NULL) pawl_json_set(*evidence, "traps", traps);
     return PAWL_OK;
 }
 

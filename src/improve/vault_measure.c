@@ -238,8 +238,9 @@ static enum pawl_status ask(struct run *run, size_t r, struct pawl_error *err)
 static bool is_over(const struct run *run)
 {
     const struct pawl_vault_measure *m = run->m;
-    return m->undecided != NULL || m->gate->state == PAWL_GATE_EXHAUSTED ||
-           pawl_vault_promotes(m->gate, m->guards);
+    if (m->undecided != NULL) return true;
+    return m->gate != NULL &&
+           (m->gate->state == PAWL_GATE_EXHAUSTED || pawl_vault_promotes(m->gate, m->guards));
 }
 
 /* Keep the sealed side busy; what failed is asked again before anything new. */
@@ -328,7 +329,7 @@ static void settle(struct run *run, struct request request, const double values[
     if (!missing || sums->missing) return;
     sums->missing = true;
     run->n_missing++;
-    if (run->n_missing * 100 > run->m->order->n * MISSING_PER_CENT)
+    if (run->m->gate != NULL && run->n_missing * 100 > run->m->order->n * MISSING_PER_CENT)
         run->m->undecided = "The model or the network failed on more than 2 % of the cases.";
 }
 
@@ -429,8 +430,9 @@ static enum pawl_status feed_cluster(struct run *run, size_t end, struct pawl_er
     size_t n = end - run->n_fed;
     struct pawl_guard_case *cases = PAWL_NEW_N(&run->scratch, struct pawl_guard_case, n);
     for (size_t i = 0; i < n; i++) close_case(run, run->n_fed + i, &cases[i]);
-    enum pawl_status status =
-        pawl_vault_judge(run->m->gate, run->m->guards, cases, n, &run->scratch, err);
+    enum pawl_status status = PAWL_OK;
+    if (run->m->gate != NULL)
+        status = pawl_vault_judge(run->m->gate, run->m->guards, cases, n, &run->scratch, err);
     pawl_arena_reset(&run->scratch);
     run->n_fed = run->m->scores.n = end;
     run->clusters_fed++;

@@ -89,7 +89,8 @@ static int compare_hashes(const void *a, const void *b)
 bool pawl_vault_hides(const struct pawl_vault *vault, enum pawl_tier tier)
 {
     return (tier == PAWL_TIER_GATE && pawl_vault_gate_is_sealed(vault)) ||
-           (tier == PAWL_TIER_VAULT && pawl_vault_reserve_is_sealed(vault));
+           ((tier == PAWL_TIER_VAULT || tier == PAWL_TIER_TRAP) &&
+            pawl_vault_reserve_is_sealed(vault));
 }
 
 /* Of every sealed case, sorted. */

@@ -100,6 +100,7 @@ static enum pawl_status map_clusters(const struct pawl_vault_set *set, json_t **
     *map = json_object();
     for (size_t i = 0; i < set->cases.n; i++) {
         const char *cluster = set->cases.items[i].cluster;
+        if (set->tiers[i] == PAWL_TIER_TRAP) continue;
         int64_t there = pawl_json_get_int(*map, cluster, set->tiers[i]);
         if (there != (int64_t)set->tiers[i]) {
             pawl_fail(err, PAWL_ECONFIG,
@@ -168,8 +169,11 @@ static enum pawl_status choose_shares(struct pawl_vault *vault, const struct paw
 /* The shares that files per tier amount to, for clusters that come later. */
 static void observed_shares(const struct pawl_vault_set *set, double out[PAWL_N_TIERS])
 {
+    size_t n = 0;
     for (int tier = 0; tier < PAWL_N_TIERS; tier++) out[tier] = 0;
-    for (size_t i = 0; i < set->cases.n; i++) out[set->tiers[i]] += 1 / (double)set->cases.n;
+    for (size_t i = 0; i < set->cases.n; i++) n += set->tiers[i] != PAWL_TIER_TRAP;
+    for (size_t i = 0; i < set->cases.n; i++)
+        if (set->tiers[i] != PAWL_TIER_TRAP) out[set->tiers[i]] += 1 / (double)n;
 }
 
 void pawl_vault_set_mark_check(const struct pawl_vault *vault, struct pawl_vault_set *set,
@@ -185,6 +189,7 @@ enum pawl_status pawl_vault_set_place(struct pawl_vault *vault, struct pawl_vaul
                                       double shares[PAWL_N_TIERS], struct pawl_error *err)
 {
     json_t *clusters;
+    PAWL_TRY(pawl_vault_traps_place(vault, set, err));
     PAWL_TRY(map_clusters(set, &clusters, err));
     size_t n_clusters = json_object_size(clusters);
     json_decref(clusters);
@@ -193,7 +198,9 @@ enum pawl_status pawl_vault_set_place(struct pawl_vault *vault, struct pawl_vaul
     } else {
         PAWL_TRY(choose_shares(vault, set, n_clusters, shares, err));
         for (size_t i = 0; i < set->cases.n; i++)
-            set->tiers[i] = pawl_tier_of(vault->keys.split, set->cases.items[i].cluster, shares);
+            if (set->tiers[i] != PAWL_TIER_TRAP)
+                set->tiers[i] =
+                    pawl_tier_of(vault->keys.split, set->cases.items[i].cluster, shares);
     }
     pawl_vault_set_mark_check(vault, set, 0);
     return PAWL_OK;

@@ -220,6 +220,8 @@ static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_
     pawl_json_set(out, "epoch", json_integer(pawl_vault_epoch(vault)));
     pawl_json_set(out, "wear", wear_of(vault, plan, left));
     pawl_json_set(out, "fixed", pawl_vault_fixed(vault));
+    json_t *traps = json_object_get(state, "traps");
+    pawl_json_set(out, "traps", traps != NULL ? json_incref(traps) : json_null());
     json_t *caps = json_object_get(state, "caps");
     pawl_json_set(out, "caps", caps != NULL ? json_incref(caps) : json_null());
     sodium_memzero(&signer, sizeof signer);

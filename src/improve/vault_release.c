@@ -157,8 +157,11 @@ static json_t *statement_of(struct pawl_vault_asked *asked, const char *verdict,
     json_t *guards = pawl_vault_guards_said(row);
     facts.guards = guards;
     facts.timing_channel = pawl_json_get_text(row, "timing_channel", NULL);
+    json_t *traps = pawl_vault_traps_said(row);
+    facts.traps = traps;
     json_t *statement = pawl_statement_make(&facts);
     json_decref(guards);
+    json_decref(traps);
     return statement;
 }
 
@@ -214,7 +217,8 @@ static enum pawl_status release_verdict(struct pawl_vault_asked *asked,
                                         const struct pawl_guards *guards, struct pawl_error *err)
 {
     int64_t release_ms;
-    bool promotes = pawl_vault_promotes(gate, guards);
+    bool promotes =
+        pawl_vault_promotes(gate, guards) && pawl_vault_traps_sprung(asked->row) == NULL;
     const char *verdict = promotes ? "promote" : "no";
     PAWL_TRY(approach_release(asked, !promotes, &release_ms, err));
     PAWL_TRY(sign_answer(asked, verdict, release_ms, err));
@@ -246,6 +250,8 @@ enum pawl_status pawl_vault_asked_answer(struct pawl_vault_asked *asked, int par
                                          .parallel = parallel};
     PAWL_TRY(pawl_vault_measure(&measure, pass_due_points, asked, err));
     asked->scores = measure.scores;
+    if (measure.undecided == NULL)
+        PAWL_TRY(pawl_vault_traps_measure(asked, &measure, pass_due_points, asked, err));
     if (measure.undecided != NULL) return release_undecided(asked, measure.undecided, err);
     return release_verdict(asked, &gate, &guards, err);
 }

@@ -113,6 +113,19 @@ static void append_file(struct rotation *rotation)
     }
 }
 
+/* Traps outlive a gate: they are in no score, and nobody is shown them. */
+static enum pawl_status refuse_traps(const struct pawl_vault_set *file, struct pawl_error *err)
+{
+    for (size_t i = 0; i < file->cases.n; i++) {
+        if (!pawl_vault_is_trap(&file->cases.items[i])) continue;
+        pawl_fail(err, PAWL_ECONFIG, "The case \"%s\" is a trap, and no case of a fresh gate.",
+                  file->cases.items[i].id);
+        pawl_hint(err, "`pawl data add FILE` adds traps; those there are stay sealed.");
+        return PAWL_ECONFIG;
+    }
+    return PAWL_OK;
+}
+
 static enum pawl_status draw_from_file(struct rotation *rotation, const char *path,
                                        struct pawl_error *err)
 {
@@ -121,6 +134,7 @@ static enum pawl_status draw_from_file(struct rotation *rotation, const char *pa
     rotation->file.must_fit = true;
     PAWL_TRY(pawl_vault_set_read(vault, path, PAWL_TIER_GATE, &rotation->file, err));
     PAWL_TRY(pawl_cases_check(&rotation->file.cases, path, err));
+    PAWL_TRY(refuse_traps(&rotation->file, err));
     size_t offered = rotation->file.cases.n;
     PAWL_TRY(keep_fresh(rotation, err));
     pawl_vault_set_aside(vault, &rotation->file, (size_t)limit);

@@ -22,6 +22,7 @@ void pawl_vault_set_count(const struct pawl_vault_set *set, struct pawl_vault_fi
     for (size_t i = 0; i < set->cases.n; i++) {
         enum pawl_tier tier = set->tiers[i];
         const char *cluster = set->cases.items[i].cluster;
+        if (tier == PAWL_TIER_TRAP) continue;
         int64_t size = pawl_json_get_int(sizes, cluster, 0) + 1;
         pawl_json_set(sizes, cluster, json_integer(size));
         figures->cases[tier]++;
@@ -73,6 +74,8 @@ void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_se
     pawl_json_set(vault->state, "evidence_bytes",
                   json_integer((json_int_t)evidence_bytes(set->cases.n, (size_t)width)));
     pawl_json_set(vault->state, "commitment", pawl_vault_set_commitment(vault, set));
+    json_t *traps = pawl_vault_traps_figures(vault, set);
+    if (traps != NULL) pawl_json_set(vault->state, "traps", traps);
 }
 
 static json_t *new_state(struct pawl_vault *vault, const struct pawl_vault_set *set,
@@ -108,6 +111,8 @@ static json_t *seal_answer(struct pawl_vault *vault, const struct pawl_vault_set
     if (set_aside != NULL) pawl_json_set(out, "set_aside", json_incref(set_aside));
     json_t *spent_before = json_object_get(state, "spent_before");
     if (spent_before != NULL) pawl_json_set(out, "spent_before", json_incref(spent_before));
+    json_t *traps = json_object_get(state, "traps");
+    if (traps != NULL) pawl_json_set(out, "traps", json_incref(traps));
     pawl_json_set(out, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, 0));
     pawl_json_set(out, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, 0));
     sodium_memzero(&signer, sizeof signer);
@@ -197,6 +202,7 @@ static void know(struct known *known, const struct pawl_vault_set *set, size_t i
     const struct pawl_case *item = &set->cases.items[i];
     content_hex(item, hex);
     pawl_json_set(known->ids, item->id, json_integer((json_int_t)i));
+    if (set->tiers[i] == PAWL_TIER_TRAP) return; /* it draws nothing after it */
     pawl_json_set(known->clusters, item->cluster, json_integer(set->tiers[i]));
     pawl_json_set(known->contents, hex, json_string(item->cluster));
     pawl_json_set(known->sizes, item->cluster,
@@ -375,7 +381,8 @@ static enum pawl_status add_one(struct pawl_vault *vault, struct known *known,
         return PAWL_ECONFIG;
     }
     int64_t there = pawl_json_get_int(known->clusters, item->cluster, -1);
-    enum pawl_tier tier = there >= 0
+    enum pawl_tier tier = pawl_vault_is_trap(item) ? PAWL_TIER_TRAP
+                          : there >= 0
                               ? (enum pawl_tier)there
                               : pawl_tier_of(vault->keys.split, item->cluster, known->shares);
     if (!is_welcome(known, item, tier)) return PAWL_OK;
@@ -420,6 +427,7 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
         status = add_one(vault, &known, set, &fresh->cases.items[i], err);
     known_release(&known);
     PAWL_TRY(status);
+    PAWL_TRY(pawl_vault_traps_check(set, err));
     pawl_vault_set_mark_check(vault, set, before);
     pawl_vault_set_list(set, before);
     size_t added = set->cases.n - before;
