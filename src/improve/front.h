@@ -74,6 +74,12 @@ void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 /* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
                                                  char hex[PAWL_HASH_HEX], struct pawl_error *err);
+/* For who uses the program: find and load; where "incumbent" is missing or damaged, what was in force
+ * before it and can be trusted still, said as progress and as the result "fallback" (front_baseline.c). */
+PAWL_MUST_CHECK enum pawl_status pawl_front_load_in_force(struct pawl_call *call, const char *id,
+                                                          char hex[PAWL_HASH_HEX],
+                                                          struct pawl_artifact **artifact,
+                                                          struct pawl_error *err);
 
 /* A program of ours that is not on the PATH (pawl-worker, fetch-model): in PAWL_EXEC_PATH, beside the
  * running program (a build tree), where an installation has it from there, or where this library's

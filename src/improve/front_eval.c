@@ -189,72 +189,6 @@ static json_t *input_value(json_t *input)
     return parsed;
 }
 
-/* --- the baseline -------------------------------------------------------------------------------- */
-
-/* What came into force with this record; NULL: nothing did. */
-static const char *put_in_force(const json_t *record)
-{
-    const json_t *body = json_object_get(record, "body");
-    if (pawl_json_get_bool(body, "promoted", false))
-        return pawl_json_get_text(json_object_get(body, "statement"), "candidate", NULL);
-    return pawl_json_get_text(body, "incumbent", pawl_json_get_text(body, "seed", NULL));
-}
-
-/* The newest that was in force before and is whole. Everything that ever was stays in the store, and the
- * seed was the first. */
-static enum pawl_status find_baseline(struct pawl_call *call, const char *damaged,
-                                      struct pawl_artifact **artifact, struct pawl_error *err)
-{
-    json_t *records;
-    *artifact = NULL;
-    PAWL_TRY(pawl_ledger_records(call->project->store, &records, err));
-    for (size_t i = json_array_size(records); i > 0 && *artifact == NULL; i--) {
-        const char *hex = put_in_force(json_array_get(records, i - 1));
-        if (hex == NULL || strcmp(hex, damaged) == 0) continue;
-        if (pawl_artifact_get(call->project->store, &call->arena, hex, artifact, NULL) != PAWL_OK)
-            *artifact = NULL;
-    }
-    json_decref(records);
-    return PAWL_OK;
-}
-
-/*
- * Whoever uses the program gets an answer as long as there is something that was trusted once: when what
- * is in force is missing or damaged, what was in force before it answers, and it is said. An artifact that
- * was asked for by name has no substitute.
- */
-static enum pawl_status load_in_force(struct pawl_call *call, const char *id,
-                                      char hex[PAWL_HASH_HEX], struct pawl_artifact **artifact,
-                                      struct pawl_error *err)
-{
-    struct pawl_error why = {0};
-    PAWL_TRY(pawl_front_find(call->project, id, hex, err));
-    enum pawl_status status =
-        pawl_artifact_get(call->project->store, &call->arena, hex, artifact, &why);
-    bool damaged = status == PAWL_EINTEGRITY || status == PAWL_ENOTFOUND;
-    if (damaged && strcmp(id, "incumbent") == 0)
-        PAWL_TRY(find_baseline(call, hex, artifact, err));
-    else if (status != PAWL_OK)
-        *artifact = NULL;
-    if (status == PAWL_OK) return PAWL_OK;
-    if (*artifact == NULL) {
-        *err = why;
-        return status;
-    }
-    const char *say = pawl_arena_printf(
-        &call->arena,
-        "! %.12s, which is in force, cannot be used (%s) %.12s answers instead. Then: "
-        "pawl rollback --to %.12s --reason TEXT",
-        hex, why.message, (*artifact)->hex, (*artifact)->hex);
-    json_t *message = json_pack("{s:s, s:s}", "phase", "fallback", "say", say);
-    pawl_front_progress(call, message);
-    json_decref(message);
-    pawl_json_set(call->result, "fallback",
-                  json_pack("{s:s, s:s}", "in_force", hex, "reason", why.message));
-    snprintf(hex, PAWL_HASH_HEX, "%s", (*artifact)->hex);
-    return PAWL_OK;
-}
-
 static enum pawl_status run_run(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct run_options *options = values;
@@ -268,7 +202,8 @@ static enum pawl_status run_run(struct pawl_call *call, const void *values, stru
     } else {
         json_array_append_new(inputs, input_value(options->input));
     }
-    enum pawl_status status = load_in_force(call, options->artifact, hex, &artifact, err);
+    enum pawl_status status =
+        pawl_front_load_in_force(call, options->artifact, hex, &artifact, err);
     if (status != PAWL_OK) {
         json_decref(inputs);
         return status;

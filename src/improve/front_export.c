@@ -90,11 +90,12 @@ static enum pawl_status export_verdict(struct pawl_call *call, const struct expo
 }
 
 static enum pawl_status export_prompt(struct pawl_call *call, const struct export_options *options,
-                                      const char *hex, struct pawl_error *err)
+                                      struct pawl_error *err)
 {
+    char hex[PAWL_HASH_HEX];
     struct pawl_artifact *artifact;
     struct pawl_str document;
-    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &artifact, err));
+    PAWL_TRY(pawl_front_load_in_force(call, options->id, hex, &artifact, err));
     PAWL_TRY(pawl_export_prompt(call, artifact, options->format, &document, err));
     pawl_json_set(call->result, "artifact", json_string(hex));
     pawl_json_set(call->result, "file",
@@ -111,9 +112,9 @@ static enum pawl_status run_export(struct pawl_call *call, const void *values,
     char hex[PAWL_HASH_HEX];
     enum pawl_attest_format known;
     if (options->file != NULL) PAWL_TRY(pawl_front_check_output(call->project, options->file, err));
+    if (!pawl_attest_find(options->format, &known)) return export_prompt(call, options, err);
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
-    return pawl_attest_find(options->format, &known) ? export_verdict(call, options, hex, err)
-                                                     : export_prompt(call, options, hex, err);
+    return export_verdict(call, options, hex, err);
 }
 
 const struct pawl_verb pawl_verb_export = {

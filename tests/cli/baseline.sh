@@ -26,6 +26,9 @@ check 'r["output"]["answer"] in ("yes", "no")'
 says 'answers instead'
 expect 0 pawl run -C p 'Is 12 even?'
 says 'pawl rollback --to'
+expect 0 pawl export --json -C p openai
+check "r['artifact'] == '$seed' and r['fallback']['in_force'] == '$best' and 'Take care' not in str(r['document'])"
+expect 4 pawl export --json -C p openai "$best"
 expect 4 pawl run --json -C p --artifact "$best" 'Is 12 even?'
 expect 4 pawl eval --json -C p # a score is of what was asked for
 expect 0 pawl rollback --json -C p --reason 'it is damaged'
@@ -38,6 +41,21 @@ cp -r whole gone
 python3 -c 'import sqlite3,sys; db = sqlite3.connect("gone/.pawl/store/pawl.db"); assert db.execute("delete from artifact where hash = ?", sys.argv[1:]).rowcount == 1; db.commit()' "$best"
 expect 0 pawl run --json -C gone 'Is 12 even?'
 check "r['artifact'] == '$seed' and r['fallback']['in_force'] == '$best'"
+
+# What is in quarantine is no baseline, however lately it was in force.
+cp -r whole held
+edit held/model.lua 'check the number' 'check it'
+expect 0 pawl rollback --json -C held --reason 'it looks wrong'
+pawl improve --json -C held --seed 2 --budget evaluations=300 >"$work/out" 2>"$work/err"
+second=$(python3 -c 'import sqlite3,sys; print(sqlite3.connect("held/.pawl/store/pawl.db").execute("select artifact from candidate where ordinal > 0 and artifact != ?", sys.argv[1:]).fetchone()[0])' "$best")
+expect 0 pawl promote --json -C held "$best" --reason 'once more'
+expect 0 pawl promote --json -C held "$second" --reason 'better still'
+damage held "$second"
+expect 0 pawl run --json -C held 'Is 12 even?'
+check "r['artifact'] == '$best'"
+expect 0 pawl quarantine --json -C held "$best" --reason 'it has the answers'
+expect 0 pawl run --json -C held 'Is 12 even?'
+check "r['artifact'] == '$seed' and r['fallback']['in_force'] == '$second'"
 
 # Both damaged: nothing is left to answer, and that is said of the one in force.
 damage whole "$best"
