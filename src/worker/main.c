@@ -105,6 +105,11 @@ static bool is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
+static struct pawl_channel *given_channel(int fd)
+{
+    return is_open(fd) ? pawl_channel_open(fd) : NULL;
+}
+
 int main(int argc, char **argv)
 {
     size_t n_roles = sizeof roles / sizeof *roles, i = 0;
@@ -118,10 +123,10 @@ int main(int argc, char **argv)
     pawl_crypto_init();
     struct pawl_error err = {0};
     struct pawl_worker worker = {.front = pawl_channel_open(PAWL_FD_FRONT)};
+    /* Before anything is opened that could take the number of one that was not given. */
+    if (roles[i].has_peer) worker.peer = given_channel(PAWL_FD_PEER);
+    if (roles[i].has_judge) worker.judge = given_channel(PAWL_FD_JUDGE);
     enum pawl_status status = greet(&worker, roles[i].name, roles[i].has_project, &err);
-    if (roles[i].has_peer && is_open(PAWL_FD_PEER)) worker.peer = pawl_channel_open(PAWL_FD_PEER);
-    if (roles[i].has_judge && is_open(PAWL_FD_JUDGE))
-        worker.judge = pawl_channel_open(PAWL_FD_JUDGE);
     int exit_status = status == PAWL_OK ? roles[i].serve(&worker) : refuse(&worker, &err);
     release(&worker);
     return exit_status;
