@@ -95,7 +95,7 @@ says 'it is in quarantine'
 # --- by itself: the text holds a canary of a sealed case
 leaky() { sed "s/check the number/$1 check the number/"; }
 for tier in gate train; do
-    rm -rf p && mkdir p
+    rm -rf p "$XDG_DATA_HOME" && mkdir p
     careful_model | own_project p 20 40 100
     canaries p
     careful_model | leaky "$(canary_of p/data/$tier.jsonl)" >p/model.lua

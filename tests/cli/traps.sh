@@ -34,7 +34,7 @@ open(sys.argv[1], "a").writelines(json.dumps(row) + "\n" for row in rows)
 P
 }
 project() { # project CHEAT: sealed in p, with traps among the gate's cases
-    rm -rf p
+    rm -rf p "$XDG_DATA_HOME"
     trapped_model "$1" | own_project p 20 40 120
     traps p/data/gate.jsonl
     expect 0 pawl init --json -C p
