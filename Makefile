@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 .PHONY: all test tsan bench demo install check mutants calibration gates kill kill_syscalls \
-        budgets demos sustained fuzz clean help
+        budgets demos sustained code_tests fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -60,6 +60,11 @@ demos: all ## the demo's run in ten fresh projects: nine must certify (an hour)
 
 sustained: all ## a million evaluations: flat memory, no descriptor lost, no slower at the end
 	@tests/long/sustained.py
+
+code_tests: ## all reference solutions of PAWL_CODE_DATA (humaneval/, mbpp/) pass, wrong ones fail (minutes)
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target long_programs
+	@build/long/long_code_tests
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each fuzz target for FUZZ_SECONDS (needs clang)

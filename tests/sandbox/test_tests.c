@@ -90,6 +90,9 @@ static void test_right_and_wrong(void **state)
          "p = P(3)\np.a = 4\nassert f(p) == 4 and p.a == 4", PAWL_TESTS_PASSED},
         {"def f(a): return a", "import random\nassert f(random.random()) is not None",
          PAWL_TESTS_PASSED},
+        {"def f(a, k): return isinstance(a, k), k", "assert f(1, int) == (True, int)",
+         PAWL_TESTS_PASSED},
+        {"def f(a): return 1\ncheck = f", "assert check(2) == 1", PAWL_TESTS_PASSED},
         {"def f(a): return a", "assert f(lambda: 1)", PAWL_TESTS_UNFIT},
         {"def f(a): return a", "assert (", PAWL_TESTS_UNFIT},
         {"def f(a): return a", "f(1)", PAWL_TESTS_UNFIT}, /* asserts nothing */

@@ -128,6 +128,8 @@ def pack(value, objects, depth=0):
         return {"b": bytes.hex(bytes(value))}
     if isinstance(value, complex):
         return {"c": [float.hex(value.real), float.hex(value.imag)]}
+    if isinstance(value, type) and TYPES.get(type.__dict__["__name__"].__get__(value)) is value:
+        return {"n": value.__name__}
     return {"o": objects(value)}
 
 
@@ -150,6 +152,8 @@ def unpack(value, objects):
         return bytes.fromhex(inner)
     if tag == "c":
         return complex(float.fromhex(inner[0]), float.fromhex(inner[1]))
+    if tag == "n":
+        return TYPES[inner]
     if tag == "o":
         return objects(inner)
     raise ValueError("a value of no known kind")
@@ -347,7 +351,7 @@ def judge(tests, entry_point, fd):
     names[entry_point] = names["candidate"]
     try:
         exec(compile(tests, "<tests>", "exec"), names)
-        if "check" in names:
+        if type(names.get("check")) is type(judge):  # theirs, not a solution of that name
             names["check"](names["candidate"])
     except BaseException as error:
         verdict["at"] = place_of(error, asserts)
@@ -562,6 +566,7 @@ def main():
 BUILTINS = frozenset(dir(builtins))
 ERRORS = {name: kind for name, kind in vars(builtins).items()
           if isinstance(kind, type) and issubclass(kind, Exception)}
+TYPES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 MODULES = {name: sys.modules[name] for name in (
     "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq",
     "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "sys", "typing")}
