@@ -20,6 +20,18 @@ static void render_named(const json_t *scores, FILE *out)
     }
 }
 
+/* How likely one of k answers is right, on one line. */
+static void render_passes(const json_t *passes, FILE *out)
+{
+    const char *k, *before = "\n  pass@";
+    json_t *mean;
+    json_object_foreach((json_t *)(uintptr_t)passes, k, mean)
+    {
+        fprintf(out, "%s%s %.4f", before, k, json_number_value(mean));
+        before = ", pass@";
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *ci = json_object_get(result, "ci95");
@@ -30,6 +42,7 @@ static void render(const json_t *result, FILE *out)
     if (cli_int(result, "failed") > 0) fprintf(out, ", %lld failed", cli_int(result, "failed"));
     if (cli_int(result, "missing") > 0) fprintf(out, ", %lld missing", cli_int(result, "missing"));
     render_named(json_object_get(result, "scores"), out);
+    render_passes(json_object_get(result, "pass_at"), out);
     fprintf(out, "\n  artifact %s, model %s\n", cli_id(result, "artifact"),
             cli_text(result, "model"));
     cli_print_money_and_time(result, out);

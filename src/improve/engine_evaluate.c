@@ -2,6 +2,7 @@
 #include "improve/engine_internal.h"
 
 #include "base/clock.h"
+#include "evaluate/pass.h"
 #include "gate/guard.h"
 #include "gate/intervals.h"
 #include "gate/paired.h"
@@ -23,6 +24,7 @@ struct tally {
     const char *reason;                  /* of the first failure, if it is in the first piece */
     double (*measured)[PAWL_N_MEASURES]; /* of each case, NAN where it is missing; or NULL */
     json_t *named;                       /* {name: [sum, how many answers have it]}; or NULL */
+    struct pawl_passes passes;           /* of a metric that says yes or no */
     struct pawl_usage usage;
 };
 
@@ -77,7 +79,7 @@ static void tally_case(struct tally *tally, const struct pawl_case *item,
                        const struct pawl_result *results, size_t n_samples)
 {
     double sum = 0;
-    size_t n = 0;
+    size_t n = 0, n_passed = 0;
     for (size_t k = 0; k < n_samples; k++) {
         tally->n_evaluations++;
         if (results[k].status == PAWL_OUTCOME_FAILED) tally->n_failed++;
@@ -87,8 +89,10 @@ static void tally_case(struct tally *tally, const struct pawl_case *item,
         }
         tally_named(tally, &results[k]);
         sum += results[k].score;
+        n_passed += results[k].score == 1;
         n++;
     }
+    pawl_passes_add(&tally->passes, n, n_passed);
     if (tally->measured != NULL) measure_case(results, n_samples, tally->measured[tally->n_cases]);
     tally->behaviour[tally->n_cases++] = pawl_behaviour_of(&results[0]);
     if (n == 0) return;
@@ -305,6 +309,8 @@ static enum pawl_status summarise(struct evaluation *evaluation, int64_t wall_us
                   (json_int_t)(wall_us / n > 0 ? wall_us / n : 1), "behaviour", hex, "work",
                   pawl_lm_work(engine->lm));
     add_summary(*done, tally, engine->worker->config.seed);
+    if (pawl_metric_is_binary(engine->metric) && evaluation->n_samples > 1)
+        pawl_json_set(*done, "pass_at", pawl_passes_json(&tally->passes));
     if (tally->measured != NULL) pawl_json_set(*done, "measured", measured_json(tally));
     return PAWL_OK;
 }

@@ -62,7 +62,7 @@ enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name, c
         return is_program(name) ? PAWL_OK : not_found(name, false, err);
     }
     bool python = strncmp(name, "python", 6) == 0, saw_shim = false;
-    const char *places = getenv("PATH");
+    const char *places = getenv("PATH"), *hidden = NULL;
     struct pawl_str rest = pawl_str_of(places && *places ? places : "/usr/local/bin:/usr/bin:/bin");
     struct pawl_str place;
     while (pawl_str_split(&rest, ':', &place)) {
@@ -73,7 +73,16 @@ enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name, c
             saw_shim = true;
             continue;
         }
+        if (python && pawl_hidden_program(arena, found)) {
+            if (!hidden)
+                hidden = found; /* whether it is a wrapper cannot be seen: better another */
+            continue;
+        }
         *path = found;
+        return PAWL_OK;
+    }
+    if (hidden) {
+        *path = hidden;
         return PAWL_OK;
     }
     return not_found(name, saw_shim, err);

@@ -7,7 +7,7 @@
 #include "sandbox/sandbox.h"
 
 /* An executable file for argv[0] below PATH. `python...` passes over wrapper scripts that stand for
- * an interpreter elsewhere. */
+ * an interpreter elsewhere, and over one that we may not look into as long as there is another. */
 PAWL_MUST_CHECK enum pawl_status pawl_find_program(struct pawl_arena *arena, const char *name,
                                                    const char **path, struct pawl_error *err);
 /* Where a program really lies, when it is we who may not read it there, its modes notwithstanding: the

@@ -3,6 +3,7 @@
 #include "program/program_fixture.h"
 
 #include "evaluate/metric.h"
+#include "evaluate/pass.h"
 
 static struct pawl_arena arena;
 static struct pawl_metric *metric;
@@ -114,11 +115,39 @@ static void test_feedback_holds_nothing_of_the_tests(void **state)
     json_decref(target);
 }
 
+/* Against the definition: the share of all subsets of k answers that hold one which passed. */
+static void test_pass_at_k(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 10; n++)
+        for (unsigned c = 0; c <= n; c++)
+            for (unsigned k = 1; k <= n; k++) {
+                unsigned all = 0, with = 0;
+                for (unsigned subset = 0; subset < 1u << n; subset++) {
+                    if ((unsigned)__builtin_popcount(subset) != k) continue;
+                    all++;
+                    with += (subset & ((1u << c) - 1)) != 0;
+                }
+                double exact = (double)with / all, got = pawl_pass_at_k(n, c, k);
+                assert_true(got > exact - 1e-12 && got < exact + 1e-12);
+            }
+    struct pawl_passes passes = {0};
+    pawl_passes_add(&passes, 5, 0);
+    pawl_passes_add(&passes, 5, 1);
+    pawl_passes_add(&passes, 1, 1); /* says nothing about 2 */
+    json_t *means = pawl_passes_json(&passes);
+    char *text = pawl_json_text(means);
+    json_decref(means);
+    assert_string_equal(text, "{\"1\":0.39999999999999997,\"2\":0.2,\"5\":0.5}");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finds_the_code_and_the_tests),
         cmocka_unit_test(test_says_when_it_cannot_judge),
+        cmocka_unit_test(test_pass_at_k),
         cmocka_unit_test(test_feedback_holds_nothing_of_the_tests),
     };
     return cmocka_run_group_tests(tests, open_metric, close_metric);
