@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 .PHONY: all test tsan bench demo install check mutants calibration gates kill kill_syscalls \
-        budgets demos sustained code_tests fuzz clean help
+        budgets demos sustained code_tests sandbox_leaks fuzz clean help
 all: ## build build/pawl
 	@cmake --preset release
 	@cmake --build --preset release -j$(JOBS)
@@ -65,6 +65,11 @@ code_tests: ## all reference solutions of PAWL_CODE_DATA (humaneval/, mbpp/) pas
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target long_programs
 	@build/long/long_code_tests
+
+sandbox_leaks: ## 10,000 tests of hostile code leave nothing behind (minutes)
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target long_programs
+	@build/long/long_sandbox_leaks
 
 FUZZ_SECONDS ?= 60
 fuzz: ## run each fuzz target for FUZZ_SECONDS (needs clang)

@@ -70,9 +70,10 @@ static void close_judge(struct judge *judge)
     *judge = (struct judge){0};
 }
 
-static void leave(struct shared *shared)
+static void leave(struct shared *shared, int n_uses)
 {
-    if (--shared->users > 0) return;
+    shared->users -= n_uses;
+    if (shared->users > 0) return;
     while (shared->n_idle > 0) close_judge(&shared->idle[--shared->n_idle]);
     pawl_zygote_stop(shared->zygote);
     free(shared);
@@ -113,11 +114,9 @@ static void exit_from(struct pawl_tester *t, struct shared *shared, struct judge
     else
         close_judge(judge);
     t->running--;
-    if (broken && t->shared == shared) {
-        t->shared = NULL;
-        leave(shared);
-    }
-    leave(shared);
+    bool drop = broken && t->shared == shared;
+    if (drop) t->shared = NULL;
+    leave(shared, drop ? 2 : 1);
     pthread_cond_signal(&t->changed);
     pthread_mutex_unlock(&t->lock);
 }
@@ -125,7 +124,7 @@ static void exit_from(struct pawl_tester *t, struct shared *shared, struct judge
 void pawl_tester_close(struct pawl_tester *tester)
 {
     if (!tester) return;
-    if (tester->shared) leave(tester->shared);
+    if (tester->shared) leave(tester->shared, 1);
     pthread_mutex_destroy(&tester->lock);
     pthread_cond_destroy(&tester->changed);
     free(tester);

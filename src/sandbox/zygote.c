@@ -9,7 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { START_MS = 30000, LISTEN_S = 10, PROCESSES = 256 };
+enum { START_MS = 30000, STOP_MS = 2000, LISTEN_S = 10, PROCESSES = 256 };
 
 struct pawl_zygote {
     struct pawl_child *child;
@@ -121,8 +121,11 @@ const char *pawl_zygote_complaint(struct pawl_zygote *zygote)
 
 void pawl_zygote_stop(struct pawl_zygote *zygote)
 {
+    struct pawl_str line;
     if (!zygote) return;
     close(zygote->control);
+    /* It ends its runs and then itself: nobody is left for another process to wait for. */
+    if (zygote->child) pawl_child_read(zygote->child, STOP_MS, &line);
     pawl_child_stop(zygote->child);
     free(zygote);
 }

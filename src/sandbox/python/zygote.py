@@ -512,7 +512,10 @@ def serve_jobs(control):
             job = jobs.get(fd)
             if fd == control.fileno():
                 message, descriptors, _, _ = socket.recv_fds(control, 64, 3)
-                if not message:
+                if not message:  # the caller's end: whoever is left goes first, and is waited for
+                    for job in set(jobs.values()):
+                        job.kill()
+                        job.bury()
                     return
                 job = start_job(message, descriptors)
                 for watched in (job.life.fileno(), job.pidfd) if job else ():
