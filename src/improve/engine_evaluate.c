@@ -390,6 +390,7 @@ enum pawl_status pawl_engine_evaluate(struct pawl_engine *engine, const json_t *
 struct answers {
     struct pawl_instance *instance;
     const json_t *inputs;
+    bool trace; /* of every request, with what was said */
     json_t **outputs;
     size_t n;
     atomic_size_t next;
@@ -402,7 +403,7 @@ static enum pawl_status answer_one(struct answers *answers, size_t i, struct paw
 {
     struct pawl_arena arena = {0};
     struct pawl_outcome outcome = {0};
-    struct pawl_run_options how = {0};
+    struct pawl_run_options how = {.flags = answers->trace ? (unsigned)PAWL_RUN_TRACE : 0};
     const char *id = pawl_arena_printf(&arena, "input-%zu", i);
     struct pawl_program_case item = {id, json_array_get(answers->inputs, i)};
     int64_t started_us = pawl_clock_monotonic_us();
@@ -417,6 +418,8 @@ static enum pawl_status answer_one(struct answers *answers, size_t i, struct paw
             json_pack("{s:O, s:o, s:o, s:f}", "output", done ? outcome.output : json_null(),
                       "reason", reason, "tokens", pawl_tokens_json(&outcome.usage), "wall_s",
                       (double)(pawl_clock_monotonic_us() - started_us) / 1e6);
+        if (outcome.trace != NULL)
+            pawl_json_set(answers->outputs[i], "trace", json_incref(outcome.trace));
         pawl_outcome_release(&outcome);
     }
     pawl_arena_release(&arena);
@@ -451,12 +454,15 @@ static void answer_all(struct answers *answers, size_t n_threads)
     for (size_t i = 0; i < n_started; i++) pthread_join(threads[i], NULL);
 }
 
-static enum pawl_status answer_with(struct pawl_engine *engine, const json_t *inputs,
+static enum pawl_status answer_with(struct pawl_engine *engine, const json_t *inputs, bool trace,
                                     struct pawl_instance *instance, json_t **done,
                                     struct pawl_error *err)
 {
-    struct answers answers = {
-        .instance = instance, .inputs = inputs, .n = json_array_size(inputs), .err = err};
+    struct answers answers = {.instance = instance,
+                              .inputs = inputs,
+                              .trace = trace,
+                              .n = json_array_size(inputs),
+                              .err = err};
     json_t *outputs = json_array(), *model = NULL;
     answers.outputs = pawl_xcalloc(answers.n + 1, sizeof(json_t *));
     pthread_mutex_init(&answers.lock, NULL);
@@ -486,7 +492,8 @@ enum pawl_status pawl_engine_answer(struct pawl_engine *engine, const json_t *re
     if (status == PAWL_OK)
         status = pawl_program_prepare(engine->program, artifact, 0, &instance, err);
     if (status == PAWL_OK)
-        status = answer_with(engine, json_object_get(request, "inputs"), instance, done, err);
+        status = answer_with(engine, json_object_get(request, "inputs"),
+                             json_is_true(json_object_get(request, "trace")), instance, done, err);
     if (instance != NULL) pawl_program_release(instance);
     pawl_arena_release(&arena);
     return status;

@@ -171,11 +171,14 @@ const struct pawl_verb pawl_verb_eval = {
 struct run_options {
     const char *artifact;
     json_t *input;
+    bool trace;
 };
 static const struct pawl_option run_options[] = {
     PAWL_OPT_TEXT(struct run_options, artifact, "incumbent", "what answers: an id"),
     {"input", PAWL_OPTION_JSON, offsetof(struct run_options, input), NULL, 0, 0, NULL,
      "a text, an object by field, or a list of them", true},
+    PAWL_OPT_BOOL(struct run_options, trace, "false",
+                  "also show every request to the model, and a search as its tree"),
     {0}};
 
 /* A text that is a JSON object counts as one. */
@@ -208,8 +211,9 @@ static enum pawl_status run_run(struct pawl_call *call, const void *values, stru
         json_decref(inputs);
         return status;
     }
-    json_t *request = json_pack("{s:s, s:o, s:o}", "op", "run", "artifact",
-                                pawl_artifact_json(artifact), "inputs", inputs);
+    json_t *request =
+        json_pack("{s:s, s:o, s:o, s:b}", "op", "run", "artifact", pawl_artifact_json(artifact),
+                  "inputs", inputs, "trace", options->trace);
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, request, &done, err));
     pawl_json_set(call->result, "artifact", json_string(hex));
     pawl_json_set(call->result, "model", json_incref(json_object_get(done, "model")));
