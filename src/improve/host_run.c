@@ -52,12 +52,12 @@ static void read_train(struct pawl_run *run)
 /* The module that names a component as its own; NULL: none, or one without a name. */
 static const char *module_of(const struct pawl_run *run, const char *component)
 {
-    static const char *const kinds[] = {"instruction", "demos", "calibration"};
+    static const char *const kinds[] = {"instruction", "demos", "calibration", "lessons"};
     const json_t *modules = json_object_get(run->fields, "modules");
     for (size_t i = 0; i < json_array_size(modules); i++) {
         const json_t *module = json_array_get(modules, i);
         const char *name = pawl_json_get_text(module, "name", "");
-        for (size_t k = 0; k < 3 && name[0] != '\0'; k++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds && name[0] != '\0'; k++)
             if (strcmp(pawl_json_get_text(module, kinds[k], ""), component) == 0) return name;
     }
     return NULL;

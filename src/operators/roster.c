@@ -7,7 +7,7 @@
 
 bool pawl_roster_is_prose(const struct pawl_host_component *component)
 {
-    static const char *const others[] = {"demos", "calibration", "flow"};
+    static const char *const others[] = {"demos", "calibration", "flow", "memory"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(component->role, others[i]) == 0) return false;
     return strcmp(component->kind, "text") == 0;

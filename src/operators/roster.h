@@ -28,7 +28,7 @@ struct pawl_roster {
     struct pawl_roster_module *modules; /* [n] */
     size_t n;
 };
-/* Demonstrations and calibrations are data, and a flow is left alone unless its owner says otherwise
+/* Demonstrations, calibrations and lessons are data, and a flow is left alone unless its owner says otherwise
  * (then its role is "source"); any other text is prose, which a model can rewrite. */
 bool pawl_roster_is_prose(const struct pawl_host_component *component);
 struct pawl_roster pawl_roster_read(struct pawl_host *host, struct pawl_arena *arena);

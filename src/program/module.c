@@ -2,6 +2,7 @@
 #include "program/fields.h"
 #include "program/lessons.h"
 #include "program/project_file.h"
+#include "program/recall.h"
 #include "program/render.h"
 #include "program/script.h"
 
@@ -22,7 +23,7 @@ struct section {
     int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_expansions, max_trajectory;
     int64_t memory, depth, at_once;
     double temperature, top_p, exploration, lambda;
-    bool hold_choices, repair;
+    bool hold_choices, repair, lessons;
 };
 static const struct pawl_option section_options[] = {
     {"signature", PAWL_OPTION_TEXT, offsetof(struct section, signature), NULL, 0, 0, NULL,
@@ -69,6 +70,8 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_REAL(struct section, top_p, "0", 0, 1, "nucleus sampling (0: unset)"),
     PAWL_OPT_BOOL(struct section, hold_choices, "true",
                   "hold the answer to the choices and score them where the model can"),
+    PAWL_OPT_BOOL(struct section, lessons, "false",
+                  "a component that holds lessons of failed cases (operator reflexion)"),
     PAWL_OPT_BOOL(struct section, repair, "true", "ask once more when an answer cannot be read"),
     PAWL_OPT_JSON(struct section, stop, "a text, or a list of texts, that ends an answer"),
     {0}};
@@ -303,6 +306,9 @@ static enum pawl_status open_section(const struct pawl_program_settings *setting
     m->temperature = section.temperature;
     m->top_p = section.top_p;
     m->repair = section.repair;
+    if (section.lessons)
+        m->lessons_name =
+            pawl_arena_printf(m->arena, "%s%slessons", m->name, m->name[0] ? "." : "");
     pawl_role_from_name(pawl_str_of(section.role), &m->role);
     PAWL_TRY(find_strategy(section.strategy, &m->strategy, err));
     name_texts(m);
@@ -362,6 +368,9 @@ size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_
     if (module->held)
         list[n++] = (struct pawl_component){module->calibration_name, "text", PAWL_ROLE_CALIBRATION,
                                             PAWL_STR("{}")};
+    if (module->lessons_name)
+        list[n++] =
+            (struct pawl_component){module->lessons_name, "text", PAWL_ROLE_MEMORY, PAWL_STR("[]")};
     for (size_t i = 0; i < PAWL_STRATEGY_TEXTS_MAX && module->text_names[i]; i++)
         list[n++] = (struct pawl_component){module->text_names[i], "text", PAWL_ROLE_INSTRUCTION,
                                             pawl_str_of(module->strategy->texts[i].text)};
@@ -387,6 +396,7 @@ json_t *pawl_module_json(const struct pawl_module *module)
     pawl_json_set(object, "instruction", json_string(module->instruction_name));
     pawl_json_set(object, "demos", json_string(module->demos_name));
     if (module->held) pawl_json_set(object, "calibration", json_string(module->calibration_name));
+    if (module->lessons_name) pawl_json_set(object, "lessons", json_string(module->lessons_name));
     return object;
 }
 
@@ -490,6 +500,20 @@ static void read_texts(struct pawl_module_instance *instance, const struct pawl_
     }
 }
 
+/* The instruction, and below it the lessons where there are some. */
+static struct pawl_str instruct(struct pawl_module_instance *instance,
+                                const struct pawl_artifact *artifact,
+                                const struct pawl_component *instruction)
+{
+    const char *name = instance->module->lessons_name;
+    const struct pawl_component *lessons = name ? pawl_artifact_find(artifact, name) : NULL;
+    struct pawl_str told = instruction ? instruction->text : PAWL_STR("");
+    if (!lessons) return told;
+    const char *fault = pawl_recall_tell(told, lessons->text, &instance->arena, &told);
+    if (fault) instance->fault = fault;
+    return told;
+}
+
 struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *module,
                                                  const struct pawl_artifact *artifact)
 {
@@ -512,7 +536,7 @@ struct pawl_module_instance *pawl_module_prepare(const struct pawl_module *modul
     instance->shared =
         PAWL_NEW_N(&instance->arena, struct pawl_message, 1 + 2 * json_array_size(demos));
     struct pawl_buf text = PAWL_BUF(PROMPT_BYTES_MAX);
-    struct pawl_str told = instruction ? instruction->text : PAWL_STR("");
+    struct pawl_str told = instruct(instance, artifact, instruction);
     if (module->strategy->render) {
         module->strategy->render(module, told, &text);
         render_demos(instance, demos, &text);

@@ -23,7 +23,7 @@ PAWL_MUST_CHECK enum pawl_status pawl_module_open(const struct pawl_program_sett
                                                   struct pawl_error *err);
 /* The rest goes with the arena. */
 void pawl_module_close(struct pawl_module *module);
-enum { PAWL_MODULE_COMPONENTS = 3 + PAWL_STRATEGY_TEXTS_MAX };
+enum { PAWL_MODULE_COMPONENTS = 4 + PAWL_STRATEGY_TEXTS_MAX };
 /* Append its components to list[n]; gives how many there are then. */
 size_t pawl_module_add_components(const struct pawl_module *module, struct pawl_component *list,
                                   size_t n);

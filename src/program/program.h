@@ -129,6 +129,7 @@ void pawl_program_release(struct pawl_instance *instance);
  *                cot), shown as user/assistant turns in order
  *   calibration  JSON object {choice: offset} added to the log-probability of each choice of the
  *                (only) choices field before the best is taken; {} changes nothing
+ *   memory       with `lessons: on`: JSON list of {text, ...}, shown below the instruction (recall.h)
  */
 #define PAWL_ROLE_INSTRUCTION "instruction"
 #define PAWL_ROLE_DEMOS       "demos"

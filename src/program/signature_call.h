@@ -36,6 +36,7 @@ struct pawl_module {
     const struct pawl_field *held; /* the only own output, when its choices are held; or NULL */
     struct pawl_str instruction, demos;                           /* of the seed */
     const char *instruction_name, *demos_name, *calibration_name; /* its components */
+    const char *lessons_name; /* of role memory (recall.h); NULL: it has none */
     const struct pawl_str *stops;
     size_t n_stops;
     int max_tokens;

@@ -17,7 +17,7 @@ for name in $shipped; do
     says 'risk level'
 done
 expect 0 pawl card --json
-check '[c["operator"] for c in r["cards"]] == "'"$shipped"'".split() and all(c["risk"] == "L0" for c in r["cards"])'
+check '[c["operator"] for c in r["cards"]] == "'"$shipped"'".split() and all(c["risk"] == ("L3" if c["edits"] == ["memory"] else "L0") for c in r["cards"])'
 PAWL_BIN="$PAWL_BIN" expect 0 "$root/scripts/check-cards"
 expect 2 pawl card gpa
 says 'pawl card gepa'

@@ -20,6 +20,7 @@ static int open_rig(void **state)
 {
     (void)state;
     rig_open(&rig);
+    rig_set_lessons(&rig);
     rig.budget = BUDGET;
     return 0;
 }
@@ -78,7 +79,7 @@ static void test_a_resumed_run_of_a_pipeline_equals_an_uninterrupted_one(void **
 {
     (void)state;
     rig_set_pipeline(&rig);
-    assert_int_equal(rig.start->n_components, 6);
+    assert_int_equal(rig.start->n_components, 7);
     for (size_t i = 0; pawl_operators[i] != NULL; i++)
         check_resume_at_every_step(pawl_operators[i]);
 }

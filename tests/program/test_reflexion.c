@@ -212,6 +212,41 @@ static void test_memory_is_bounded(void **state)
     assert_int_equal(lessons.n, 0);
 }
 
+/* Lessons of other cases: a component of its own, shown below the instruction, and read as anybody's text. */
+static void test_what_is_remembered_across_cases(void **state)
+{
+    (void)state;
+    static const char echo[] = "function complete(r) return r.messages[1].content end";
+    struct bench b;
+    bench_open(&b, "{'signature': 'q -> a', 'instruction': {'text': 'Do it.'}, 'lessons': true}",
+               echo);
+    const struct pawl_component *lessons = pawl_artifact_find(b.seed, "lessons");
+    assert_non_null(lessons);
+    assert_string_equal(lessons->role, "memory");
+    struct pawl_outcome outcome = run_one(&b, NULL, "'x'", traced);
+    assert_null(strstr(json_string_value(json_object_get(outcome.output, "a")), "Lessons"));
+    pawl_outcome_release(&outcome);
+    struct pawl_instance *other = prepare_edit(
+        &b, "lessons",
+        "[{\"text\":\"Be brief.\",\"from\":\"c1\",\"ttl\":3},{\"text\":\"Be kind.\"}]");
+    outcome = run_one(&b, other, "'x'", traced);
+    const char *said = json_string_value(json_object_get(outcome.output, "a"));
+    assert_non_null(strstr(said, "Do it.\n\nLessons of earlier tasks:\n- Be brief.\n- Be kind."));
+    assert_null(strstr(said, "c1"));
+    pawl_outcome_release(&outcome);
+    pawl_program_release(other);
+    static const char *const odd[][2] = {{"no", "!no JSON"},
+                                         {"{}", "!not a list"},
+                                         {"[{}]", "!no text"},
+                                         {"[{\"text\":7}]", "!no text"}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        other = prepare_edit(&b, "lessons", odd[i][0]);
+        expect_run(&b, other, "'x'", odd[i][1]);
+        pawl_program_release(other);
+    }
+    bench_close(&b);
+}
+
 static void test_section_errors(void **state)
 {
     (void)state;
@@ -242,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_without_a_check_the_model_tests_itself),
         cmocka_unit_test(test_its_texts_are_components),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_what_is_remembered_across_cases),
         cmocka_unit_test(test_section_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

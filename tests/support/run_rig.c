@@ -69,11 +69,11 @@ static void settle(void *context, int64_t reserved_microusd, int64_t spent_micro
 static json_t *program_of(const struct rig *rig)
 {
     if (!rig->is_pipeline)
-        return json_pack("{s:s, s:{s:s}}", "signature", "q -> a: yes | no", "instruction", "text",
-                         "Answer the question.");
-    return json_pack("{s:{s:{s:s, s:{s:s}}, s:{s:s}}}", "modules", "read", "signature",
-                     "q -> right: yes | no", "instruction", "text", "Answer the question.", "say",
-                     "signature", "right -> a: yes | no");
+        return json_pack("{s:s, s:{s:s}, s:b}", "signature", "q -> a: yes | no", "instruction",
+                         "text", "Answer the question.", "lessons", rig->has_lessons);
+    return json_pack("{s:{s:{s:s, s:{s:s}, s:b}, s:{s:s}}}", "modules", "read", "signature",
+                     "q -> right: yes | no", "instruction", "text", "Answer the question.",
+                     "lessons", rig->has_lessons, "say", "signature", "right -> a: yes | no");
 }
 
 static void open_instruments(struct rig *rig)
@@ -137,6 +137,15 @@ void rig_set_pipeline(struct rig *rig)
     struct pawl_error err = {0};
     close_instruments(rig);
     rig->is_pipeline = true;
+    open_instruments(rig);
+    must(pawl_program_seed(rig->program, &rig->arena, &rig->start, &err), &err);
+}
+
+void rig_set_lessons(struct rig *rig)
+{
+    struct pawl_error err = {0};
+    close_instruments(rig);
+    rig->has_lessons = true;
     open_instruments(rig);
     must(pawl_program_seed(rig->program, &rig->arena, &rig->start, &err), &err);
 }

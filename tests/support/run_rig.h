@@ -26,6 +26,7 @@ struct rig {
     const json_t *options; /* of the operator; NULL: defaults */
     bool gate_says;        /* what every offer is answered */
     bool is_pipeline;      /* rig_set_pipeline */
+    bool has_lessons;      /* rig_set_lessons */
     bool has_own_metric;   /* rig_set_metric; else exact_match */
     size_t stop_after_steps;
 
@@ -62,6 +63,8 @@ void rig_set_script(struct rig *rig, const char *script);
 void rig_set_metric(struct rig *rig, const char *lua);
 /* Make a pipeline of two modules of the program; the run then starts from its seed. */
 void rig_set_pipeline(struct rig *rig);
+/* Give the program, or a pipeline's first module, a memory; the run then starts from its seed. */
+void rig_set_lessons(struct rig *rig);
 /* Run the operator on the journal `name`: resumed when it is there. */
 struct rig_summary rig_run(struct rig *rig, const char *name, const struct pawl_operator *operator);
 void rig_summary_release(struct rig_summary *summary);
