@@ -21,7 +21,7 @@ struct section {
     const char *signature, *strategy, *role, *demos, *reduce, *check;
     json_t *instruction, *fields, *stop, *tools;
     int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_expansions, max_trajectory;
-    int64_t memory, depth, at_once;
+    int64_t memory, debate, depth, at_once;
     double temperature, top_p, exploration, lambda;
     bool hold_choices, repair, lessons;
 };
@@ -34,21 +34,24 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_TEXT(
         struct section, strategy, "predict",
         "how to ask: predict, cot, self_consistency, best_of_n, react, program_of_thought, "
-        "reflexion or lats"),
+        "reflexion, mar or lats"),
     PAWL_OPT_INT(struct section, samples, "0", 0, PAWL_SAMPLES_MAX,
                  "answers to choose from, for a strategy that does (0: its own number)"),
     PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
     PAWL_OPT_TEXT(struct section, check, NULL,
-                  "of best_of_n, reflexion and lats: Lua that scores an answer"),
+                  "of best_of_n, reflexion, mar and lats: Lua that scores an answer"),
     PAWL_OPT_JSON(struct section, tools, "of react: {name: what}, e.g. {calc: calculator}"),
     PAWL_OPT_INT(struct section, max_steps, "0", 0, PAWL_ROUNDS_MAX,
                  "of react: steps before the answer (0: its own number)"),
     PAWL_OPT_INT(struct section, max_repairs, "-1", -1, PAWL_ROUNDS_MAX,
                  "of program_of_thought: programs after a failed one (-1: its own number)"),
     PAWL_OPT_INT(struct section, max_trials, "0", 0, PAWL_ROUNDS_MAX,
-                 "of reflexion: answers until one is good (0: its own number)"),
-    PAWL_OPT_INT(struct section, memory, "3", 0, PAWL_LESSONS_MAX,
-                 "of reflexion and lats: lessons of failed answers that are shown, the latest"),
+                 "of reflexion and mar: answers until one is good (0: its own number)"),
+    PAWL_OPT_INT(
+        struct section, memory, "3", 0, PAWL_LESSONS_MAX,
+        "of reflexion, mar and lats: lessons of failed answers that are shown, the latest"),
+    PAWL_OPT_INT(struct section, debate, "1", 0, 8,
+                 "of mar: rounds in which critics answer one another"),
     PAWL_OPT_INT(struct section, max_expansions, "0", 0, PAWL_ROUNDS_MAX,
                  "of lats: answers that others are drawn after (0: its own number)"),
     PAWL_OPT_INT(struct section, depth, "7", 1, PAWL_ROUNDS_MAX,
@@ -197,10 +200,11 @@ static enum pawl_status refuse_option(const struct pawl_module *module, const ch
 {
     pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "The strategy \"%s\" has no use for \"%s\".",
                  module->strategy->name, name);
-    pawl_hint(err,
-              "Remove it, or choose a strategy that has one: samples are of self_consistency and "
-              "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion, "
-              "expansions of lats.");
+    pawl_hint(
+        err,
+        "Remove it, or choose a strategy that has one: samples are of self_consistency and "
+        "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion and mar, "
+        "expansions of lats.");
     return PAWL_ECONFIG;
 }
 
@@ -262,11 +266,13 @@ static bool takes(const struct pawl_strategy *strategy, const char *option)
 static enum pawl_status read_taken(struct pawl_module *module, const struct section *section,
                                    const json_t *json, struct pawl_error *err)
 {
-    static const char *const names[] = {"memory", "depth", "at_once", "exploration", "lambda"};
+    static const char *const names[] = {"memory",  "debate",      "depth",
+                                        "at_once", "exploration", "lambda"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (json_object_get(json, names[i]) && !takes(module->strategy, names[i]))
             return refuse_option(module, names[i], err);
     module->memory = (int)section->memory;
+    module->debate = (int)section->debate;
     module->depth = (int)section->depth;
     module->at_once = (int)section->at_once;
     module->exploration = section->exploration;

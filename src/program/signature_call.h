@@ -48,6 +48,7 @@ struct pawl_module {
     struct pawl_tools tools; /* of a strategy that takes them */
     int n_rounds;            /* of a strategy that has them */
     size_t trajectory_bytes; /* the most that is told of them */
+    int debate;              /* rounds in which critics answer one another */
     int memory;              /* lessons that are kept, the latest */
     int depth, at_once;      /* of a search: its longest path, leaves at a time */
     double exploration, lambda;

@@ -21,7 +21,7 @@ struct pawl_strategy_text {
     const char *name; /* of the component; behind the module's name and a dot where it has one */
     const char *text;
 };
-enum { PAWL_STRATEGY_TEXTS_MAX = 5 };
+enum { PAWL_STRATEGY_TEXTS_MAX = 6 };
 
 struct pawl_strategy {
     int api; /* PAWL_STRATEGY_API */
