@@ -26,7 +26,8 @@ static struct pawl_str form_of_test(const struct pawl_strategy_call *call, size_
 
 struct pawl_evidence pawl_evidence_of_owner(const struct pawl_strategy_call *call)
 {
-    return (struct pawl_evidence){.check = call->module->script};
+    return (struct pawl_evidence){.check = call->module->script,
+                                  .environment = call->module->environment};
 }
 
 enum pawl_status pawl_evidence_open(struct pawl_strategy_call *call, size_t text,
@@ -36,7 +37,7 @@ enum pawl_status pawl_evidence_open(struct pawl_strategy_call *call, size_t text
     struct pawl_lm_reply reply;
     struct pawl_error why = {0};
     *evidence = pawl_evidence_of_owner(call);
-    if (evidence->check) return PAWL_OK;
+    if (pawl_evidence_exists(evidence)) return PAWL_OK;
     const struct pawl_call_ask ask = {.part = call->module->text_names[text]};
     PAWL_TRY(pawl_call_ask_after(call, &ask, "user", form_of_test(call, text), &reply, err));
     if (reply.status == PAWL_REPLY_MISSING) return pawl_call_unanswered(&reply, outcome);
@@ -62,6 +63,10 @@ const char *pawl_evidence_rate(const struct pawl_strategy_call *call,
 {
     *score = 1;
     *feedback = PAWL_STR("");
+    if (evidence->environment)
+        return pawl_environment_judge(evidence->environment, call->input, answer,
+                                      call->module->own[call->module->n_own - 1].name, call->arena,
+                                      score, feedback);
     if (!evidence->check) return NULL;
     json_t *argument = json_object();
     pawl_json_set(argument, "input", json_incref((json_t *)(uintptr_t)call->input));

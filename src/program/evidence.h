@@ -1,5 +1,6 @@
 /*
- * evidence.h - what can be seen of an answer without the target: the verdict of a check.
+ * evidence.h - what can be seen of an answer without the target: the verdict of a check, or of an environment
+ * (environment.h) in which the answer is the action.
  *
  * The check is Lua: the project's owner wrote it (`check` in pawl.yaml), or else the model itself wrote it
  * for this case, from the input alone and before there was an answer. Either runs in the restricted state.
@@ -7,7 +8,7 @@
  * Invariants
  *   1. A check is called with the case's input and the answer. It has no target, and a target has no way
  *      to here: a struct pawl_strategy_call holds none.
- *   2. An owner's check that fails fails the case: it is a mistake in the project. A model's test that
+ *   2. An owner's check that fails, or an input that is no task of the environment, fails the case: it is a mistake in the project. A model's test that
  *      cannot be read, or that fails, says nothing: the answer stands, as without a test.
  *
  *     struct pawl_evidence evidence;
@@ -23,16 +24,21 @@
 enum { PAWL_FEEDBACK_BYTES = 4000 };
 
 struct pawl_evidence {
-    struct pawl_lua *check; /* NULL: there is none */
-    bool is_own;            /* the model wrote it: it ends with the evidence */
+    const struct pawl_environment_kind *environment; /* NULL: there is none */
+    struct pawl_lua *check;                          /* NULL: there is none */
+    bool is_own; /* the model wrote it: it ends with the evidence */
 };
-/* The owner's check, or the test that the model writes when it is asked by the strategy's text number `text`
+/* The owner's check or environment, or the test that the model writes when it is asked by the strategy's text number `text`
  * (one request). A lost reply makes the outcome MISSING; look at it before you go on. */
 PAWL_MUST_CHECK enum pawl_status pawl_evidence_open(struct pawl_strategy_call *call, size_t text,
                                                     struct pawl_evidence *evidence,
                                                     struct pawl_outcome *outcome,
                                                     struct pawl_error *err);
-/* The owner's check alone; nothing to close. */
+static inline bool pawl_evidence_exists(const struct pawl_evidence *evidence)
+{
+    return evidence->check || evidence->environment;
+}
+/* The owner's check or environment alone; nothing to close. */
 struct pawl_evidence pawl_evidence_of_owner(const struct pawl_strategy_call *call);
 void pawl_evidence_close(struct pawl_evidence *evidence);
 /* How good an answer is: 1 or more is good enough, also where there is no check. *feedback says what is

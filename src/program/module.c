@@ -18,7 +18,7 @@ enum {
 };
 
 struct section {
-    const char *signature, *strategy, *role, *demos, *reduce, *check;
+    const char *signature, *strategy, *role, *demos, *reduce, *check, *environment;
     json_t *instruction, *fields, *stop, *tools;
     int64_t max_tokens, samples, max_steps, max_repairs, max_trials, max_expansions, max_trajectory;
     int64_t memory, debate, depth, at_once;
@@ -40,6 +40,8 @@ static const struct pawl_option section_options[] = {
     PAWL_OPT_TEXT(struct section, reduce, NULL, "of self_consistency: Lua that chooses"),
     PAWL_OPT_TEXT(struct section, check, NULL,
                   "of best_of_n, reflexion, mar and lats: Lua that scores an answer"),
+    PAWL_OPT_TEXT(struct section, environment, NULL,
+                  "in the place of a check: a task that says what an answer is worth, e.g. game24"),
     PAWL_OPT_JSON(struct section, tools, "of react: {name: what}, e.g. {calc: calculator}"),
     PAWL_OPT_INT(struct section, max_steps, "0", 0, PAWL_ROUNDS_MAX,
                  "of react: steps before the answer (0: its own number)"),
@@ -200,11 +202,11 @@ static enum pawl_status refuse_option(const struct pawl_module *module, const ch
 {
     pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, name, "The strategy \"%s\" has no use for \"%s\".",
                  module->strategy->name, name);
-    pawl_hint(
-        err,
-        "Remove it, or choose a strategy that has one: samples are of self_consistency and "
-        "best_of_n, tools of react, repairs of program_of_thought, trials of reflexion and mar, "
-        "expansions of lats.");
+    pawl_hint(err,
+              "Remove it, or choose a strategy that has one: samples are of self_consistency and "
+              "best_of_n, a check or an environment of those that try again, tools of react, "
+              "repairs of program_of_thought, trials of reflexion and mar, "
+              "expansions of lats.");
     return PAWL_ECONFIG;
 }
 
@@ -225,7 +227,10 @@ static enum pawl_status read_sampling(struct pawl_module *module, const struct s
             return refuse_option(module, scripts[i].name, err);
         PAWL_TRY(pawl_script_open(scripts[i].source, scripts[i].name, &module->script, err));
     }
-    return PAWL_OK;
+    if (section->environment == NULL) return PAWL_OK;
+    if (module->script || strategy->script == NULL || strcmp(strategy->script, "check") != 0)
+        return refuse_option(module, "environment", err);
+    return pawl_environment_find(section->environment, &module->environment, err);
 }
 
 /* What only strategies that ask in rounds have a use for. */

@@ -10,6 +10,7 @@
 #ifndef PAWL_PROGRAM_SIGNATURE_CALL_H
 #define PAWL_PROGRAM_SIGNATURE_CALL_H
 
+#include "program/environment.h"
 #include "program/kind.h"
 #include "program/signature.h"
 #include "program/strategy.h"
@@ -45,12 +46,13 @@ struct pawl_module {
     uint64_t seed;
     int n_samples;           /* of a strategy that asks for several answers */
     struct pawl_lua *script; /* of the strategy, or NULL */
-    struct pawl_tools tools; /* of a strategy that takes them */
-    int n_rounds;            /* of a strategy that has them */
-    size_t trajectory_bytes; /* the most that is told of them */
-    int debate;              /* rounds in which critics answer one another */
-    int memory;              /* lessons that are kept, the latest */
-    int depth, at_once;      /* of a search: its longest path, leaves at a time */
+    const struct pawl_environment_kind *environment; /* that judges answers, or NULL */
+    struct pawl_tools tools;                         /* of a strategy that takes them */
+    int n_rounds;                                    /* of a strategy that has them */
+    size_t trajectory_bytes;                         /* the most that is told of them */
+    int debate;         /* rounds in which critics answer one another */
+    int memory;         /* lessons that are kept, the latest */
+    int depth, at_once; /* of a search: its longest path, leaves at a time */
     double exploration, lambda;
     const char *text_names[PAWL_STRATEGY_TEXTS_MAX]; /* components of the strategy's texts */
 };

@@ -114,7 +114,7 @@ static bool ask_all(struct search *s, const struct pawl_call_ask *asks, size_t n
 static size_t add_dead_ends(struct search *s, uint32_t *list, size_t n)
 {
     size_t room = s->lessons.keep;
-    for (uint32_t i = s->tree.n; i-- > 1 && room > 0 && s->evidence.check;) {
+    for (uint32_t i = s->tree.n; i-- > 1 && room > 0 && pawl_evidence_exists(&s->evidence);) {
         bool is_dead = (int)s->tree.nodes[i].depth >= s->call->module->depth;
         if (!is_dead || s->nodes[i].reflected || !s->nodes[i].trial.answer) continue;
         list[n++] = i;
@@ -185,7 +185,8 @@ static double value_of(const struct search *s, const struct node *node)
 {
     if (!node->trial.answer) return 0;
     double lambda = node->opinion < 0 ? 0 : s->call->module->lambda;
-    double seen = s->evidence.check ? clamp(node->trial.score) : agreement(s, node);
+    double seen =
+        pawl_evidence_exists(&s->evidence) ? clamp(node->trial.score) : agreement(s, node);
     return lambda * (node->opinion < 0 ? 0 : node->opinion) + (1 - lambda) * seen;
 }
 
@@ -245,7 +246,8 @@ static const char *add_node(struct search *s, uint32_t parent, const struct pawl
     s->nodes[child] = node;
     bool goes_on = node.trial.answer && (int)s->tree.nodes[child].depth < module->depth;
     if (!goes_on) pawl_tree_close(&s->tree, child);
-    if (s->evidence.check && pawl_trial_is_good(&node.trial) && s->found == 0) s->found = child;
+    if (pawl_evidence_exists(&s->evidence) && pawl_trial_is_good(&node.trial) && s->found == 0)
+        s->found = child;
     return NULL;
 }
 
@@ -296,7 +298,8 @@ static void note_tree(const struct search *s)
         place =
             json_pack("{s:i, s:i, s:i, s:i, s:f}", "id", (int)i, "parent", (int)node->parent,
                       "depth", (int)node->depth, "visits", (int)node->visits, "value", node->value);
-        if (s->evidence.check) pawl_json_set(place, "score", json_real(s->nodes[i].trial.score));
+        if (pawl_evidence_exists(&s->evidence))
+            pawl_json_set(place, "score", json_real(s->nodes[i].trial.score));
         if (s->nodes[i].trial.answer)
             pawl_json_set(place, "answer", json_incref(s->nodes[i].trial.answer));
         pawl_json_set(step, "node", place);
@@ -309,7 +312,7 @@ static uint32_t best_node(const struct search *s)
     double highest = -1;
     for (uint32_t i = 1; i < s->tree.n && s->found == 0; i++) {
         const struct node *node = &s->nodes[i];
-        double worth = s->evidence.check ? node->trial.score : value_of(s, node);
+        double worth = pawl_evidence_exists(&s->evidence) ? node->trial.score : value_of(s, node);
         if (!node->trial.answer || (best != 0 && !(worth > highest))) continue;
         highest = worth;
         best = i;

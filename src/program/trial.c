@@ -10,8 +10,8 @@ const char *pawl_trial_read(const struct pawl_strategy_call *call,
 {
     const struct pawl_signature *s = &call->module->signature;
     const char *fault = reply->reason;
-    *trial =
-        (struct pawl_trial){.nth = nth, .said = reply->text, .judged = evidence->check != NULL};
+    *trial = (struct pawl_trial){
+        .nth = nth, .said = reply->text, .judged = pawl_evidence_exists(evidence)};
     if (reply->status == PAWL_REPLY_OK)
         trial->answer =
             pawl_answer_parse(reply->text, s->outputs, s->n_outputs, call->arena, &fault);
