@@ -37,8 +37,22 @@ static void render_tuning(const char *name, const json_t *tuned, FILE *out)
     }
 }
 
+/* What was done to give the vault its own user, or to take it away; or what root would have to run. */
+static void render_vault_user(const json_t *done, FILE *out)
+{
+    size_t i;
+    json_t *line;
+    fprintf(out, "%s\n", cli_text(done, "say"));
+    json_array_foreach(json_object_get(done, "commands"), i, line)
+        fprintf(out, "  %s\n", json_string_value(line));
+}
+
 static void render(const json_t *result, FILE *out)
 {
+    if (json_object_get(result, "say") != NULL) {
+        render_vault_user(result, out);
+        return;
+    }
     const char *name;
     json_t *tuned;
     const json_t *problems = json_object_get(result, "problems");
@@ -47,6 +61,7 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "pawl %s, %lld threads, sandbox %s\n", cli_text(result, "version"),
             cli_int(result, "threads"), cli_text(result, "sandbox_level"));
     fprintf(out, "custody: %s\n", cli_text(result, "custody"));
+    fprintf(out, "vault's user: %s\n", cli_text(json_object_get(result, "vault_user"), "say"));
     fprintf(out, "models: %zu\n", json_array_size(json_object_get(result, "models")));
     json_object_foreach(json_object_get(result, "tuning"), name, tuned)
         render_tuning(name, tuned, out);

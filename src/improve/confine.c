@@ -3,6 +3,8 @@
 #include "improve/protocol.h"
 #include "io/file.h"
 #include "lm/model_file.h"
+#include "sandbox/landlock.h"
+#include "sandbox/launch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -327,12 +330,28 @@ enum pawl_status pawl_confine_plan(const struct pawl_worker *worker, const char 
     return PAWL_OK;
 }
 
+/* Before anything is opened. What the project's folders hold stays readable as far as Landlock lets it, which comes
+ * next: they may lie below root's own. */
+static enum pawl_status become(uid_t uid, struct pawl_error *err)
+{
+    struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    if (uid == 0) return PAWL_OK;
+    setrlimit(RLIMIT_MEMLOCK, &all); /* while we may: what this user can lock is little */
+    if (geteuid() == 0 && pawl_drop_uid(uid, pawl_landlock_abi() > 0) && setuid(0) != 0)
+        return PAWL_OK;
+    pawl_fail(err, PAWL_EWORLD, "The vault could not become the user %u.", (unsigned)uid);
+    pawl_hint(err, "`pawl doctor` says who keeps the vault; `pawl doctor --uninstall-vault` ends "
+                   "that where nothing is sealed with it.");
+    return PAWL_EWORLD;
+}
+
 enum pawl_status pawl_confine_role(const struct pawl_worker *worker, const char *role,
                                    struct pawl_error *err)
 {
     struct pawl_arena arena = {0};
     struct pawl_confinement plan;
-    enum pawl_status status = pawl_confine_plan(worker, role, &arena, &plan, err);
+    enum pawl_status status = become(worker->vault_uid, err);
+    if (status == PAWL_OK) status = pawl_confine_plan(worker, role, &arena, &plan, err);
     if (status == PAWL_OK) status = pawl_confine_self(&plan, err);
     if (status == PAWL_OK && strcmp(role, PAWL_ROLE_VAULT_NAME) == 0) pawl_harden_self();
     pawl_arena_release(&arena);

@@ -337,7 +337,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_passphrase(struct pawl_call *call, c
 PAWL_MUST_CHECK enum pawl_status pawl_project_reread(struct pawl_project *project,
                                                      struct pawl_error *err);
 char *pawl_front_sealed_dir(struct pawl_project *project, struct pawl_arena *arena);
-char *pawl_front_vault_home(struct pawl_arena *arena);
+/* Where the project's vault keeps its key: with the vault's own user, where there is one (vault_user.h). */
+char *pawl_front_vault_home(const struct pawl_project *project, struct pawl_arena *arena);
 /* The seal record of the project; PAWL_ENOTFOUND with the hint to run init. New reference. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_seal(struct pawl_project *project, json_t **seal,
                                                  struct pawl_error *err);

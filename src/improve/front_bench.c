@@ -107,7 +107,8 @@ static void remove_project(struct bench *bench)
         const char *id = pawl_json_get_text(seal, "vault", "");
         if (id[0] != '\0' && strchr(id, '/') == NULL)
             remove_folder(pawl_path_join(&bench->call->arena,
-                                         pawl_front_vault_home(&bench->call->arena), id));
+                                         pawl_front_vault_home(bench->project, &bench->call->arena),
+                                         id));
         json_decref(seal);
     }
     pawl_project_close(bench->project);

@@ -39,7 +39,7 @@ static enum pawl_status vault_file(struct pawl_call *call, const char *name, con
     json_t *seal;
     PAWL_TRY(pawl_front_seal(call->project, &seal, err));
     const char *id = pawl_json_get_text(seal, "vault", "");
-    *path = pawl_path_join(&call->arena, pawl_front_vault_home(&call->arena),
+    *path = pawl_path_join(&call->arena, pawl_front_vault_home(call->project, &call->arena),
                            pawl_arena_printf(&call->arena, "%s/%s", id, name));
     json_decref(seal);
     return PAWL_OK;
@@ -229,7 +229,7 @@ static const char *movable(struct pawl_call *call, const char *key)
     const char *file = configured(call->project, key);
     if (file == NULL) return NULL;
     char *real = realpath(pawl_path_join(&call->arena, call->project->dir, file), NULL);
-    char *home = realpath(pawl_front_vault_home(&call->arena), NULL);
+    char *home = realpath(pawl_front_vault_home(call->project, &call->arena), NULL);
     const char *path = NULL;
     if (real != NULL && pawl_path_is_at_or_below(real, call->project->dir) &&
         (home == NULL || !pawl_path_is_at_or_below(real, home)))

@@ -3,6 +3,7 @@
 
 #include "improve/protocol.h"
 #include "improve/templates.h"
+#include "improve/vault_user.h"
 #include "io/file.h"
 
 #include <stdlib.h>
@@ -142,6 +143,7 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, js
     struct pawl_project *project = call->project;
     char seed[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
     json_t *sealed;
+    PAWL_TRY(pawl_vault_user_make_room(project, err));
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME,
                             json_pack("{s:s, s:b}", "op", "seal", "again", again), &sealed, err));
     enum pawl_status status = pawl_front_store(project, true, err);

@@ -2,19 +2,24 @@
 #include "improve/front.h"
 
 #include "improve/protocol.h"
+#include "improve/vault_user.h"
 #include "io/file.h"
 
 #include <string.h>
 #include <unistd.h>
 
 struct doctor_options {
-    bool tune;
+    bool tune, install_vault, uninstall_vault;
     const char *model;
 };
 static const struct pawl_option doctor_options[] = {
     PAWL_OPT_BOOL(struct doctor_options, tune, "false",
                   "measure threads, batches and weights of the models that run here, and keep what "
                   "is fastest (half a minute a model)"),
+    PAWL_OPT_BOOL(struct doctor_options, install_vault, "false",
+                  "give the vault a user of its own, as root; else print what root would run"),
+    PAWL_OPT_BOOL(struct doctor_options, uninstall_vault, "false",
+                  "take that user away again, where no vault is kept with it"),
     PAWL_OPT_TEXT(struct doctor_options, model, NULL, "with --tune: the one model to measure"),
     {0}};
 
@@ -114,6 +119,9 @@ static enum pawl_status look_at_tuning(struct pawl_call *call, const struct doct
 static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
                                    struct pawl_error *err)
 {
+    const struct doctor_options *options = values;
+    if (options->install_vault) return pawl_vault_user_install(call, err);
+    if (options->uninstall_vault) return pawl_vault_user_uninstall(call, err);
     json_t *described, *problems = json_array();
     pawl_json_set(call->result, "version", json_string(PAWL_VERSION));
     pawl_json_set(call->result, "models", pawl_front_models(&call->arena));
@@ -128,12 +136,13 @@ static enum pawl_status run_doctor(struct pawl_call *call, const void *values,
     find_problems(call, described, problems);
     json_object_update_missing(call->result, described);
     json_decref(described);
-    PAWL_TRY(look_at_tuning(call, values, problems, err));
+    PAWL_TRY(look_at_tuning(call, options, problems, err));
     json_t *seal = NULL;
     if (pawl_front_store(call->project, false, NULL) == PAWL_OK)
         PAWL_TRY(pawl_store_meta_get(call->project->store, "seal", &seal, err));
     pawl_json_set(call->result, "custody",
                   json_string(pawl_json_get_text(seal, "custody", "nothing is sealed yet")));
+    pawl_json_set(call->result, "vault_user", pawl_vault_user_json(call->project));
     bool sealed = seal != NULL;
     json_decref(seal);
     return sealed ? find_copies(call, problems, err) : PAWL_OK;

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "improve/protocol.h"
 #include "improve/statement.h"
+#include "improve/vault_user.h"
 #include "io/file.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ enum pawl_status pawl_project_open(const char *dir, const char *config_file,
     project->dir = pawl_arena_strdup(&project->arena, absolute);
     project->config_path = pawl_path_join(&project->arena, project->dir,
                                           config_file != NULL ? config_file : "pawl.yaml");
-    enum pawl_status status = check_path(pawl_front_vault_home(&project->arena), err);
+    enum pawl_status status = check_path(pawl_front_vault_home(project, &project->arena), err);
     if (status == PAWL_OK) status = read_config(project, err);
     if (status == PAWL_OK) status = read_test_mode(project, err);
     if (status != PAWL_OK) {
@@ -190,8 +191,9 @@ char *pawl_front_sealed_dir(struct pawl_project *project, struct pawl_arena *are
     return pawl_path_join(arena, project->dir, ".pawl/sealed");
 }
 
-char *pawl_front_vault_home(struct pawl_arena *arena)
+char *pawl_front_vault_home(const struct pawl_project *project, struct pawl_arena *arena)
 {
+    if (pawl_vault_user_of(project) != 0) return pawl_path_join(arena, PAWL_VAULT_STATE, "vaults");
     const char *data = pawl_path_user(arena, "XDG_DATA_HOME", ".local/share");
     return pawl_path_join(arena, data != NULL ? data : "/var/lib", "pawl/vaults");
 }

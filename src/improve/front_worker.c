@@ -2,6 +2,7 @@
 #include "improve/front.h"
 
 #include "improve/protocol.h"
+#include "improve/vault_user.h"
 #include "io/file.h"
 #include "io/process.h"
 
@@ -102,7 +103,8 @@ static json_t *hello(struct pawl_project *project, const char *role, json_t *rea
                   project->test_mode ? json_integer((json_int_t)project->test_seed) : json_null());
     if (strcmp(role, PAWL_ROLE_VAULT_NAME) == 0) {
         pawl_json_set(body, "sealed_dir", json_string(pawl_front_sealed_dir(project, arena)));
-        pawl_json_set(body, "vault_home", json_string(pawl_front_vault_home(arena)));
+        pawl_json_set(body, "vault_home", json_string(pawl_front_vault_home(project, arena)));
+        pawl_json_set(body, "vault_uid", json_integer(pawl_vault_user_of(project)));
     }
     return json_pack("{s:o}", "hello", body);
 }

@@ -16,7 +16,8 @@
  *             "vault_home":"/abs", "read":["/abs", ...], "deny":["/abs", ...], "test_seed":N|null}}
  *     config: the checked pawl.yaml as JSON. read: further files the engine may read. deny: case
  *     files, which it may not. test_seed: virtual clock and fixed secrets; refused unless every
- *     model is scripted. The vault alone gets sealed_dir and vault_home.
+ *     model is scripted. The vault alone gets sealed_dir, vault_home, and "vault_uid": whose process it
+ *     becomes before it opens anything (0: it stays who started it).
  *
  * front -> engine
  *   {"op":"validate"}                      check config, files, models' options

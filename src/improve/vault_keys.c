@@ -148,8 +148,10 @@ enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
 const char *pawl_vault_custody(const struct pawl_worker *worker)
 {
     uid_t front;
-    bool apart = pawl_channel_maker(worker->front, &front) && front != 0 && front != geteuid();
-    return apart ? "separate uid" : "same uid: custody by convention";
+    if (!pawl_channel_maker(worker->front, &front) || front == geteuid())
+        return "same uid: custody by convention";
+    return front == 0 ? "own uid, below a root that opens everything: custody by convention"
+                      : "separate uid";
 }
 
 const char *pawl_vault_custody_said(struct pawl_vault *vault)

@@ -8,6 +8,8 @@
 #include "improve/config.h"
 #include "io/channel.h"
 
+#include <sys/types.h>
+
 struct pawl_worker {
     struct pawl_channel *front;
     struct pawl_channel *peer;  /* vault and sealed: each other; else NULL */
@@ -16,6 +18,7 @@ struct pawl_worker {
     struct pawl_arena arena; /* process */
     const char *project_dir, *store_dir;
     const char *sealed_dir, *vault_home; /* vault only */
+    uid_t vault_uid;                     /* vault only: whose process it becomes; 0: it stays */
     const json_t *read, *deny;
     bool test_mode;
     uint64_t test_seed;

@@ -315,7 +315,8 @@ enum pawl_status pawl_dir_make(const char *path, mode_t mode, struct pawl_error 
 
 bool pawl_path_exists(const char *path)
 {
-    return access(path, F_OK) == 0;
+    struct stat info; /* access() asks for the real user without his capabilities */
+    return stat(path, &info) == 0;
 }
 
 char *pawl_path_join(struct pawl_arena *arena, const char *base, const char *path)

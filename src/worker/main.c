@@ -53,6 +53,7 @@ static enum pawl_status read_hello(struct pawl_worker *worker, json_t *message,
     worker->store_dir = pawl_json_get_text(hello, "store_dir", NULL);
     worker->sealed_dir = pawl_json_get_text(hello, "sealed_dir", NULL);
     worker->vault_home = pawl_json_get_text(hello, "vault_home", NULL);
+    worker->vault_uid = (uid_t)pawl_json_get_int(hello, "vault_uid", 0);
     worker->read = json_object_get(hello, "read");
     worker->deny = json_object_get(hello, "deny");
     if (worker->project_dir == NULL || worker->store_dir == NULL)

@@ -57,7 +57,8 @@ static void another_user_of_the_vault_is_one_except_to_root(void **state)
     if (geteuid() != 0) skip();
     assert_int_equal(said_of(FRONT, VAULT, "separate uid"), 0);
     assert_int_equal(said_of(FRONT, FRONT, convention), 0);
-    assert_int_equal(said_of(0, VAULT, convention), 0); /* root opens everything */
+    assert_int_equal(
+        said_of(0, VAULT, "own uid, below a root that opens everything: custody by convention"), 0);
     assert_int_equal(said_of(0, 0, convention), 0);
 }
 
