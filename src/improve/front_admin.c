@@ -11,6 +11,22 @@
 
 /* --- promote and rollback ---------------------------------------------------------------------- */
 
+struct move {
+    struct pawl_project *project;
+    const struct pawl_ledger_entry *entry;
+    const char *to;
+};
+
+/* In the transaction: a quarantine that came since it was asked for holds it back. */
+static enum pawl_status decide_move(void *context, int64_t now_ms, struct pawl_ledger_entry *entry,
+                                    struct pawl_error *err)
+{
+    const struct move *move = context;
+    (void)now_ms;
+    *entry = *move->entry;
+    return pawl_quarantine_admit(move->project->store, move->to, err);
+}
+
 /* Move the incumbent by a person's word; the record says so. */
 static enum pawl_status move_now(struct pawl_call *call, const char *kind, const char *to,
                                  const char *reason, struct pawl_error *err)
@@ -21,7 +37,6 @@ static enum pawl_status move_now(struct pawl_call *call, const char *kind, const
     PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, to, &artifact, err));
     if (strcmp(previous, to) == 0)
         return pawl_fail(err, PAWL_EUSAGE, "This artifact is the incumbent already.");
-    PAWL_TRY(pawl_quarantine_admit(call->project->store, to, err));
     PAWL_TRY(pawl_approval_admit_by_hand(call, previous, to, err));
     json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "incumbent", to, "previous", previous,
                              "reason", reason, "gated", 0);
@@ -29,7 +44,8 @@ static enum pawl_status move_now(struct pawl_call *call, const char *kind, const
     entry.flips[0].pointer = "incumbent";
     entry.flips[0].expect = previous;
     entry.flips[0].to = to;
-    enum pawl_status status = pawl_ledger_append(call->project, &entry, err);
+    struct move move = {.project = call->project, .entry = &entry, .to = to};
+    enum pawl_status status = pawl_ledger_append_decided(call->project, decide_move, &move, err);
     json_decref(body);
     pawl_json_set(call->result, "incumbent", json_string(to));
     pawl_json_set(call->result, "previous", json_string(previous));

@@ -439,6 +439,16 @@ static enum pawl_status check_artifacts(struct pawl_call *call,
     return PAWL_OK;
 }
 
+/* What is in quarantine is not approved; whoever rejects it may. Asked again when the word is recorded: a
+ * passphrase takes its time, and the quarantine may come meanwhile. */
+static enum pawl_status check_held(const struct word *word, const struct pawl_approval *approval,
+                                   struct pawl_error *err)
+{
+    if (strcmp(word->kind, "approve") != 0) return PAWL_OK;
+    return pawl_quarantine_admit(word->call->project->store,
+                                 pawl_approval_text(approval, "candidate"), err);
+}
+
 /* All that can be refused before a passphrase is asked for. */
 static enum pawl_status prepare(struct word *word, const struct word_options *options,
                                 const struct pawl_approvals *all, int64_t now_ms,
@@ -451,9 +461,7 @@ static enum pawl_status prepare(struct word *word, const struct word_options *op
     PAWL_TRY(choose_key(call, options->key, approval, &word->key, err));
     PAWL_TRY(check_key(approval, word->kind, &word->key, err));
     word->attempt = approval->attempt;
-    if (strcmp(word->kind, "approve") == 0)
-        PAWL_TRY(pawl_quarantine_admit(call->project->store,
-                                       pawl_approval_text(approval, "candidate"), err));
+    PAWL_TRY(check_held(word, approval, err));
     return check_artifacts(call, approval, err);
 }
 
@@ -494,6 +502,7 @@ static enum pawl_status decide(void *context, int64_t now_ms, struct pawl_ledger
     PAWL_ASSERT(approval != NULL); /* it was there before, and records do not go away */
     enum pawl_status status = check_waits(&word->call->arena, approval, word->policy, now_ms, err);
     if (status == PAWL_OK) status = check_key(approval, word->kind, &word->key, err);
+    if (status == PAWL_OK) status = check_held(word, approval, err);
     if (status == PAWL_OK) {
         word->body = make_body(word, approval);
         snprintf(word->from, sizeof word->from, "%s", pawl_approval_text(approval, "incumbent"));

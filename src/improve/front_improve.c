@@ -481,8 +481,9 @@ static enum pawl_status improve_row(struct pawl_call *call, json_t *row,
     return status;
 }
 
-/* The run has ended and is recorded; its operator hears nothing of this. What cannot be confirmed is in force
- * all the same, and why is said. */
+/* The run has ended and is recorded; its operator hears nothing of this. Where there is nothing to ask (no vault
+ * tier, nothing fresh of it), what was promoted is in force all the same, and why is said. A confirmation that failed
+ * is an error: it may have been harm. */
 static enum pawl_status confirm_promotion(struct pawl_call *call, int64_t wait_ms,
                                           struct pawl_error *err)
 {
@@ -496,7 +497,11 @@ static enum pawl_status confirm_promotion(struct pawl_call *call, int64_t wait_m
     if (status != PAWL_OK) {
         pawl_json_set(call->result, "unconfirmed_because",
                       pawl_json_string(pawl_str_of(why.message)));
-        return PAWL_OK;
+        if (status == PAWL_EUSAGE) return PAWL_OK;
+        pawl_fail(err, status, "%.12s is in force and could not be confirmed: %s", best,
+                  why.message);
+        pawl_hint(err, "`pawl confirm` asks again; what does harm is rolled back then.");
+        return status;
     }
     json_t *said = pawl_front_confirmation_json(body);
     bool harm = strcmp(pawl_json_get_text(said, "answer", ""), "harm") == 0;

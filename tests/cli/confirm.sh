@@ -159,6 +159,14 @@ expect 2 pawl confirm --json -C fewer
 check '"7 fresh clusters" in r["error"]["message"] and "data add" in r["error"]["hint"]'
 [ "$(root fewer)" = "$before" ] || fail "a refusal was recorded"
 
+# --- asked and not answered: it is in force, and the run says by its end that nobody knows whether it does harm ---
+careful_model | sed "s/^  local skill/  if tonumber(last:match('%d+')) >= 30000 then return {error = 'missing'} end\n&/" | project unanswered 60
+expect 5 pawl improve --json -C unanswered --seed 1 --confirm
+check 'r["verdict"] == "promote" and "pawl confirm" in r["error"]["hint"]'
+check '"is in force and could not be confirmed" in r["error"]["message"] and r["unconfirmed_because"]'
+[ "$(state unanswered)" = approved ] || fail "it is not in force as it was"
+verify unanswered
+
 # --- lies, each chained again: neither verifier takes one ---
 $python - <<'P'
 import copy, hashlib, importlib.machinery, importlib.util, json, os, shutil, sqlite3, sys

@@ -99,7 +99,7 @@ for tier in gate train; do
     careful_model | own_project p 20 40 100
     canaries p
     careful_model | leaky "$(canary_of p/data/$tier.jsonl)" >p/model.lua
-    expect 0 pawl init --json -C p
+    expect 0 pawl init --json -C p --again
     if [ $tier = train ]; then # what stands in visible cases is no evidence
         pawl improve --json -C p --seed 1 --budget evaluations=400 >"$work/out" 2>"$work/err"
         child=$(child_of "$(field 'r["run"]')")
@@ -123,3 +123,40 @@ for tier in gate train; do
     check 'r["attempts"] == 0 and len(r["quarantined"]) == 1'
     verified p
 done
+
+# --- while a person types a passphrase: what is held meanwhile is not approved, and can be when it is lifted
+export ANN_SECRET='ann keeps her word'
+expect 0 pawl key make ann --json --passphrase-env ANN_SECRET
+ann=$(field 'r["public_key"]')
+mkdir race
+careful_model | own_project race 20 40 100
+echo "approval: {from: L0, keys: {ann: $ann}}" >>race/pawl.yaml
+expect 0 pawl init --json -C race
+expect 0 pawl improve --json -C race --seed 1 --budget evaluations=600
+best=$(field 'r["best"]')
+seed=$(pawl status --json -C race | python3 -c 'import json,sys; print(json.load(sys.stdin)["incumbent"])')
+[ "$best" != "$seed" ] || fail "nothing waits"
+python3 - "$best" <<'P' || fail "the passphrase was not asked for, or the quarantine overlooked"
+import os, pty, select, subprocess, sys, time
+pawl, end = os.environ["PAWL_BIN"], time.monotonic() + 30
+pid, fd = pty.fork()
+if pid == 0: os.execv(pawl, ["pawl", "approve", "-C", "race"])
+seen = b""
+while b"Passphrase" not in seen:
+    assert time.monotonic() < end and select.select([fd], [], [], 10)[0], seen
+    seen += os.read(fd, 4096)
+subprocess.run([pawl, "quarantine", sys.argv[1], "--reason", "found meanwhile", "-C", "race"], check=True, stdout=subprocess.DEVNULL)
+os.write(fd, os.environ["ANN_SECRET"].encode() + b"\n")
+while True:
+    try: piece = os.read(fd, 4096)
+    except OSError: break
+    if not piece: break
+    seen += piece
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 4 and b"found meanwhile" in seen, seen
+P
+expect 0 pawl status --json -C race
+check "r['incumbent'] == '$seed'"
+verified race
+expect 0 pawl quarantine --json -C race "$best" --lift --reason 'looked into'
+expect 0 pawl approve --json -C race --passphrase-env ANN_SECRET
+check "r['incumbent'] == '$best'"
