@@ -18,7 +18,7 @@
  *      public figures and the one bit.
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
- * Reading order: vault_keys.c, vault_rows.c, vault_open.c (the three together are the store),
+ * Reading order: vault_keys.c, vault_keyring.c, vault_rows.c, vault_open.c (the three together are the store),
  * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
  * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_confirm.c, vault_overlap.c,
  * vault_past.c, vault_checkpoint.c, vault_attest.c, vault.c.
@@ -75,11 +75,15 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_counter_save(const char *home, const
                                                          const struct pawl_vault_keys *keys,
                                                          const struct pawl_vault_counter *counter,
                                                          struct pawl_error *err);
-/* Fails PAWL_EINTEGRITY when the file is missing or its MAC is wrong. */
+/* Fails PAWL_EINTEGRITY when the file is missing, its MAC is wrong, or the kernel's keyring knows a later one. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
                                                          const struct pawl_vault_keys *keys,
                                                          struct pawl_vault_counter *counter,
                                                          struct pawl_error *err);
+/* The newest counter, as its file has it, in the kernel's memory (vault_keyring.c): fails silently, and then there is
+ * none. With a virtual clock nothing is kept. */
+void pawl_vault_keyring_put(const char *home, const void *bytes, size_t n_bytes);
+bool pawl_vault_keyring_get(const char *home, void *bytes, size_t n_bytes);
 /* Who could open the vault, in words. It is apart only when this process runs as another user than the
  * front that started it, and the front not as root: whose folder the project is says nothing, because
  * who drives pawl may be its reader or its owner. */

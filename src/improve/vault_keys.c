@@ -1,6 +1,7 @@
 /* The vault's secret and its counter: two small files outside the project. */
 #include "improve/vault.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "io/channel.h"
 #include "io/file.h"
@@ -121,8 +122,32 @@ enum pawl_status pawl_vault_counter_save(const char *home, const char *id,
     enum pawl_status status =
         pawl_file_write_atomic(pawl_path_join(&arena, home, "counter"),
                                (struct pawl_str){(const char *)bytes, sizeof bytes}, 0600, err);
+    if (status == PAWL_OK && !pawl_clock_is_virtual())
+        pawl_vault_keyring_put(home, bytes, sizeof bytes);
     pawl_arena_release(&arena);
     return status;
+}
+
+static bool decode(const char *id, const struct pawl_vault_keys *keys,
+                   const unsigned char bytes[COUNTER_BYTES], struct pawl_vault_counter *counter)
+{
+    struct pawl_hash mac = counter_mac(id, keys, bytes);
+    if (memcmp(bytes, counter_magic, sizeof counter_magic) != 0 ||
+        sodium_memcmp(bytes + COUNTER_PLAIN, mac.bytes, sizeof mac.bytes) != 0)
+        return false;
+    counter->attempts = get_u64(bytes + 8);
+    counter->version = get_u64(bytes + 16);
+    counter->pending = get_u64(bytes + 24) != 0;
+    return true;
+}
+
+/* The counter that the kernel's keyring has; false where it has none that is ours. */
+static bool witness(const char *home, const char *id, const struct pawl_vault_keys *keys,
+                    struct pawl_vault_counter *counter)
+{
+    unsigned char bytes[COUNTER_BYTES];
+    return !pawl_clock_is_virtual() && pawl_vault_keyring_get(home, bytes, sizeof bytes) &&
+           decode(id, keys, bytes, counter);
 }
 
 enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
@@ -130,19 +155,23 @@ enum pawl_status pawl_vault_counter_load(const char *home, const char *id,
                                          struct pawl_vault_counter *counter, struct pawl_error *err)
 {
     unsigned char bytes[COUNTER_BYTES];
+    struct pawl_vault_counter newest;
     PAWL_TRY(read_exactly(home, "counter", sizeof bytes, bytes, err));
-    struct pawl_hash mac = counter_mac(id, keys, bytes);
-    if (memcmp(bytes, counter_magic, sizeof counter_magic) != 0 ||
-        sodium_memcmp(bytes + COUNTER_PLAIN, mac.bytes, sizeof mac.bytes) != 0) {
+    if (!decode(id, keys, bytes, counter)) {
         pawl_fail(err, PAWL_EINTEGRITY, "The attempt counter %s/counter was changed.", home);
         pawl_hint(err, "Attempts are counted over the life of the sealed set; restore the file, or "
                        "start over with fresh cases.");
         return PAWL_EINTEGRITY;
     }
-    counter->attempts = get_u64(bytes + 8);
-    counter->version = get_u64(bytes + 16);
-    counter->pending = get_u64(bytes + 24) != 0;
-    return PAWL_OK;
+    if (!witness(home, id, keys, &newest) || newest.version <= counter->version) return PAWL_OK;
+    pawl_fail(err, PAWL_EINTEGRITY,
+              "The vault's counter says %llu attempts, and the kernel's keyring a later state with "
+              "%llu: project and counter were put back.",
+              (unsigned long long)counter->attempts, (unsigned long long)newest.attempts);
+    pawl_hint(err,
+              "An attempt cannot be taken back. Restore the newest copy of both, or start over "
+              "with fresh cases.");
+    return PAWL_EINTEGRITY;
 }
 
 const char *pawl_vault_custody(const struct pawl_worker *worker)
@@ -156,7 +185,14 @@ const char *pawl_vault_custody(const struct pawl_worker *worker)
 
 const char *pawl_vault_custody_said(struct pawl_vault *vault)
 {
+    struct pawl_vault_counter newest;
     const char *held = pawl_vault_custody(vault->worker);
+    if (!pawl_clock_is_virtual() && strcmp(held, "separate uid") != 0)
+        held = pawl_arena_printf(&vault->arena, "%s; %s", held,
+                                 witness(vault->home, vault->id, &vault->keys, &newest)
+                                     ? "the kernel's keyring knows the newest count"
+                                     : "no kernel keyring, so an older copy of all at once is "
+                                       "not noticed here");
     int64_t spent = pawl_json_get_int(vault->state, "spent_before", 0);
     if (spent == 0) return held;
     return pawl_arena_printf(&vault->arena,

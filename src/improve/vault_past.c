@@ -140,7 +140,9 @@ static enum pawl_status look_at(struct pawl_vault *old, const struct pawl_vault_
     size_t step = here ? 1 : set->cases.n / LOOKED_AT + 1;
     PAWL_TRY(knows_any(old, &marks, set, step, &found, err));
     if (!found) return PAWL_OK;
-    PAWL_TRY(pawl_vault_counter_load(old->home, old->id, &old->keys, &old->counter, err));
+    /* Without its lock: a change under way can make the first look fail. */
+    if (pawl_vault_counter_load(old->home, old->id, &old->keys, &old->counter, NULL) != PAWL_OK)
+        PAWL_TRY(pawl_vault_counter_load(old->home, old->id, &old->keys, &old->counter, err));
     past->spent += (int64_t)old->counter.attempts;
     past->is_here |= here && old->counter.attempts > 0;
     return PAWL_OK;
