@@ -199,8 +199,11 @@ function strictLevel(alpha, bits) {
     return level * gamma(gap);
 }
 
+const elondLevel = (alpha, bits) => Math.min(1, alpha * gamma(bits.length + 1) * (promotions(bits) + 1));
+
 const LEVELS = {
-    'e-lond': (alpha, bits) => Math.min(1, alpha * gamma(bits.length + 1) * (promotions(bits) + 1)),
+    'e-lond': elondLevel,
+    'fresh': elondLevel, // each attempt on cases of its own
     'strict': strictLevel,
     'spending': (alpha, bits) => alpha * gamma(bits.length + 1),
     'per-decision': (alpha) => alpha,
@@ -409,7 +412,7 @@ function checkLevel(data) {
         bits.push(byNumber.has(k) && byNumber.get(k).verdict === 'promote');
         if (!byNumber.has(k)) absent.push(k);
     }
-    const fits = (b) => sameRatio(s.level, LEVELS[s.policy](s.alpha, b)) && close(s.log_histories, logHistories(b));
+    const fits = (b) => sameRatio(s.level, LEVELS[s.policy](s.alpha, b)) && close(s.log_histories, s.policy === 'fresh' ? 0 : logHistories(b));
     const lost = (k) => bits.map((bit, i) => bit || i === k - first);
     demand(fits(bits) || absent.some((k) => fits(lost(k))), 'the level is not the one that the ' + bits.length + ' attempts before it leave');
     return 'Attempt ' + (bits.length + 1) + ' of this sealed set; ' + promotions(bits) + ' of those before it were promoted' +
@@ -428,7 +431,7 @@ function checkArtifact(name, id, artifact) {
 function checkCases(s, evidence, sealed) {
     const leaves = [], cases = new Map();
     for (const entry of sealed.slice(0, s.commitment.size)) {
-        if (Object.keys(entry).join() === 'leaf') { // of the vault tier, which stays sealed
+        if (Object.keys(entry).join() === 'leaf') { // of the vault tier or a draw to come, which stay sealed
             leaves.push(unhex(entry.leaf, 32, 'a leaf'));
             continue;
         }
@@ -439,7 +442,7 @@ function checkCases(s, evidence, sealed) {
     demand(hex(merkleRoot(leaves)) === s.commitment.root, 'the opened cases are not the sealed ones');
     const gate = [...cases.values()].filter((c) => c.tier === 'gate');
     demand(evidence.cases.every((c) => cases.has(c.id) && cases.get(c.id).tier === 'gate'), 'a case was scored that is not sealed in the gate tier');
-    demand(gate.length === s.n_planned, 'the gate tier has another size');
+    demand(gate.length === s.n_planned || (s.policy === 'fresh' && gate.length > s.n_planned), 'the gate tier has another size');
     demand(evidence.cases.every((c) => (cases.get(c.id).cluster ?? c.id) === c.cluster), 'a case is in another cluster');
     return s.n_planned + ' cases of the gate, committed to before the first of them was asked.';
 }

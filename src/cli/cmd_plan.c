@@ -23,14 +23,34 @@ static void print_guards(const json_t *guards, FILE *out)
     }
 }
 
+/* Under the policy fresh: how many attempts the sealed cases give, and what each can certify. */
+static void print_draws(const json_t *draws, FILE *out)
+{
+    size_t i;
+    json_t *attempt;
+    if (draws == NULL) return;
+    fprintf(out, "Each attempt draws %lld clusters of its own; there are enough for %lld more:\n",
+            cli_int(draws, "clusters"), cli_int(draws, "left"));
+    json_array_foreach(json_object_get(draws, "attempts"), i, attempt)
+    {
+        fprintf(out, "  %2zu  threshold %8.1f, ", i + 1, cli_real(attempt, "threshold"));
+        if (cli_real(attempt, "smallest_certifiable_gain") > 0)
+            fprintf(out, "a gain of %.1f points with 80 %% power\n",
+                    100 * cli_real(attempt, "smallest_certifiable_gain"));
+        else
+            fputs("no gain with 80 % power\n", out);
+    }
+}
+
 static void render(const json_t *result, FILE *out)
 {
     const json_t *power = json_object_get(result, "power");
     const char *gain;
     json_t *chance;
-    fprintf(out, "The gate has %lld cases in %lld clusters (look: %s).\n",
-            cli_int(result, "gate_cases"), cli_int(result, "gate_clusters"),
-            cli_text(result, "look"));
+    bool draws = json_object_get(result, "draws") != NULL;
+    fprintf(out, "%s %lld cases in %lld clusters (look: %s).\n",
+            draws ? "An attempt is asked of about" : "The gate has", cli_int(result, "gate_cases"),
+            cli_int(result, "gate_clusters"), cli_text(result, "look"));
     if (cli_real(result, "smallest_certifiable_gain") > 0)
         fprintf(
             out,
@@ -47,6 +67,7 @@ static void render(const json_t *result, FILE *out)
     fprintf(out, "The next attempt needs e.g. %s (threshold %.1f); %lld attempts are left.\n",
             cli_text(result, "next_attempt_needs"), cli_real(result, "next_threshold"),
             cli_int(result, "attempts_left"));
+    print_draws(json_object_get(result, "draws"), out);
     cli_print_wear(result, out);
     print_guards(json_object_get(result, "guards"), out);
     fprintf(out, "An attempt takes %lld evaluations", cli_int(result, "evaluations"));

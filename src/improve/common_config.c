@@ -66,7 +66,7 @@ static const struct pawl_option budget_options[] = {
 static const struct pawl_option gate_options[] = {
     PAWL_OPT_REAL(struct pawl_config_gate, alpha, "0.05", 1e-6, 0.5,
                   "chance of a false promotion that is accepted"),
-    PAWL_OPT_CHOICE(struct pawl_config_gate, policy, "e-lond", "e-lond|strict|per-decision",
+    PAWL_OPT_CHOICE(struct pawl_config_gate, policy, "e-lond", "e-lond|strict|per-decision|fresh",
                     "how alpha is spent over the life of the sealed set"),
     PAWL_OPT_CHOICE(struct pawl_config_gate, look, "auto", "auto|sequential|fixed",
                     "look after every case, or once"),
@@ -75,6 +75,9 @@ static const struct pawl_option gate_options[] = {
                  "attempts over the life of the sealed set"),
     PAWL_OPT_INT(struct pawl_config_gate, max_promotions, "10", 1, 10000,
                  "promotions over the life of the sealed set"),
+    PAWL_OPT_INT(
+        struct pawl_config_gate, draw, "0", 0, 1000000,
+        "clusters that an attempt draws under the policy fresh (0: a quarter of the gate)"),
     PAWL_OPT_BOOL(struct pawl_config_gate, confirm, "false",
                   "ask the vault tier's fresh cases after every promotion of a run"),
     PAWL_OPT_JSON(struct pawl_config_gate, guards, "what a promotion must not make worse"),

@@ -44,12 +44,13 @@ struct pawl_config_improve {
 };
 struct pawl_config_gate {
     double alpha;
-    const char *policy; /* e-lond | strict | per-decision */
+    const char *policy; /* e-lond | strict | per-decision | fresh */
     const char *look;   /* auto | sequential | fixed */
     int64_t samples;    /* K answers per case and arm */
     int64_t max_attempts, max_promotions;
-    bool confirm;                                        /* after a run's promotion */
-    const json_t *guards;                                /* as written; NULL: none */
+    int64_t draw;         /* clusters of an attempt under fresh; 0: a quarter of the gate */
+    bool confirm;         /* after a run's promotion */
+    const json_t *guards; /* as written; NULL: none */
     struct pawl_guard_rule guard_rules[PAWL_GUARDS_MAX]; /* the same, without caps */
     size_t n_guards;
 };

@@ -161,6 +161,8 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_prospect(struct pawl_call *call, con
 PAWL_MUST_CHECK enum pawl_status pawl_front_sizes(struct pawl_call *call, size_t n, size_t **sizes,
                                                   struct pawl_error *err);
 double pawl_front_power(struct pawl_call *call, const struct pawl_prospect *prospect, double gain);
+/* The least gain with power .8; NAN: none. */
+double pawl_front_smallest_gain(struct pawl_call *call, const struct pawl_prospect *prospect);
 /* result: "smallest_certifiable_gain" (power .8), and where clusters cost power "clusters":
  * {largest, of_that_size, effective_cases, max_per_cluster, gain_with_it}; the last two are null
  * when a limit would not help much. */

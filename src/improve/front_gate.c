@@ -43,7 +43,7 @@ static bool answers(void *context, const json_t *body)
     if (strcmp(pawl_json_get_text(statement, "candidate", ""), asked->candidate) != 0) return false;
     const char *run = pawl_json_get_text(statement, "run", NULL);
     if (asked->run != NULL && run != NULL && strcmp(run, asked->run) == 0) return true;
-    if (pawl_json_get_int(statement, "attempt", 0) <= asked->epoch.before) return false;
+    if (pawl_json_get_int(statement, "attempt", 0) <= asked->epoch.since) return false;
     return strcmp(pawl_json_get_text(statement, "incumbent", ""), asked->incumbent) == 0;
 }
 
@@ -61,7 +61,7 @@ static bool concerns(void *context, const json_t *body)
 {
     const struct asked *asked = context;
     int64_t attempt = pawl_json_get_int(json_object_get(body, "statement"), "attempt", 0);
-    return attempt > asked->epoch.before && promoted(context, body);
+    return attempt > asked->epoch.since && promoted(context, body);
 }
 
 /* The ends that the sealed sides get, and those that the vault gets. */
@@ -301,6 +301,7 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
             call, attempt_request(offer, candidate, incumbent, recorded, asked->epoch.number),
             &done, err);
     if (status == PAWL_OK) status = check_answer(project, done, asked, err);
+    if (status == PAWL_OK) status = pawl_front_catch_up_locked(call, err); /* a draw that retired */
     if (status == PAWL_OK) status = record_verdict(project, done, asked, err);
     if (status == PAWL_OK) *statement = json_incref(json_object_get(done, "statement"));
     json_decref(asked->around);

@@ -139,6 +139,7 @@ static enum pawl_status take_rotation(void *context, int64_t seq, const char *ki
     const json_t *said = json_object_get(json_object_get(record, "body"), "statement");
     epoch->number = pawl_json_get_int(said, "epoch", 1);
     epoch->before = pawl_json_get_int(said, "attempts", 0);
+    if (json_object_get(said, "drawn") == NULL) epoch->since = epoch->before;
     json_decref(record);
     return PAWL_OK;
 }

@@ -41,10 +41,10 @@ static enum pawl_status add_record(void *context, int64_t seq, const char *kind,
     PAWL_TRY(pawl_json_parse(text, text.len, &record, err));
     const json_t *body = json_object_get(record, "body");
     const json_t *statement = json_object_get(body, "statement");
-    if (rotates) {
+    if (rotates && json_object_get(statement, "drawn") == NULL) {
         int64_t last = pawl_json_get_int(statement, "attempts", 0);
         if (last < history->attempt && last > history->before) history->before = last;
-    } else if (pawl_json_get_int(statement, "attempt", 0) < history->attempt) {
+    } else if (!rotates && pawl_json_get_int(statement, "attempt", 0) < history->attempt) {
         json_array_append_new(history->earlier,
                               json_pack("{s:O, s:O}", "statement", statement, "signature",
                                         json_object_get(body, "signature")));

@@ -65,6 +65,29 @@ static enum pawl_status plan_guards(struct pawl_call *call, const struct plan_op
     return status;
 }
 
+/* Under the policy fresh: what each attempt that the sealed cases give could certify, if all before it are `no`. */
+static void plan_draws(struct pawl_call *call, const json_t *vault,
+                       const struct pawl_prospect *prospect)
+{
+    const json_t *draws = json_object_get(vault, "draws");
+    json_t *ahead = json_array(), *level;
+    size_t i;
+    if (draws == NULL) return;
+    json_array_foreach(json_object_get(draws, "levels"), i, level)
+    {
+        struct pawl_prospect then = *prospect;
+        then.plan.level = json_number_value(level);
+        double gain = pawl_front_smallest_gain(call, &then);
+        json_array_append_new(
+            ahead, json_pack("{s:f, s:o}", "threshold", pawl_front_rounded(1 / then.plan.level),
+                             "smallest_certifiable_gain",
+                             isnan(gain) ? json_null() : json_real(pawl_front_rounded(gain))));
+    }
+    pawl_json_set(call->result, "draws",
+                  json_pack("{s:O, s:O, s:o}", "clusters", json_object_get(draws, "clusters"),
+                            "left", json_object_get(draws, "left"), "attempts", ahead));
+}
+
 static enum pawl_status run_plan(struct pawl_call *call, const void *values, struct pawl_error *err)
 {
     const struct plan_options *options = values;
@@ -94,6 +117,7 @@ static enum pawl_status run_plan(struct pawl_call *call, const void *values, str
     pawl_json_set(result, "attempts", json_incref(json_object_get(vault, "attempts")));
     pawl_json_set(result, "attempts_left", json_incref(json_object_get(vault, "attempts_left")));
     pawl_json_set(result, "wear", json_incref(json_object_get(vault, "wear")));
+    plan_draws(call, vault, &prospect);
     int64_t arms = pawl_json_get_int(result, "arms", 2);
     json_t *traps = json_object_get(vault, "traps"); /* both arms, whatever anchor there is */
     int64_t n_traps =

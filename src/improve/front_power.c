@@ -87,13 +87,18 @@ double pawl_front_power(struct pawl_call *call, const struct pawl_prospect *pros
                : pawl_plan_clusters_power(plan, prospect->sizes, gain, &call->arena);
 }
 
-void pawl_front_certifiable(struct pawl_call *call, const struct pawl_prospect *prospect)
+double pawl_front_smallest_gain(struct pawl_call *call, const struct pawl_prospect *prospect)
 {
     const struct pawl_plan *plan = &prospect->plan;
     const size_t *sizes = prospect->sizes;
-    double gain = sizes == NULL
-                      ? pawl_plan_smallest_gain(plan, wanted_power, &call->arena)
-                      : pawl_plan_clusters_smallest_gain(plan, sizes, wanted_power, &call->arena);
-    if (sizes != NULL) describe_clusters(call, prospect, gain);
+    return sizes == NULL
+               ? pawl_plan_smallest_gain(plan, wanted_power, &call->arena)
+               : pawl_plan_clusters_smallest_gain(plan, sizes, wanted_power, &call->arena);
+}
+
+void pawl_front_certifiable(struct pawl_call *call, const struct pawl_prospect *prospect)
+{
+    double gain = pawl_front_smallest_gain(call, prospect);
+    if (prospect->sizes != NULL) describe_clusters(call, prospect, gain);
     pawl_json_set(call->result, "smallest_certifiable_gain", gain_json(gain));
 }

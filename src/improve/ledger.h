@@ -88,8 +88,9 @@ PAWL_MUST_CHECK enum pawl_status
 pawl_ledger_find_verdict(struct pawl_store *store, bool (*fits)(void *context, const json_t *body),
                          void *context, json_t **body, struct pawl_error *err);
 struct pawl_ledger_epoch {
-    int64_t number; /* of the sealed set, from 1 */
+    int64_t number; /* from 1; a rotation begins one, and a draw that retires (vault_draw.c) */
     int64_t before; /* attempts that were registered in earlier ones */
+    int64_t since;  /* in earlier sealed sets: draws of one set share its answers */
 };
 PAWL_MUST_CHECK enum pawl_status pawl_ledger_epoch(struct pawl_store *store,
                                                    struct pawl_ledger_epoch *epoch,

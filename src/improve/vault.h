@@ -19,7 +19,7 @@
  *   4. A struct pawl_vault lives for one request; each request reads the state from disk.
  *
  * Reading order: vault_keys.c, vault_keyring.c, vault_rows.c, vault_open.c (the three together are the store),
- * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_plan.c,
+ * vault_cases.c, vault_clusters.c, vault_place.c, vault_seal.c, vault_rotate.c, vault_draw.c, vault_plan.c,
  * vault_measure.c, vault_guards.c, vault_attempt.c, vault_evidence.c, vault_confirm.c, vault_overlap.c,
  * vault_past.c, vault_checkpoint.c, vault_attest.c, vault.c.
  */
@@ -144,13 +144,14 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_rows_get(struct pawl_vault_rows *row
  *     commitment {root, size}, epoch_open
  *     ended ("audit" or "burn": what ended the epoch; absent after an audit of an older pawl, which
  *       showed the vault tier, too)
+ *     since (attempts of earlier sealed sets, where draws have retired; else it is `before`)
  *     epoch (1 at seal), before (attempts of earlier epochs), retired (cases of earlier gates)
  *     epochs [{last, largest_cluster, version}]: the earlier ones, each with its last attempt; the
  *       version is that of the rotation which ended it
  *     checkpoint {size, root} (the head of the ledger that was signed last)
  *     spent_before (attempts of earlier vaults that sealed some of these cases; absent: none)
  *     overlaps_asked, overlaps (case files asked about; those that held sealed cases)
- *     rule {alpha, policy, look, guards}: fixed by the first attempt; before, null
+ *     rule {alpha, policy, look, guards, draw}: fixed by the first attempt; before, null
  *     caps, drift, evidence_width: of guards (vault_guards.c)
  *     confirmed (entries of this epoch's log of which no vault-tier case is fresh any more)
  *     confirmations [{version, attempt, answer}]: "open", "stable", "unconfirmed", "harm" or
@@ -201,7 +202,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_read(struct pawl_vault *vault, enum 
                                                  struct pawl_error *err);
 int64_t pawl_vault_attempts(const struct pawl_vault *vault); /* ever registered, in all epochs */
 int64_t pawl_vault_before(const struct pawl_vault *vault);   /* of them, in earlier epochs */
-int64_t pawl_vault_epoch(const struct pawl_vault *vault);    /* from 1 */
+int64_t pawl_vault_since(const struct pawl_vault *vault);    /* of them, in earlier sealed sets */
+int64_t pawl_vault_last(const struct pawl_vault *vault);  /* the last attempt that there may be */
+int64_t pawl_vault_epoch(const struct pawl_vault *vault); /* from 1 */
 int64_t pawl_vault_epoch_of(const struct pawl_vault *vault, int64_t attempt);
 /* Whether nobody has seen the gate's cases, and whether nobody has seen those of the vault tier. */
 bool pawl_vault_gate_is_sealed(const struct pawl_vault *vault);
@@ -336,6 +339,29 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_sizes(struct pawl_worker *worker, js
 /* Cases of each gate cluster, the largest first; in the vault's arena. */
 size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set,
                               size_t *n);
+/* The same of what the next attempt is asked; of a draw, sizes like those of the whole. */
+size_t *pawl_vault_asked_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                               size_t *n);
+
+/* --- draws (vault_draw.c) ------------------------------------------------------------------------------ */
+
+/* Whether every attempt draws its own cases (policy fresh), how many clusters (else 0), for how many more
+ * attempts there are enough (else INT64_MAX), and whether the newest draw was asked and has not retired. */
+bool pawl_vault_draws(const struct pawl_vault *vault);
+int64_t pawl_vault_draw(const struct pawl_vault *vault);
+int64_t pawl_vault_draws_left(const struct pawl_vault *vault);
+bool pawl_vault_draw_is_spent(const struct pawl_vault *vault);
+/* PAWL_EBUDGET when too few clusters are left for one more. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_check_draw(const struct pawl_vault *vault,
+                                                       struct pawl_error *err);
+/* The first `draw` clusters of the order (0: all); and those that an attempt's row names. */
+void pawl_vault_order_draw(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                           size_t log_size, int64_t draw, struct pawl_vault_order *order);
+void pawl_vault_order_of(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                         const json_t *row, struct pawl_vault_order *order);
+/* Move a draw that was asked to dev, as one change (vault_rotate.c); nothing where there is none. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_retire_draw(struct pawl_vault *vault,
+                                                        struct pawl_error *err);
 
 /* --- rotation (vault_rotate.c) ------------------------------------------------------------------------- */
 
@@ -346,6 +372,7 @@ size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_
  *
  *     schema, kind "rotation", vault, public_key, reason
  *     epoch (the new one), attempts (ever registered before it), retired, added
+ *     drawn (the attempt whose draw retired, where the gate keeps the rest; without it all of the gate did)
  *     spent (cases of the vault tier that went to dev, because confirmations used them), where there are any
  *     previous, commitment {root, size}, tiers, gate_clusters, largest_cluster
  *
@@ -367,6 +394,7 @@ struct pawl_vault_plan {
     enum pawl_gate_look look;
     double alpha, level;
     double log_histories;
+    int64_t draw; /* clusters that the attempt draws; 0: it asks all */
 };
 /*
  * Look and policy are decided together, because they fit only in pairs: e-LOND needs an e-value,

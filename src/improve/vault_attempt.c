@@ -169,7 +169,7 @@ static enum pawl_status find_stored(struct pawl_vault *vault, const struct quest
                                     json_t **found, struct pawl_error *err)
 {
     *found = NULL;
-    for (int64_t k = pawl_vault_attempts(vault); k > pawl_vault_before(vault); k--) {
+    for (int64_t k = pawl_vault_attempts(vault); k > pawl_vault_since(vault); k--) {
         json_t *row;
         if (!is_decided(vault, k)) continue;
         PAWL_TRY(read_row(vault, k, &row, err));
@@ -235,6 +235,7 @@ static enum pawl_status check_recorded(const struct pawl_vault *vault, int64_t r
 static enum pawl_status check_left(const struct pawl_vault *vault, struct pawl_error *err)
 {
     bool worn = pawl_vault_promotions_left(vault) == 0;
+    if (!worn) PAWL_TRY(pawl_vault_check_draw(vault, err));
     if (!worn && pawl_vault_attempts_left(vault) > 0) return PAWL_OK;
     if (worn)
         pawl_fail(
@@ -243,7 +244,7 @@ static enum pawl_status check_left(const struct pawl_vault *vault, struct pawl_e
             (long long)vault->worker->config.gate.max_promotions);
     else
         pawl_fail(err, PAWL_EBUDGET, "All %lld attempts on this sealed set are spent.",
-                  (long long)(pawl_vault_attempts(vault) - pawl_vault_before(vault)));
+                  (long long)(pawl_vault_attempts(vault) - pawl_vault_since(vault)));
     pawl_hint(err,
               "Attempts count over the life of a sealed set; `pawl rotate` draws fresh cases.");
     return PAWL_EBUDGET;
@@ -315,12 +316,13 @@ void pawl_vault_put_subject(json_t *row, struct pawl_vault_asked *asked, const j
     pawl_json_set(row, "samples", json_integer(worker->config.gate.samples));
 }
 
-/* What it is asked of: the sealed cases that there are now, also if more come. */
+/* What it is asked of: the sealed cases that there are now, also if more come, or a draw of them. */
 static void put_cases(json_t *row, struct pawl_vault_asked *asked)
 {
     const json_t *commitment = json_object_get(asked->vault->state, "commitment");
     int64_t size = pawl_json_get_int(commitment, "size", 0);
-    pawl_vault_order_make(asked->vault, &asked->set, (size_t)size, &asked->order);
+    pawl_vault_order_draw(asked->vault, &asked->set, (size_t)size, pawl_vault_draw(asked->vault),
+                          &asked->order);
     pawl_json_set(row, "log_size", json_integer(size));
     pawl_json_set(row, "root", json_incref(json_object_get(commitment, "root")));
     pawl_json_set(row, "n_planned", json_integer((json_int_t)asked->order.n));
@@ -368,6 +370,7 @@ static enum pawl_status register_new(struct pawl_vault_asked *asked,
                           json_pack("{s:i, s:s}", "version", 0, "verdict", "open"));
     json_t *rule = json_pack("{s:f, s:s, s:s}", "alpha", plan.alpha, "policy", plan.policy->name,
                              "look", pawl_gate_look_name(plan.look));
+    if (plan.draw > 0) pawl_json_set(rule, "draw", json_integer(plan.draw));
     if (question->anchor != NULL)
         pawl_json_set(rule, "guards", pawl_vault_guards_configured(vault));
     pawl_json_set(vault->state, "rule", rule);
@@ -378,8 +381,7 @@ static enum pawl_status start_again(struct pawl_vault_asked *asked, const json_t
                                     struct pawl_error *err)
 {
     pawl_vault_put_subject(asked->row, asked, ready);
-    pawl_vault_order_make(asked->vault, &asked->set,
-                          (size_t)pawl_json_get_int(asked->row, "log_size", 0), &asked->order);
+    pawl_vault_order_of(asked->vault, &asked->set, asked->row, &asked->order);
     return start(asked, err);
 }
 
@@ -408,6 +410,7 @@ static enum pawl_status ask_anew(struct pawl_vault_asked *asked, const struct qu
     PAWL_TRY(check_allowed(vault, err));
     PAWL_TRY(find_open(vault, question, &asked->row, err));
     if (asked->row == NULL) PAWL_TRY(check_left(vault, err));
+    if (asked->row == NULL) PAWL_TRY(pawl_vault_retire_draw(vault, err));
     PAWL_TRY(pawl_vault_load_arms(
         vault->worker, json_object_get(request, "incumbent"), json_object_get(request, "candidate"),
         is_apart(question) ? json_object_get(request, "anchor") : NULL, &ready, err));
@@ -439,6 +442,21 @@ static enum pawl_status answer(struct pawl_vault_asked *asked, const json_t *req
     return PAWL_OK;
 }
 
+/* What was asked goes to dev with its answer. Where that fails, whoever asks next does it. */
+static enum pawl_status retire_used(struct pawl_vault *vault, enum pawl_status answered,
+                                    json_t **done, struct pawl_error *err)
+{
+    struct pawl_error ignored = {0};
+    if (answered == PAWL_EUNDECIDED && pawl_vault_retire_draw(vault, &ignored) != PAWL_OK)
+        return answered;
+    if (answered != PAWL_OK) return answered;
+    enum pawl_status status = pawl_vault_retire_draw(vault, err);
+    if (status == PAWL_OK) return PAWL_OK;
+    json_decref(*done);
+    *done = NULL;
+    return status;
+}
+
 enum pawl_status pawl_vault_attempt(struct pawl_worker *worker, const json_t *request,
                                     json_t **done, struct pawl_error *err)
 {
@@ -446,6 +464,7 @@ enum pawl_status pawl_vault_attempt(struct pawl_worker *worker, const json_t *re
     struct pawl_vault_asked asked = {.vault = &vault};
     enum pawl_status status = pawl_vault_open(worker, PAWL_VAULT_CHANGE, &vault, err);
     if (status == PAWL_OK) status = answer(&asked, request, done, err);
+    status = retire_used(&vault, status, done, err);
     json_decref(asked.row);
     if (asked.metric != NULL) pawl_metric_close(asked.metric);
     pawl_vault_set_release(&asked.set);

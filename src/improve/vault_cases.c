@@ -115,6 +115,13 @@ static bool in_log(const struct pawl_vault_set *set, size_t i)
     return tier_then(set, i) == PAWL_TIER_GATE || tier_then(set, i) == PAWL_TIER_VAULT;
 }
 
+/* Whether a look back sees what no attempt has asked yet: a draw to come (vault_draw.c). */
+static bool is_sealed_still(const struct pawl_vault_set *set, size_t i)
+{
+    bool sealed = set->tiers[i] == PAWL_TIER_GATE || set->tiers[i] == PAWL_TIER_VAULT;
+    return set->then != NULL && sealed;
+}
+
 static void mark(struct pawl_vault_set *set, const json_t *sealed, enum pawl_tier tier)
 {
     size_t i;
@@ -200,7 +207,7 @@ json_t *pawl_vault_set_opening(struct pawl_vault *vault, const struct pawl_vault
     for (size_t i = 0; i < set->cases.n; i++) {
         char hex[PAWL_HASH_HEX];
         if (!in_log(set, i)) continue;
-        bool opens = tier_then(set, i) == PAWL_TIER_GATE;
+        bool opens = tier_then(set, i) == PAWL_TIER_GATE && !is_sealed_still(set, i);
         struct pawl_hash hash = opens ? salt_of(vault, set, i) : leaf_of(vault, set, i);
         pawl_hash_hex(&hash, hex);
         json_array_append_new(

@@ -84,11 +84,21 @@ size_t *pawl_vault_gate_sizes(struct pawl_vault *vault, const struct pawl_vault_
     return sizes;
 }
 
+size_t *pawl_vault_asked_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set,
+                               size_t *n)
+{
+    size_t whole, draw = (size_t)pawl_vault_draw(vault);
+    size_t *sizes = pawl_vault_gate_sizes(vault, set, &whole);
+    *n = draw > 0 && draw < whole ? draw : whole;
+    for (size_t i = 0; i < *n; i++) sizes[i] = sizes[i * whole / *n]; /* of the whole as it is */
+    return sizes;
+}
+
 /* In order of size, so that nothing is said of the order in which they are asked. */
 static json_t *gate_sizes(struct pawl_vault *vault, const struct pawl_vault_set *set)
 {
     size_t n;
-    const size_t *sizes = pawl_vault_gate_sizes(vault, set, &n);
+    const size_t *sizes = pawl_vault_asked_sizes(vault, set, &n);
     json_t *out = json_array();
     for (size_t i = 0; i < n; i++) json_array_append_new(out, json_integer((json_int_t)sizes[i]));
     return out;

@@ -148,7 +148,7 @@ enum pawl_status pawl_vault_evidence(struct pawl_vault *vault, const struct pawl
     struct pawl_vault_order order;
     struct pawl_gate gate;
     struct pawl_guards guards;
-    pawl_vault_order_make(vault, set, (size_t)pawl_json_get_int(row, "log_size", 0), &order);
+    pawl_vault_order_of(vault, set, row, &order);
     PAWL_TRY(replay(vault, row, &order, scores, &gate, &guards, err));
     *evidence = json_pack(
         "{s:I, s:O, s:O}", "attempt", (json_int_t)pawl_json_get_int(row, "attempt", 0), "candidate",

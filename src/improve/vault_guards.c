@@ -63,7 +63,7 @@ static enum pawl_status commit_caps(struct pawl_vault *vault, const struct pawl_
 {
     struct pawl_vault_figures figures;
     int64_t used = pawl_vault_attempts(vault);
-    int64_t most = pawl_vault_before(vault) + pawl_json_get_int(vault->state, "max_attempts", 0);
+    int64_t most = pawl_vault_last(vault);
     struct pawl_vault_write *writes =
         PAWL_NEW_N(&vault->arena, struct pawl_vault_write, (size_t)(most - used) + 1);
     size_t n = 0;
@@ -80,7 +80,7 @@ static enum pawl_status freeze(struct pawl_vault *vault, const json_t *medians,
 {
     struct pawl_vault_set set;
     if (json_object_get(vault->state, "caps") != NULL) return PAWL_OK;
-    if (pawl_vault_attempts(vault) > pawl_vault_before(vault)) {
+    if (pawl_vault_attempts(vault) > pawl_vault_since(vault)) {
         pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.guards",
                      "The sealed set's first attempt fixed its rule, which has no guards.");
         pawl_hint(err, "Take the guards out again; `pawl rotate` starts a set that can have them.");

@@ -165,6 +165,16 @@ int64_t pawl_vault_before(const struct pawl_vault *vault)
     return pawl_json_get_int(vault->state, "before", 0);
 }
 
+int64_t pawl_vault_since(const struct pawl_vault *vault)
+{
+    return pawl_json_get_int(vault->state, "since", pawl_vault_before(vault));
+}
+
+int64_t pawl_vault_last(const struct pawl_vault *vault)
+{
+    return pawl_vault_since(vault) + pawl_json_get_int(vault->state, "max_attempts", 0);
+}
+
 int64_t pawl_vault_epoch(const struct pawl_vault *vault)
 {
     return pawl_json_get_int(vault->state, "epoch", 1);
@@ -240,9 +250,7 @@ static size_t capacity_of(const struct pawl_vault *vault, enum pawl_vault_row ki
 {
     switch (kind) {
     case PAWL_VAULT_ROW_STATE:
-        return STATE_BYTES +
-               STATE_PER_ATTEMPT * (size_t)(pawl_vault_before(vault) +
-                                            pawl_json_get_int(vault->state, "max_attempts", 0)) +
+        return STATE_BYTES + STATE_PER_ATTEMPT * (size_t)pawl_vault_last(vault) +
                STATE_PER_EPOCH * json_array_size(json_object_get(vault->state, "epochs")) +
                STATE_PER_CONFIRMATION *
                    json_array_size(json_object_get(vault->state, "confirmations"));

@@ -41,7 +41,8 @@ static enum pawl_status resolve(const struct pawl_vault *vault, const char **loo
     const struct pawl_config *config = &vault->worker->config;
     bool per_decision = strcmp(config->gate.policy, "per-decision") == 0;
     bool automatic = strcmp(config->gate.look, "auto") == 0;
-    *look = automatic ? automatic_look(vault) : config->gate.look;
+    bool draws = strcmp(config->gate.policy, PAWL_POLICY_FRESH) == 0; /* nobody falls into it */
+    *look = !automatic ? config->gate.look : draws ? "sequential" : automatic_look(vault);
     bool fixed = strcmp(*look, "fixed") == 0;
     *policy = fixed && !per_decision ? "spending" : config->gate.policy;
     if (!fixed || automatic || per_decision || !policy_is_explicit(config)) return PAWL_OK;
@@ -73,6 +74,29 @@ static enum pawl_status check_guards(const struct pawl_vault *vault, const json_
     return status;
 }
 
+/* A larger draw could be wished for when it is known that the last one was too small. */
+static enum pawl_status check_draw_size(const struct pawl_vault *vault, struct pawl_error *err)
+{
+    int64_t wished = vault->worker->config.gate.draw, draw = pawl_vault_draw(vault);
+    if (draw > 0 && draw < PAWL_VAULT_CLUSTERS_MIN) {
+        pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.draw",
+                     "A draw of %lld clusters can certify nothing; an attempt needs %d.",
+                     (long long)draw, PAWL_VAULT_CLUSTERS_MIN);
+        pawl_hint(err, "Leave gate.draw out, or draw more: `pawl plan` says what that certifies.");
+        return PAWL_ECONFIG;
+    }
+    if (wished == 0 || wished == draw) return PAWL_OK;
+    if (draw == 0)
+        return pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.draw",
+                            "Only the policy fresh draws cases for each attempt; leave gate.draw "
+                            "out, or set gate.policy to fresh.");
+    pawl_fail_at(err, PAWL_ECONFIG, NULL, 0, "gate.draw",
+                 "The sealed set's first attempt fixed its draws at %lld clusters.",
+                 (long long)draw);
+    pawl_hint(err, "Put gate.draw back; other draws need fresh cases (`pawl rotate --data FILE`).");
+    return PAWL_ECONFIG;
+}
+
 /* The first attempt fixed the rule; levels of different rules do not add up to one guarantee. */
 static enum pawl_status check_rule(const struct pawl_vault *vault, const char *look,
                                    const char *policy, struct pawl_error *err)
@@ -101,10 +125,10 @@ static bool is_promotion(const struct pawl_vault *vault, int64_t attempt)
     return strcmp(pawl_vault_verdict(vault, attempt), "promote") == 0;
 }
 
-/* Of this epoch, with room for the attempts that are left. */
+/* Of this sealed set, with room for the attempts that are left. */
 static struct pawl_history history_of(struct pawl_vault *vault)
 {
-    int64_t before = pawl_vault_before(vault);
+    int64_t before = pawl_vault_since(vault);
     size_t n = (size_t)(pawl_vault_attempts(vault) - before);
     size_t room = n + (size_t)pawl_vault_attempts_left(vault) + 1;
     bool *promoted = PAWL_NEW_N(&vault->arena, bool, room);
@@ -118,13 +142,16 @@ enum pawl_status pawl_vault_plan_next(struct pawl_vault *vault, struct pawl_vaul
     const char *look, *policy;
     PAWL_TRY(resolve(vault, &look, &policy, err));
     PAWL_TRY(check_rule(vault, look, policy, err));
+    PAWL_TRY(check_draw_size(vault, err));
     struct pawl_history history = history_of(vault);
     plan->policy = pawl_policy_find(policy);
     PAWL_ASSERT(plan->policy != NULL);
     plan->look = strcmp(look, "fixed") == 0 ? PAWL_LOOK_FIXED : PAWL_LOOK_SEQUENTIAL;
     plan->alpha = vault->worker->config.gate.alpha;
     plan->level = pawl_policy_level(plan->policy, &pawl_series_front, plan->alpha, &history);
-    plan->log_histories = pawl_history_log_count(&history, PAWL_VAULT_POINTS);
+    plan->draw = pawl_vault_draw(vault);
+    /* Cases that no attempt has asked have told nothing. */
+    plan->log_histories = plan->draw > 0 ? 0 : pawl_history_log_count(&history, PAWL_VAULT_POINTS);
     return PAWL_OK;
 }
 
@@ -132,15 +159,17 @@ int64_t pawl_vault_attempts_left(const struct pawl_vault *vault)
 {
     int64_t sealed = pawl_json_get_int(vault->state, "max_attempts", 0);
     int64_t configured = vault->worker->config.gate.max_attempts;
-    int64_t used = pawl_vault_attempts(vault) - pawl_vault_before(vault);
+    int64_t used = pawl_vault_attempts(vault) - pawl_vault_since(vault);
     int64_t left = (sealed < configured ? sealed : configured) - used;
+    int64_t draws = pawl_vault_draws_left(vault);
+    if (draws < left) left = draws;
     return left > 0 ? left : 0;
 }
 
 int64_t pawl_vault_promotions_left(const struct pawl_vault *vault)
 {
     int64_t left = vault->worker->config.gate.max_promotions;
-    for (int64_t k = pawl_vault_before(vault) + 1; k <= pawl_vault_attempts(vault); k++)
+    for (int64_t k = pawl_vault_since(vault) + 1; k <= pawl_vault_attempts(vault); k++)
         left -= is_promotion(vault, k);
     return left > 0 ? left : 0;
 }
@@ -159,13 +188,20 @@ static void put_plan(const struct pawl_vault_plan *plan, json_t *out)
     pawl_json_set(out, "log_histories", json_real(plan->log_histories));
 }
 
+/* What the next attempt is asked of. */
+static int64_t clusters_asked(const struct pawl_vault *vault, const struct pawl_vault_plan *plan)
+{
+    int64_t clusters = pawl_json_get_int(json_object_get(vault->state, "clusters"), "gate", 0);
+    return plan->draw > 0 && plan->draw < clusters ? plan->draw : clusters;
+}
+
 /* How many of the attempts that are left could still promote, all answers until then being `no`: a
  * level that every cluster's win does not reach is none. */
 static int64_t passable_left(struct pawl_vault *vault, const struct pawl_vault_plan *plan,
                              int64_t left)
 {
     struct pawl_history history = history_of(vault);
-    int64_t clusters = pawl_json_get_int(json_object_get(vault->state, "clusters"), "gate", 0);
+    int64_t clusters = clusters_asked(vault, plan);
     for (int64_t k = 0; k < left; k++, history.n++) {
         double level = pawl_policy_level(plan->policy, &pawl_series_front, plan->alpha, &history);
         uint64_t wins = pawl_plan_smallest_wins(plan->look, level);
@@ -180,14 +216,27 @@ static json_t *wear_of(struct pawl_vault *vault, const struct pawl_vault_plan *p
 {
     struct pawl_history history = history_of(vault);
     uint64_t promotions = pawl_history_promotions(&history);
-    int64_t clusters = pawl_json_get_int(json_object_get(vault->state, "clusters"), "gate", 0);
     struct pawl_wear wear =
-        pawl_wear_histories((size_t)clusters, history.n, promotions, PAWL_VAULT_POINTS, WEAR_BETA);
+        pawl_wear_histories((size_t)clusters_asked(vault, plan), plan->draw > 0 ? 0 : history.n,
+                            plan->draw > 0 ? 0 : promotions, PAWL_VAULT_POINTS, WEAR_BETA);
     return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "attempts_left", (json_int_t)left,
                      "passable_left", (json_int_t)passable_left(vault, plan, left), "promotions",
                      (json_int_t)promotions, "promotions_left",
                      (json_int_t)pawl_vault_promotions_left(vault), "next_threshold",
                      1 / plan->level, "eps", wear.eps);
+}
+
+/* {clusters, left, levels}: draws to come, and the levels of the first ones if each answer is `no`. */
+static json_t *draws_of(struct pawl_vault *vault, const struct pawl_vault_plan *plan, int64_t left)
+{
+    enum { LEVELS_MAX = 12 };
+    struct pawl_history history = history_of(vault);
+    json_t *levels = json_array();
+    for (int64_t k = 0; k < left && k < LEVELS_MAX; k++, history.n++)
+        json_array_append_new(levels, json_real(pawl_policy_level(plan->policy, &pawl_series_front,
+                                                                  plan->alpha, &history)));
+    return json_pack("{s:I, s:I, s:o}", "clusters", (json_int_t)plan->draw, "left",
+                     (json_int_t)left, "levels", levels);
 }
 
 static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_plan *plan)
@@ -209,7 +258,10 @@ static json_t *public_figures(struct pawl_vault *vault, const struct pawl_vault_
                   "clusters", json_object_get(state, "clusters"), "vault", vault->id, "public_key",
                   signer.public_hex, "custody", pawl_vault_custody_said(vault));
     int64_t cases = pawl_json_get_int(json_object_get(state, "tiers"), "gate", 0);
-    int64_t clusters = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
+    int64_t whole = pawl_json_get_int(json_object_get(state, "clusters"), "gate", 0);
+    int64_t clusters = clusters_asked(vault, plan);
+    if (clusters < whole) cases = (cases * clusters + whole - 1) / whole; /* about */
+    if (plan->draw > 0) pawl_json_set(out, "draws", draws_of(vault, plan, left));
     pawl_json_set(out, "gate_cases", json_integer(cases));
     pawl_json_set(out, "gate_clusters", json_integer(clusters));
     pawl_json_set(out, "planned", json_integer(cases));

@@ -11,6 +11,7 @@
  *   2. It is one change of the store: before it the old epoch stands whole, after it the new one.
  *   3. Attempts are numbered over the vault's life. Levels and wear begin anew, for cases that gave no
  *      answer yet; nothing that was spent comes back, and a second rotation finds nothing fresh.
+ *      Under the policy fresh a draw retires after each attempt (vault_draw.c), and they go on.
  *   4. Fresh cases that can certify nothing are refused before anything is written.
  */
 #include "improve/vault.h"
@@ -27,6 +28,7 @@ struct rotation {
     const char *reason;
     size_t added, refused, retired;
     size_t spent;     /* cases of the vault tier that a confirmation used */
+    int64_t drawn;    /* the attempt whose draw retires; 0: the whole gate does */
     json_t *previous; /* commitment */
 };
 
@@ -188,14 +190,35 @@ static json_t *sealed_now(const struct pawl_vault_set *set)
     return json_pack("{s:o, s:o}", "gate", gate, "vault", reserve);
 }
 
-static void retire(struct rotation *rotation)
+/* What the attempt was asked of, of the gate that there was. */
+static enum pawl_status retire_drawn(struct rotation *rotation, struct pawl_error *err)
+{
+    struct pawl_vault *vault = rotation->vault;
+    struct pawl_vault_order order;
+    struct pawl_str text;
+    json_t *row;
+    PAWL_TRY(pawl_vault_read(vault, PAWL_VAULT_ROW_ATTEMPT, (uint64_t)rotation->drawn, &text, err));
+    PAWL_TRY(pawl_json_parse(text, text.len, &row, err));
+    pawl_vault_order_of(vault, &rotation->set, row, &order);
+    json_decref(row);
+    for (size_t i = 0; i < order.n; i++) rotation->set.tiers[order.items[i]] = PAWL_TIER_DEV;
+    rotation->retired = order.n;
+    return PAWL_OK;
+}
+
+/* Before anything leaves the log, whose entries are counted. */
+static void remember_sealed(struct rotation *rotation)
 {
     struct pawl_vault_set *set = &rotation->set;
     if (set->past == NULL) set->past = json_array();
     json_array_append_new(set->past, sealed_now(set));
-    /* Before the gate's leave the log, whose entries are counted. */
     rotation->spent = pawl_vault_set_retire_spent(
         set, (size_t)pawl_json_get_int(rotation->vault->state, "confirmed", 0));
+}
+
+static void retire_gate(struct rotation *rotation)
+{
+    struct pawl_vault_set *set = &rotation->set;
     for (size_t i = 0; i < set->cases.n; i++) {
         if (set->tiers[i] != PAWL_TIER_GATE) continue;
         set->tiers[i] = PAWL_TIER_DEV;
@@ -220,6 +243,21 @@ static void move_in_list(struct rotation *rotation, size_t before)
 
 /* --- the new epoch ---------------------------------------------------------------------------------- */
 
+/* What a sealed set begins anew, and its draws share. */
+static void begin_set(struct rotation *rotation, const struct pawl_vault_figures *figures)
+{
+    const struct pawl_worker *worker = rotation->vault->worker;
+    json_t *state = rotation->vault->state;
+    json_object_del(state, "since");
+    pawl_json_set(state, "largest_cluster", json_integer(figures->largest_gate));
+    pawl_json_set(state, "max_attempts", json_integer(worker->config.gate.max_attempts));
+    pawl_json_set(state, "epoch_open", json_true());
+    json_object_del(state, "ended");
+    pawl_json_set(state, "rule", json_null());
+    json_object_del(state, "caps"); /* to be frozen anew, of the incumbent that there is now */
+    pawl_json_set(state, "overlaps", json_integer(0));
+}
+
 static void begin_epoch(struct rotation *rotation)
 {
     struct pawl_vault *vault = rotation->vault;
@@ -236,17 +274,12 @@ static void begin_epoch(struct rotation *rotation)
                                     "largest_cluster", json_object_get(state, "largest_cluster"),
                                     "version", 0));
     pawl_vault_set_count(&rotation->set, &figures);
+    if (rotation->drawn > 0) pawl_json_set(state, "since", json_integer(pawl_vault_since(vault)));
     pawl_json_set(state, "epoch", json_integer(pawl_vault_epoch(vault) + 1));
     pawl_json_set(state, "before", json_integer(attempts));
     pawl_json_set(state, "retired", json_integer(retired));
-    pawl_json_set(state, "largest_cluster", json_integer(figures.largest_gate));
-    pawl_json_set(state, "max_attempts", json_integer(vault->worker->config.gate.max_attempts));
-    pawl_json_set(state, "epoch_open", json_true());
-    json_object_del(state, "ended");
     json_object_del(state, "confirmed"); /* what confirmations used is in dev now */
-    pawl_json_set(state, "rule", json_null());
-    json_object_del(state, "caps"); /* to be frozen anew, of the incumbent that there is now */
-    pawl_json_set(state, "overlaps", json_integer(0));
+    if (rotation->drawn == 0) begin_set(rotation, &figures);
     pawl_vault_set_figures(vault, &rotation->set, &figures);
 }
 
@@ -259,7 +292,7 @@ static enum pawl_status certifiable(struct rotation *rotation, size_t *n, double
     struct pawl_vault *vault = rotation->vault;
     struct pawl_vault_plan next;
     PAWL_TRY(pawl_vault_plan_next(vault, &next, err));
-    const size_t *sizes = pawl_vault_gate_sizes(vault, &rotation->set, n);
+    const size_t *sizes = pawl_vault_asked_sizes(vault, &rotation->set, n);
     struct pawl_plan plan = {.look = next.look,
                              .level = next.level,
                              .n = *n < PAWL_PLAN_MAX ? *n : PAWL_PLAN_MAX,
@@ -301,6 +334,7 @@ static json_t *signed_statement(const struct rotation *rotation)
                   "added", (json_int_t)rotation->added);
     if (rotation->spent > 0)
         pawl_json_set(statement, "spent", json_integer((json_int_t)rotation->spent));
+    if (rotation->drawn > 0) pawl_json_set(statement, "drawn", json_integer(rotation->drawn));
     pawl_json_set(statement, "previous", json_incref(rotation->previous));
     pawl_json_set(statement, "commitment", json_incref(json_object_get(state, "commitment")));
     pawl_json_set(statement, "tiers", json_incref(json_object_get(state, "tiers")));
@@ -323,7 +357,7 @@ static enum pawl_status commit(struct rotation *rotation, const json_t *said,
     struct pawl_vault_write *lists;
     size_t n = pawl_vault_set_writes(vault, &rotation->set, &lists);
     int64_t first = pawl_vault_before(vault) + 1;
-    int64_t last = pawl_vault_before(vault) + pawl_json_get_int(vault->state, "max_attempts", 0);
+    int64_t last = rotation->drawn > 0 ? first - 1 : pawl_vault_last(vault); /* or they are there */
     struct pawl_vault_write *writes =
         PAWL_NEW_N(&vault->arena, struct pawl_vault_write, n + 1 + 2 * (size_t)(last - first + 1));
     char *text = pawl_json_text(said);
@@ -346,7 +380,8 @@ static enum pawl_status rotate(struct rotation *rotation, const char *file, json
     struct pawl_vault_set *set = &rotation->set;
     PAWL_TRY(pawl_vault_set_load(vault, set, err));
     size_t before = set->cases.n;
-    retire(rotation);
+    remember_sealed(rotation);
+    retire_gate(rotation);
     PAWL_TRY(file != NULL ? draw_from_file(rotation, file, err) : draw_reserve(rotation, err));
     move_in_list(rotation, before);
     begin_epoch(rotation);
@@ -360,6 +395,34 @@ static enum pawl_status rotate(struct rotation *rotation, const char *file, json
         *done = json_incref(said);
     }
     json_decref(said);
+    return status;
+}
+
+static enum pawl_status rotate_drawn(struct rotation *rotation, struct pawl_error *err)
+{
+    struct pawl_vault_set *set = &rotation->set;
+    PAWL_TRY(pawl_vault_set_load(rotation->vault, set, err));
+    remember_sealed(rotation);
+    PAWL_TRY(retire_drawn(rotation, err));
+    move_in_list(rotation, set->cases.n);
+    begin_epoch(rotation);
+    json_t *said = signed_statement(rotation);
+    enum pawl_status status = commit(rotation, said, err);
+    json_decref(said);
+    return status;
+}
+
+enum pawl_status pawl_vault_retire_draw(struct pawl_vault *vault, struct pawl_error *err)
+{
+    if (!pawl_vault_draw_is_spent(vault)) return PAWL_OK;
+    struct rotation rotation = {
+        .vault = vault,
+        .reason = "the cases that an attempt has drawn serve no other one",
+        .drawn = pawl_vault_attempts(vault),
+    };
+    enum pawl_status status = rotate_drawn(&rotation, err);
+    pawl_vault_set_release(&rotation.set);
+    json_decref(rotation.previous);
     return status;
 }
 

@@ -402,7 +402,7 @@ static enum pawl_status commit_added(struct pawl_vault *vault, const struct pawl
     pawl_vault_set_figures(vault, set, &figures);
     size_t n = pawl_vault_set_writes(vault, set, &lists);
     int64_t used = pawl_vault_attempts(vault);
-    int64_t most = pawl_vault_before(vault) + pawl_json_get_int(vault->state, "max_attempts", 0);
+    int64_t most = pawl_vault_last(vault);
     struct pawl_vault_write *writes =
         PAWL_NEW_N(&vault->arena, struct pawl_vault_write, n + (size_t)(most - used) + 1);
     memcpy(writes, lists, n * sizeof *writes);
