@@ -14,7 +14,7 @@ const struct pawl_command pawl_cmd_quarantine = {
     .name = "quarantine",
     .about = "What is held is neither offered to the gate nor put in force. A candidate with a "
              "sealed case's\n"
-             "canary in its text is held by itself: metadata {\"canary\": TEXT}, 16 bytes or more. "
+             "canary in its text, or in its run's journal, is held by itself: {\"canary\": GUID}. "
              "So is one that\n"
              "springs a trap: sealed cases with {\"trap\": \"impossible\"}, or \"watched\" and "
              "\"unwatched\" with the\n"

@@ -235,6 +235,11 @@ struct pawl_offer {
     PAWL_OPT_INT(type, wait, "120", 0, 1000000,                                                    \
                  "minutes to wait while another pawl asks this project's gate")
 
+/* Hold the candidate's lineage, and fail as quarantine.h says, if it or a run that made it has a sealed case's
+ * canary (front_canaries.c). Under the lock of those who ask the gate. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_refuse_canaries(struct pawl_call *call, const char *hex,
+                                                            struct pawl_error *err);
+
 /*
  * Put a candidate before the gate and record the verdict; flips the incumbent on a promotion.
  *
@@ -355,6 +360,9 @@ PAWL_MUST_CHECK enum pawl_status pawl_front_pointer(struct pawl_project *project
 /* Store the visible cases of the vault's answer; those that are there already are passed over. */
 PAWL_MUST_CHECK enum pawl_status
 pawl_front_store_cases(struct pawl_project *project, const json_t *sealed, struct pawl_error *err);
+/* What the vault is asked with before anything is sealed: "seal" or "check", and the seed's texts. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_sealing(struct pawl_call *call, const char *op,
+                                                    json_t **request, struct pawl_error *err);
 int64_t pawl_front_total(const json_t *tiers); /* cases in all tiers */
 /* Absolute paths of the configured case files, as a JSON list. New reference. */
 json_t *pawl_front_case_files(struct pawl_project *project);

@@ -84,7 +84,9 @@ enum pawl_status pawl_front_follow_data(struct pawl_call *call, const json_t *do
                                   ? pawl_front_store_cases(project, done, err)
                                   : store_all_cases(call, err);
     if (status == PAWL_OK) status = record_added(project, done, err);
-    if (status == PAWL_OK && behind > 0) {
+    json_t *traps = json_object_get(done, "traps");
+    if (traps != NULL) pawl_json_set(seal, "traps", json_incref(traps));
+    if (status == PAWL_OK && (behind > 0 || traps != NULL)) {
         pawl_json_set(seal, "tiers", json_incref(json_object_get(done, "tiers")));
         pawl_json_set(seal, "commitment", json_incref(json_object_get(done, "commitment")));
         status = pawl_store_meta_put(project->store, "seal", seal, err);
@@ -104,6 +106,8 @@ static enum pawl_status add_file(struct pawl_call *call, const char *path, struc
     static const char *const shown[] = {"added", "refused", "tiers"};
     for (size_t i = 0; i < 3; i++)
         pawl_json_set(call->result, shown[i], json_incref(json_object_get(done, shown[i])));
+    json_t *traps = json_object_get(done, "traps");
+    pawl_json_set(call->result, "traps", traps != NULL ? json_incref(traps) : json_null());
     json_decref(done);
     return status;
 }

@@ -310,25 +310,6 @@ static enum pawl_status new_attempt(struct pawl_call *call, const struct pawl_of
     return status;
 }
 
-/* The vault looks for what only sealed cases hold. A candidate that has it was told what nobody may know: its
- * lineage is held from now on, and no attempt is spent. */
-static enum pawl_status look_for_canaries(struct pawl_call *call, const char *hex,
-                                          struct pawl_error *err)
-{
-    struct pawl_artifact *candidate;
-    json_t *done;
-    PAWL_TRY(pawl_artifact_get(call->project->store, &call->arena, hex, &candidate, err));
-    json_t *request = json_pack("{s:s}", "op", "canaries");
-    pawl_json_set(request, "candidate", pawl_artifact_json(candidate));
-    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
-    bool found = pawl_json_get_bool(done, "found", false);
-    json_decref(done);
-    if (!found) return PAWL_OK;
-    PAWL_TRY(pawl_quarantine_record(call->project, hex,
-                                    "its text holds the canary of a sealed case", "canary", err));
-    return pawl_quarantine_admit(call->project->store, hex, err);
-}
-
 /* Evidence is about the text that was tested, not about one that answers as it does. */
 static enum pawl_status heed_traps(struct pawl_call *call, const struct asked *asked,
                                    json_t **statement, struct pawl_error *err)
@@ -358,7 +339,7 @@ static enum pawl_status attempt_now(struct pawl_call *call, const struct pawl_of
                                       &body, err));
     if (body == NULL) {
         PAWL_TRY(refuse_incumbent(&asked, err));
-        PAWL_TRY(look_for_canaries(call, asked.candidate, err));
+        PAWL_TRY(pawl_front_refuse_canaries(call, asked.candidate, err));
         PAWL_TRY(new_attempt(call, offer, &asked, statement, err));
     } else {
         *statement = json_incref(json_object_get(body, "statement"));

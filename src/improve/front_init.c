@@ -88,19 +88,25 @@ enum pawl_status pawl_front_store_cases(struct pawl_project *project, const json
     return store_tier(project, "dev", json_object_get(sealed, "dev"), err);
 }
 
-static enum pawl_status seed_artifact(struct pawl_call *call, char hex[PAWL_HASH_HEX],
-                                      struct pawl_error *err)
+static enum pawl_status put_seed(struct pawl_call *call, const json_t *shown,
+                                 char hex[PAWL_HASH_HEX], struct pawl_error *err)
+{
+    struct pawl_artifact *seed;
+    PAWL_TRY(pawl_artifact_from_json(&call->arena, shown, &seed, err));
+    PAWL_TRY(pawl_artifact_put(call->project->store, seed, err));
+    snprintf(hex, PAWL_HASH_HEX, "%s", seed->hex);
+    return PAWL_OK;
+}
+
+enum pawl_status pawl_front_sealing(struct pawl_call *call, const char *op, json_t **request,
+                                    struct pawl_error *err)
 {
     json_t *done;
-    struct pawl_artifact *seed;
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "seed"), &done, err));
-    enum pawl_status status =
-        pawl_artifact_from_json(&call->arena, json_object_get(done, "artifact"), &seed, err);
-    if (status == PAWL_OK) status = pawl_artifact_put(call->project->store, seed, err);
-    if (status == PAWL_OK) snprintf(hex, PAWL_HASH_HEX, "%s", seed->hex);
+    *request = json_pack("{s:s, s:O}", "op", op, "seed", json_object_get(done, "artifact"));
     json_decref(done);
-    return status;
+    return PAWL_OK;
 }
 
 /* What the seal record says for ever; the cases themselves are not in it. */
@@ -142,12 +148,15 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, js
 {
     struct pawl_project *project = call->project;
     char seed[PAWL_HASH_HEX], incumbent[PAWL_HASH_HEX];
-    json_t *sealed;
+    json_t *sealed = NULL, *request;
     PAWL_TRY(pawl_vault_user_make_room(project, err));
-    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME,
-                            json_pack("{s:s, s:b}", "op", "seal", "again", again), &sealed, err));
-    enum pawl_status status = pawl_front_store(project, true, err);
-    if (status == PAWL_OK) status = seed_artifact(call, seed, err);
+    PAWL_TRY(pawl_front_sealing(call, "seal", &request, err));
+    pawl_json_set(request, "again", json_boolean(again));
+    json_t *shown = json_incref(json_object_get(request, "seed"));
+    enum pawl_status status = pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &sealed, err);
+    if (status == PAWL_OK) status = pawl_front_store(project, true, err);
+    if (status == PAWL_OK) status = put_seed(call, shown, seed, err);
+    json_decref(shown);
     if (status == PAWL_OK) status = pawl_front_store_cases(project, sealed, err);
     if (status == PAWL_OK)
         status = pawl_store_pointer_get(project->store, "incumbent", incumbent, err);

@@ -13,13 +13,13 @@
 static enum pawl_status run_validate(struct pawl_call *call, const void *values,
                                      struct pawl_error *err)
 {
-    json_t *done;
+    json_t *done, *request;
     (void)values;
     PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "validate"),
                             &done, err));
     json_decref(done);
-    PAWL_TRY(
-        pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, json_pack("{s:s}", "op", "check"), &done, err));
+    PAWL_TRY(pawl_front_sealing(call, "check", &request, err));
+    PAWL_TRY(pawl_front_ask(call, PAWL_ROLE_VAULT_NAME, request, &done, err));
     pawl_json_set(call->result, "fixed", json_incref(json_object_get(done, "fixed")));
     json_decref(done);
     pawl_json_set(call->result, "ok", json_true());

@@ -57,7 +57,7 @@
  *     {"phase","say":text}. At most ten a second; counts never fall.
  *
  * front -> vault
- *   {"op":"seal","again":bool}             first time: read the case files, draw the key, place
+ *   {"op":"seal","again":bool,"seed":{...}} first time: read the case files, draw the key, place
  *                                          clusters -> {"train":[case...],"dev":[case...],
  *                                          "tiers":{...},"clusters":{...},"commitment":{"root","size"},
  *                                          "largest_cluster":M,"public_key":hex,"vault":id,
@@ -93,7 +93,8 @@
  *   {"op":"audit","attempt":K|null}        -> {"evidence":[...],"sealed":[{"case","salt"}]|null};
  *                                          ends the epoch
  *   {"op":"overlap","file":path}           -> {"overlap":bool,"file":sha256,"asked":N}; counted
- *   {"op":"canaries","candidate":{...}}    -> {"found":bool}: whether a text of it holds a sealed case's canary
+ *   {"op":"canaries","candidate":{...},"texts":[...]}, either may be absent
+ *                                          -> {"found":bool}: whether one of the texts holds a sealed case's canary
  *   {"op":"checkpoint","size":N,"tree_root":hex}  -> {"note":text}, signed
  *   {"op":"attest","attempt":K,"format":"intoto"|"slsa"}  -> {"envelope":{...}} of a verdict that was told (attest.h)
  *   {"op":"burn"}                          -> {}; ends the epoch

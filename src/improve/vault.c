@@ -11,7 +11,7 @@ static enum pawl_status serve(struct pawl_worker *worker, const json_t *request,
     const char *file = pawl_json_get_text(request, "file", "");
     if (strcmp(op, "seal") == 0) return pawl_vault_seal(worker, request, done, err);
     if (strcmp(op, "visible") == 0) return pawl_vault_visible(worker, done, err);
-    if (strcmp(op, "check") == 0) return pawl_vault_check(worker, done, err);
+    if (strcmp(op, "check") == 0) return pawl_vault_check(worker, request, done, err);
     if (strcmp(op, "add") == 0) return pawl_vault_add(worker, file, done, err);
     if (strcmp(op, "rotate") == 0) return pawl_vault_rotate(worker, request, done, err);
     if (strcmp(op, "rotation") == 0) return pawl_vault_rotation(worker, request, done, err);

@@ -305,13 +305,14 @@ void pawl_vault_set_figures(struct pawl_vault *vault, const struct pawl_vault_se
 /* The list's JSON of the cases from the given one on. */
 void pawl_vault_set_list(struct pawl_vault_set *set, size_t from);
 
-/* {"again":bool}: whether cases that an earlier vault of this folder was asked about may be sealed again. */
+/* {"again":bool,"seed":{...}}: whether cases that an earlier vault of this folder was asked about may be sealed again,
+ * and the program's texts, which no canary may stand in. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_seal(struct pawl_worker *worker, const json_t *request,
                                                  json_t **done, struct pawl_error *err);
 /* {"sealed":bool,"fixed":[...]}: whether sealing the configured files would do; writes nothing. What is sealed
  * already is not checked again: its values are told to nobody. */
-PAWL_MUST_CHECK enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done,
-                                                  struct pawl_error *err);
+PAWL_MUST_CHECK enum pawl_status pawl_vault_check(struct pawl_worker *worker, const json_t *request,
+                                                  json_t **done, struct pawl_error *err);
 PAWL_MUST_CHECK enum pawl_status pawl_vault_add(struct pawl_worker *worker, const char *file,
                                                 json_t **done, struct pawl_error *err);
 
@@ -578,7 +579,14 @@ PAWL_MUST_CHECK enum pawl_status pawl_vault_burn(struct pawl_worker *worker, jso
 
 /* --- canaries (vault_canaries.c) -------------------------------------------------------------------------- */
 
-/* {"found":bool}: whether a text of the request's candidate holds the canary of a sealed case. */
+/* The canaries of the cases from the given one on, and those that are sealed: of a form that can be looked for, and in
+ * no visible case and no text of the seed (artifact JSON, or NULL). Fails PAWL_ECONFIG. */
+PAWL_MUST_CHECK enum pawl_status pawl_vault_canaries_check(struct pawl_vault *vault,
+                                                           const struct pawl_vault_set *set,
+                                                           size_t from, const json_t *seed,
+                                                           struct pawl_error *err);
+/* {"found":bool}: whether a text of the request's candidate, or one of its "texts", holds the canary of a
+ * sealed case. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_canaries(struct pawl_worker *worker,
                                                      const json_t *request, json_t **done,
                                                      struct pawl_error *err);

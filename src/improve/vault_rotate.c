@@ -151,8 +151,9 @@ static enum pawl_status draw_from_file(struct rotation *rotation, const char *pa
                   "A case that was ever in this project cannot be sealed again; bring others.");
         return PAWL_EUSAGE;
     }
+    size_t before = rotation->set.cases.n;
     append_file(rotation);
-    return PAWL_OK;
+    return pawl_vault_canaries_check(vault, &rotation->set, before, NULL, err);
 }
 
 /* --- fresh from the reserve ------------------------------------------------------------------------- */

@@ -134,13 +134,14 @@ void pawl_vault_set_list(struct pawl_vault_set *set, size_t from)
 
 /* All that can be wrong with the files is found here. */
 static enum pawl_status prepare_new(struct pawl_vault *vault, struct pawl_vault_set *set,
-                                    struct pawl_error *err)
+                                    const json_t *seed, struct pawl_error *err)
 {
     double shares[PAWL_N_TIERS];
     struct pawl_vault_figures figures;
     set->must_fit = true;
     PAWL_TRY(pawl_vault_set_read_configured(vault, set, err));
     PAWL_TRY(pawl_vault_set_place(vault, set, shares, err));
+    PAWL_TRY(pawl_vault_canaries_check(vault, set, 0, seed, err));
     size_t set_aside =
         pawl_vault_set_aside(vault, set, (size_t)vault->worker->config.data.max_per_cluster);
     pawl_vault_set_count(set, &figures);
@@ -163,7 +164,7 @@ static enum pawl_status create_new(struct pawl_vault *vault, struct pawl_vault_s
 }
 
 /* `really` false: up to what would be written. */
-static enum pawl_status seal_first(struct pawl_worker *worker, bool really, bool again,
+static enum pawl_status seal_first(struct pawl_worker *worker, const json_t *request, bool really,
                                    json_t **done, struct pawl_error *err)
 {
     struct pawl_vault vault = {.worker = worker, .busy_fd = -1, .read_fd = -1};
@@ -172,7 +173,8 @@ static enum pawl_status seal_first(struct pawl_worker *worker, bool really, bool
     pawl_vault_key_draw(worker->vault_home, master, vault.id);
     vault.home = pawl_path_join(&vault.arena, worker->vault_home, vault.id);
     pawl_vault_keys_derive(master, &vault.keys);
-    enum pawl_status status = prepare_new(&vault, &set, err);
+    bool again = pawl_json_get_bool(request, "again", false);
+    enum pawl_status status = prepare_new(&vault, &set, json_object_get(request, "seed"), err);
     if (status == PAWL_OK) status = pawl_vault_past_look(&vault, &set, again, err);
     if (status == PAWL_OK && really) status = create_new(&vault, &set, master, done, err);
     sodium_memzero(master, sizeof master);
@@ -336,16 +338,16 @@ enum pawl_status pawl_vault_visible(struct pawl_worker *worker, json_t **done,
 enum pawl_status pawl_vault_seal(struct pawl_worker *worker, const json_t *request, json_t **done,
                                  struct pawl_error *err)
 {
-    bool again = pawl_json_get_bool(request, "again", false);
     return pawl_vault_is_sealed(worker) ? seal_again(worker, done, err)
-                                        : seal_first(worker, true, again, done, err);
+                                        : seal_first(worker, request, true, done, err);
 }
 
-enum pawl_status pawl_vault_check(struct pawl_worker *worker, json_t **done, struct pawl_error *err)
+enum pawl_status pawl_vault_check(struct pawl_worker *worker, const json_t *request, json_t **done,
+                                  struct pawl_error *err)
 {
     struct pawl_vault vault;
     if (!pawl_vault_is_sealed(worker)) {
-        PAWL_TRY(seal_first(worker, false, false, NULL, err));
+        PAWL_TRY(seal_first(worker, request, false, NULL, err));
         *done = json_pack("{s:b, s:[]}", "sealed", 0, "fixed");
         return PAWL_OK;
     }
@@ -428,15 +430,20 @@ static enum pawl_status add_file(struct pawl_vault *vault, const char *file,
     known_release(&known);
     PAWL_TRY(status);
     PAWL_TRY(pawl_vault_traps_check(set, err));
+    PAWL_TRY(pawl_vault_canaries_check(vault, set, before, NULL, err));
     pawl_vault_set_mark_check(vault, set, before);
     pawl_vault_set_list(set, before);
     size_t added = set->cases.n - before;
     if (added > 0) PAWL_TRY(pawl_vault_past_note(vault, set, err));
     if (added > 0) PAWL_TRY(commit_added(vault, set, err));
-    *done = json_pack("{s:I, s:I, s:O, s:O}", "added", (json_int_t)added, "refused",
+    size_t traps = 0; /* in no tier */
+    for (size_t i = before; i < set->cases.n; i++) traps += set->tiers[i] == PAWL_TIER_TRAP;
+    *done = json_pack("{s:I, s:I, s:O, s:O}", "added", (json_int_t)(added - traps), "refused",
                       (json_int_t)(fresh->cases.n - added), "tiers",
                       json_object_get(vault->state, "tiers"), "commitment",
                       json_object_get(vault->state, "commitment"));
+    json_t *figures = json_object_get(vault->state, "traps");
+    if (figures != NULL) pawl_json_set(*done, "traps", json_incref(figures));
     pawl_json_set(*done, "train", pawl_vault_set_tier(set, PAWL_TIER_TRAIN, before));
     pawl_json_set(*done, "dev", pawl_vault_set_tier(set, PAWL_TIER_DEV, before));
     return PAWL_OK;

@@ -160,3 +160,41 @@ verified race
 expect 0 pawl quarantine --json -C race "$best" --lift --reason 'looked into'
 expect 0 pawl approve --json -C race --passphrase-env ANN_SECRET
 check "r['incumbent'] == '$best'"
+# --- a canary that operators see anyway is refused before anything is sealed
+rm -rf p "$XDG_DATA_HOME" && mkdir p
+careful_model | own_project p 20 40 100
+canaries p
+canary=$(canary_of p/data/gate.jsonl)
+refuse_init() { expect 2 pawl init --json -C p && check "\"$1\" in r['error']['message']" && [ ! -e p/.pawl/store ] || fail "sealed all the same"; }
+cp p/data/train.jsonl kept
+echo "{\"id\": \"q77\", \"input\": {\"question\": \"Is 77 even? $canary\"}, \"target\": {\"answer\": \"no\"}}" >>p/data/train.jsonl
+refuse_init 'the train case \"q77\"'
+expect 2 pawl validate --json -C p
+mv kept p/data/train.jsonl
+printf 'Answer the question. %s\n' "$canary" >p/answer.md
+refuse_init "the program's texts"
+printf 'Answer the question.\n' >p/answer.md
+cp p/data/gate.jsonl kept
+echo '{"id": "q78", "input": {"question": "Is 78 even?"}, "target": {"answer": "yes"}, "canary": "short"}' >>p/data/gate.jsonl
+refuse_init 'none that could be looked for'
+mv kept p/data/gate.jsonl
+expect 0 pawl init --json -C p
+echo "{\"id\": \"q79\", \"input\": {\"question\": \"Is 79 even?\"}, \"target\": {\"answer\": \"no\"}, \"metadata\": {\"note\": \"$canary\"}}" >more.jsonl
+pawl data add more.jsonl --json -C p >"$work/out" 2>"$work/err" # whatever tier it comes to
+check "'error' in r and 'which operators see' in r['error']['message'] or r['tiers']['gate'] == 101"
+
+# --- by itself: a run that made it was told one; neither its text nor any other holds it
+rm -rf p "$XDG_DATA_HOME" && mkdir p
+careful_model | own_project p 20 40 100
+canaries p
+canary=$(canary_of p/data/gate.jsonl)
+edit p/model.lua 'return "```' "return \"I know of $canary.\\n\`\`\`"
+expect 0 pawl init --json -C p
+expect 4 pawl improve --json -C p --seed 1 --budget evaluations=600
+check '"journal of its run" in r["error"]["message"]'
+expect 0 pawl status --json -C p
+check 'r["attempts"] == 0 and len(r["quarantined"]) == 1'
+held=$(field 'r["quarantined"][0]')
+expect 0 pawl show --json -C p "$held"
+check 'r["quarantine"]["evidence"] == "canary" and "'"$canary"'" not in str(r)'
+verified p
