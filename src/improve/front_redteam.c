@@ -39,12 +39,9 @@ static const struct need {
     {"python", "no python3 in /usr/bin or /usr/local/bin", false},
     {"sandbox", "this kernel confines no command (Landlock)", false},
     {"code sandbox", "the sandbox for tests and builds does not exist yet", true},
-    {"guards",
-     "its fifty edits are no attack of this suite yet; tests/gate/test_guard.c makes them", true},
     {"strata", "no suite is kept of every case ever fixed, by stratum", true},
     {"judge", "there is no metric that asks a model; --mine tries it on your grader", true},
     {"memory", "there is no memory that a candidate could write", true},
-    {"shadow traffic", "there is no unwatched traffic to compare with", true},
 };
 enum { N_NEEDS = sizeof needs / sizeof *needs };
 
