@@ -74,6 +74,11 @@ void pawl_front_progress(const struct pawl_call *call, const json_t *message);
 /* Resolve an id as users write it: a hash prefix, incumbent, anchor, seed, RUN/best. */
 PAWL_MUST_CHECK enum pawl_status pawl_front_find(struct pawl_project *project, const char *id,
                                                  char hex[PAWL_HASH_HEX], struct pawl_error *err);
+/* Record that what is in force has come to shadow, canary or stable (front_deploy.c). Fails PAWL_EUSAGE where the
+ * table of states has no such step. */
+PAWL_MUST_CHECK enum pawl_status pawl_front_deploy(struct pawl_call *call, const char *hex,
+                                                   const char *to, const char *reason,
+                                                   struct pawl_error *err);
 /* For who uses the program: find and load; where "incumbent" is missing or damaged, what was in force
  * before it and can be trusted still, said as progress and as the result "fallback" (front_baseline.c). */
 PAWL_MUST_CHECK enum pawl_status pawl_front_load_in_force(struct pawl_call *call, const char *id,

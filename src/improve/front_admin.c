@@ -66,7 +66,7 @@ static enum pawl_status move_incumbent(struct pawl_call *call, const char *kind,
 }
 
 struct promote_options {
-    const char *id, *reason;
+    const char *id, *reason, *to;
     int64_t wait; /* minutes */
 };
 static const struct pawl_option promote_options[] = {
@@ -74,6 +74,9 @@ static const struct pawl_option promote_options[] = {
      "what to put in force: an id, anchor, seed or RUN/best", true},
     {"reason", PAWL_OPTION_TEXT, offsetof(struct promote_options, reason), NULL, 0, 0, NULL,
      "why; it is recorded", true},
+    PAWL_OPT_CHOICE(struct promote_options, to, "force", "force|shadow|canary|stable",
+                    "force: put it in force; else say how far your own rollout of what is in force "
+                    "has come"),
     PAWL_FRONT_WAIT_OPTION(struct promote_options),
     {0}};
 
@@ -83,6 +86,8 @@ static enum pawl_status run_promote(struct pawl_call *call, const void *values,
     const struct promote_options *options = values;
     char hex[PAWL_HASH_HEX];
     PAWL_TRY(pawl_front_find(call->project, options->id, hex, err));
+    if (strcmp(options->to, "force") != 0)
+        return pawl_front_deploy(call, hex, options->to, options->reason, err);
     PAWL_TRY(move_incumbent(call, "promotion", hex, options->reason, options->wait * 60000, err));
     pawl_json_set(call->result, "gated", json_false());
     return PAWL_OK;

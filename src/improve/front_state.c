@@ -42,6 +42,9 @@ static const struct {
     ROW(SHADOW, TO_CANARY, CANARY),
     ROW(CANARY, CONFIRM, STABLE),
     ROW(CANARY, SETTLE, UNCONFIRMED),
+    ROW(CANARY, TO_STABLE, STABLE),
+    ROW(SHADOW, CONFIRM, SHADOW),
+    ROW(SHADOW, SETTLE, SHADOW),
     /* Where there is no traffic. */
     ROW(APPROVED, CONFIRM, STABLE),
     ROW(APPROVED, SETTLE, UNCONFIRMED),
@@ -149,6 +152,17 @@ static void take_confirmation(struct walk *walk, const json_t *body)
         apply(walk, strcmp(answer, "stable") == 0 ? PAWL_EVENT_CONFIRM : PAWL_EVENT_SETTLE);
 }
 
+/* A person's word on what is in force: another's is not ours, and ours that is not in force is a lie. */
+static void take_deploy(struct walk *walk, const json_t *body)
+{
+    const char *to = pawl_json_get_text(body, "state", "");
+    if (strcmp(pawl_json_get_text(body, "artifact", ""), walk->candidate) != 0) return;
+    if (!walk->in_force) walk->refused = true;
+    apply(walk, strcmp(to, "shadow") == 0   ? PAWL_EVENT_TO_SHADOW
+                : strcmp(to, "canary") == 0 ? PAWL_EVENT_TO_CANARY
+                                            : PAWL_EVENT_TO_STABLE);
+}
+
 static void take_record(struct walk *walk, const char *kind, const json_t *body)
 {
     const char *to = pawl_json_get_text(body, "incumbent", "");
@@ -163,6 +177,7 @@ static void take_record(struct walk *walk, const char *kind, const json_t *body)
         put_in_force(walk, pawl_json_get_text(json_object_get(body, "statement"), "candidate", ""),
                      PAWL_EVENT_REPLACE, PAWL_EVENT_APPROVE);
     if (strcmp(kind, "confirm") == 0) take_confirmation(walk, body);
+    if (strcmp(kind, "deploy") == 0) take_deploy(walk, body);
     if (strcmp(kind, "promotion") == 0)
         put_in_force(walk, to, PAWL_EVENT_REPLACE, PAWL_EVENT_BY_HAND);
     if (strcmp(kind, "rollback") == 0)

@@ -9,9 +9,9 @@
  * event or several. A candidate that no record names is proposed. `approved` means in force: all
  * approvals are there, or none were wanted (the gate's `promote` is then both), or a person decided by
  * hand. A confirmation on the vault tier (front_confirm.c) makes it stable, or unconfirmed, or rolls it
- * back; it needs no traffic, and comes from approved as well. Nothing in a ledger of today moves a
- * candidate to shadow and canary: those events come with traffic, and until there is any, the table is
- * all that knows of them.
+ * back; it needs no traffic, and comes from approved as well. What is shadow stays so when it is confirmed: its
+ * way is not over. pawl serves nobody yet, so shadow, canary and the stable that follows them are what a person
+ * says of his own traffic: `pawl promote --to`, records of kind `deploy` (front_deploy.c).
  *
  * Invariants
  *   1. In force is one of approved, shadow, canary, stable, unconfirmed, and exactly one candidate is.
@@ -54,6 +54,7 @@ enum pawl_state_event {
     PAWL_EVENT_ASK,       /* people once more, who had not said no */
     PAWL_EVENT_TO_SHADOW, /* beside the one in force, unseen */
     PAWL_EVENT_TO_CANARY, /* for a share of the traffic */
+    PAWL_EVENT_TO_STABLE, /* for all of it, by a person's word */
     PAWL_EVENT_CONFIRM,   /* fresh cases say that it is better */
     PAWL_EVENT_SETTLE,    /* they do not say that it is worse */
     PAWL_EVENT_REPLACE,   /* another one took its place */

@@ -17,18 +17,18 @@
 
 /* Rows are states, columns events; a blank is refused. Written by hand, apart from the code's table. */
 static const char *const drawing[PAWL_N_STATES] = {
-    /*                         propose offer promote no approve refuse ask shadow canary confirm settle replace roll-back hand */
-    [PAWL_STATE_NONE] = "P . . . . . . . . . . . . .",
-    [PAWL_STATE_PROPOSED] = ". S . . . . . . . . . . . A",
-    [PAWL_STATE_SCREENED] = ". . G R . . . . . . . . . A",
-    [PAWL_STATE_GATED] = ". . . . A R . . . . . . . .",
-    [PAWL_STATE_APPROVED] = ". . . . . . . H . T U R B .",
-    [PAWL_STATE_SHADOW] = ". . . . . . . . C . . R B .",
-    [PAWL_STATE_CANARY] = ". . . . . . . . . T U R B .",
-    [PAWL_STATE_STABLE] = ". . . . . . . . . . . R B .",
-    [PAWL_STATE_UNCONFIRMED] = ". . . . . . . . . . . R B .",
-    [PAWL_STATE_ROLLED_BACK] = ". S . . . . G . . . . . . A",
-    [PAWL_STATE_RETIRED] = ". S . . . . G . . . . . . A",
+    /*                         propose offer promote no approve refuse ask shadow canary stable confirm settle replace roll-back hand */
+    [PAWL_STATE_NONE] = "P . . . . . . . . . . . . . .",
+    [PAWL_STATE_PROPOSED] = ". S . . . . . . . . . . . . A",
+    [PAWL_STATE_SCREENED] = ". . G R . . . . . . . . . . A",
+    [PAWL_STATE_GATED] = ". . . . A R . . . . . . . . .",
+    [PAWL_STATE_APPROVED] = ". . . . . . . H . . T U R B .",
+    [PAWL_STATE_SHADOW] = ". . . . . . . . C . H H R B .",
+    [PAWL_STATE_CANARY] = ". . . . . . . . . T T U R B .",
+    [PAWL_STATE_STABLE] = ". . . . . . . . . . . . R B .",
+    [PAWL_STATE_UNCONFIRMED] = ". . . . . . . . . . . . R B .",
+    [PAWL_STATE_ROLLED_BACK] = ". S . . . . G . . . . . . . A",
+    [PAWL_STATE_RETIRED] = ". S . . . . G . . . . . . . A",
 };
 static const char letters[PAWL_N_STATES + 1] = "-PSGAHCTUBR"; /* of the states, in their order */
 
