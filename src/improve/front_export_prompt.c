@@ -226,13 +226,24 @@ static enum pawl_status write_dspy(struct pawl_call *call, const struct pawl_art
 
 /* --------------------------------------------------------------------------------------------------------- */
 
-/* Calibrations that do something: no other tool has a place for them. */
+/* A text that a strategy says beside the instruction has a name of its own. */
+static bool is_of_strategy(const struct pawl_component *c)
+{
+    const char *dot = strrchr(c->name, '.');
+    return strcmp(c->role, "instruction") == 0 &&
+           strcmp(dot != NULL ? dot + 1 : c->name, "instruction") != 0;
+}
+
+/* What does something and has no place in another tool: calibrations, lessons, the texts of a strategy. */
 static json_t *find_left_out(const struct pawl_artifact *artifact)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < artifact->n_components; i++) {
         const struct pawl_component *c = &artifact->components[i];
-        if (strcmp(c->role, "calibration") == 0 && !pawl_str_is(pawl_str_trim(c->text), "{}"))
+        struct pawl_str text = pawl_str_trim(c->text);
+        bool calibrates = strcmp(c->role, "calibration") == 0 && !pawl_str_is(text, "{}");
+        bool remembers = strcmp(c->role, "memory") == 0 && !pawl_str_is(text, "[]");
+        if (calibrates || remembers || is_of_strategy(c))
             json_array_append_new(list, json_string(c->name));
     }
     return list;

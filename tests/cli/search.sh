@@ -34,3 +34,7 @@ check '[x["module"] for x in r["trace"]].count("reflect") == 3'
 expect 0 pawl run --trace -C p 'how much?'
 grep -q '^  3  value 0\.[0-9]*, visits [0-9]*, check 0\.20: 2$' "$work/out" || fail "no tree: $(cat "$work/out")"
 grep -q '^        11  .*check 1\.00, taken: 7$' "$work/out" || fail "the answer is not marked in the tree: $(cat "$work/out")"
+
+# Another tool has no place for what the strategy says beside the instruction, and this is said.
+expect 0 pawl export --json -C p dspy --id seed --file prompt.json
+check 'sorted(r["left_out"]) == ["reflect", "retry", "value"]'
