@@ -75,8 +75,8 @@ struct pawl_host_case {
  *
  * "modules" are the program's calls of a model in the order in which they run: each one's inputs come
  * from the case or from the modules before it. An entry is {"name","inputs","outputs","extra"} as above
- * and the names of its components, "instruction", "demos" and, where its choices are held,
- * "calibration". A signature is one module whose name is "". Borrowed until the run ends.
+ * and the names of its components, "instruction", "demos", where its choices are held "calibration",
+ * and where it remembers "lessons". A signature is one module whose name is "". Borrowed until the run ends.
  */
 const json_t *pawl_host_fields(struct pawl_host *host);
 size_t pawl_host_n_train(struct pawl_host *host);

@@ -67,12 +67,25 @@ struct reflexion {
     size_t at;
 };
 
+/* An artifact may hold lessons that the program shows no longer: its owner turned them off. A program that names
+ * no modules (a command) says nothing of what it reads. */
+static bool is_shown(struct reflexion *r, const char *component)
+{
+    const json_t *modules = json_object_get(pawl_host_fields(r->host), "modules");
+    bool shown = json_array_size(modules) == 0;
+    for (size_t i = 0; i < json_array_size(modules); i++)
+        shown = shown || strcmp(pawl_json_get_text(json_array_get(modules, i), "lessons", ""),
+                                component) == 0;
+    return shown;
+}
+
 static bool find_memory(struct reflexion *r, struct pawl_error *err)
 {
     size_t n;
     const struct pawl_host_component *components = pawl_host_components(r->host, &n);
     for (size_t i = 0; i < n && r->component == NULL; i++)
-        if (strcmp(components[i].role, "memory") == 0) r->component = components[i].name;
+        if (strcmp(components[i].role, "memory") == 0 && is_shown(r, components[i].name))
+            r->component = components[i].name;
     if (r->component != NULL) return true;
     pawl_fail(err, PAWL_ECONFIG, "reflexion keeps lessons, and this program has no memory.");
     pawl_hint(err, "Write `lessons: on` in the program, or in one of its modules.");
