@@ -5,7 +5,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -346,6 +349,44 @@ static void test_a_run_leaves_nothing_to_the_next(void **state)
                      PAWL_TESTS_PASSED);
 }
 
+/* We are killed in the middle of a test: the interpreter dies, and with it all that it forked. Here they
+ * would come to us as orphans, who are waited for. */
+static void test_nothing_outlives_a_killed_engine(void **state)
+{
+    (void)state;
+    int ready[2], status, n_gone = 0;
+    char byte;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t engine = fork();
+    if (engine == 0) {
+        struct pawl_error err = {0};
+        const struct pawl_tester_limits limits = {.timeout_ms = 100000};
+        if (pawl_tester_open(&limits, &tester, &err) != PAWL_OK) _exit(1);
+        verdict_on("def f(a): return 1", "assert f(1)");
+        if (write(ready[1], "", 1) != 1) _exit(1);
+        verdict_on("while True: pass", "import time\nassert f(1)");
+        _exit(0);
+    }
+    struct pollfd is_ready = {.fd = ready[0], .events = POLLIN};
+    assert_int_equal(poll(&is_ready, 1, 30000), 1);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    poll(NULL, 0, 200);
+    kill(engine, SIGKILL);
+    assert_int_equal(waitpid(engine, &status, 0), engine);
+    int64_t deadline_ms = pawl_clock_real_ms() + 5000;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) >= 0 && pawl_clock_real_ms() < deadline_ms) {
+        n_gone += pid > 0;
+        if (pid == 0) poll(NULL, 0, 10);
+    }
+    assert_int_equal(pid, -1); /* nobody is left */
+    assert_true(n_gone >= 3);  /* the interpreter, the judge, the solution */
+    close(ready[0]);
+    close(ready[1]);
+    prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+}
+
 /* A hidden test says how it ended in numbers and in words of Python's; the solution chooses none of them. */
 static void test_a_hidden_verdict_has_no_text(void **state)
 {
@@ -382,12 +423,23 @@ static int run_all(void)
     return cmocka_run_group_tests(tests, open_tester, close_tester);
 }
 
+/* A process of its own can be made as long as nothing here has a thread. */
+static int run_first(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nothing_outlives_a_killed_engine)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 /* As whoever we are and, where that is root, as an ordinary user: other walls hold then. */
 int main(void)
 {
+    int failed = run_first(), status = 0;
     pid_t pid = geteuid() == 0 ? fork() : 0;
-    if (pid == 0 && geteuid() == 0 && (setgid(4711) != 0 || setuid(4711) != 0)) return 1;
-    int failed = run_all(), status = 0;
+    if (pid == 0 && geteuid() == 0) {
+        if (setgid(4711) != 0 || setuid(4711) != 0) return 1;
+        failed += run_first();
+    }
+    failed += run_all();
     if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0)) failed++;
     return failed;
 }
