@@ -28,6 +28,8 @@ void pawl_vault_key_draw(const char *vault_home, unsigned char master[32],
 
 void pawl_vault_keys_derive(const unsigned char master[32], struct pawl_vault_keys *keys)
 {
+    sodium_mlock(
+        keys, sizeof *keys); /* a page or two, which everybody may lock; all else may be too much */
     pawl_key_derive(master, "split", keys->split);
     pawl_key_derive(master, "check", keys->check);
     pawl_key_derive(master, "order", keys->order);

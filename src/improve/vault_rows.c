@@ -32,6 +32,7 @@ enum {
     BUSY_MS = 10000,
 };
 
+/* On pages of its own that are locked where little memory may be: mlockall() was before it, and may have failed. */
 struct pawl_vault_rows {
     sqlite3 *db;
     char id[PAWL_VAULT_ID_HEX];
@@ -65,7 +66,10 @@ static enum pawl_status execute(struct pawl_vault_rows *rows, const char *sql, c
 enum pawl_status pawl_vault_rows_open(const char *path, bool create, struct pawl_vault_rows **out,
                                       struct pawl_error *err)
 {
-    struct pawl_vault_rows *rows = pawl_xcalloc(1, sizeof *rows);
+    struct pawl_vault_rows *rows = sodium_malloc(sizeof *rows);
+    if (rows == NULL)
+        return pawl_fail(err, PAWL_EWORLD, "There is no memory for the vault's keys.");
+    *rows = (struct pawl_vault_rows){0};
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     enum pawl_status status = PAWL_OK;
     if (sqlite3_open_v2(path, &rows->db, flags, NULL) != SQLITE_OK)
@@ -93,8 +97,7 @@ void pawl_vault_rows_close(struct pawl_vault_rows *rows)
 {
     if (rows == NULL) return;
     sqlite3_close(rows->db);
-    sodium_memzero(rows, sizeof *rows);
-    free(rows);
+    sodium_free(rows);
 }
 
 enum pawl_status pawl_vault_rows_begin(struct pawl_vault_rows *rows, struct pawl_error *err)

@@ -41,7 +41,7 @@ for folder in (vault, sealed):
     held = fds(folder)
     assert {held[fd] for fd in (0, 1, 2)} == {"/dev/null"}, (folder, held)
 for fd, name in fds(vault).items():
-    known = name == "/dev/null" or name.startswith("socket:") or "/.pawl/sealed/" in name or \
+    known = name == "/dev/null" or name.startswith("socket:") or "/.pawl/sealed" in name or \
         "/vaults/" in name or "/pawl-vault-" in name
     assert known, (fd, name)
 environ = (vault / "environ").read_bytes()
@@ -55,6 +55,26 @@ wait $front
 # The sanitizers make mlockall do nothing, and a user may be allowed none.
 if [ "$(ulimit -l)" = unlimited ] && ! grep -q __asan_init "$PAWL_WORKER" && ! grep -q __tsan_init "$PAWL_WORKER"; then
     [ "$(cut -d' ' -f2 seen)" -gt 1000 ] || fail "the vault's memory may be swapped: $(cat seen) KiB"
+fi
+# Who may lock little memory locks at least the keys: an ordinary user with 64 KiB.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && ! grep -q __asan_init "$PAWL_WORKER" && ! grep -q __tsan_init "$PAWL_WORKER"; then
+    careful_model | own_project few 20 20 60
+    expect 0 cp better.json few
+    chmod 755 "$work" && chown -R 65534:65534 few
+    nobody() { XDG_DATA_HOME=$work/few/data-home XDG_CACHE_HOME=$work/few/cache HOME=$work/few setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+    if nobody test -x "$PAWL_BIN"; then
+        expect 0 nobody "$PAWL_BIN" init --json -C few
+        expect 0 nobody "$PAWL_BIN" import dspy few/better.json -C few --json
+        id=$(field 'r["artifact"]')
+        XDG_DATA_HOME=$work/few/data-home XDG_CACHE_HOME=$work/few/cache HOME=$work/few prlimit --memlock=65536:65536 \
+            setpriv --reuid=65534 --regid=65534 --clear-groups "$PAWL_BIN" gate --json -C few "$id" >"$work/out" 2>"$work/err" &
+        front=$!
+        python3 look.py $front >seen 2>seen.err || fail "as an ordinary user: $(cat seen.err)"
+        wait $front
+        [ $? -le 1 ] || fail "the attempt of an ordinary user did not end"
+        locked=$(cut -d' ' -f2 seen)
+        [ "$locked" -ge 8 ] && [ "$locked" -le 64 ] || fail "the keys of an ordinary user's vault may be swapped: $locked KiB locked"
+    fi
 fi
 # Control: the text is in the case file; then nowhere else.
 grep -rlq porcupines p/data || fail "the sealed cases have no mark"
