@@ -53,3 +53,4 @@ expect 0 "$python" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl first.json first
 says 'first.json: recomputed'
 says 'first.html: recomputed'
 says 'later.json: recomputed'
+expect 0 "$python" "$PAWL_SOURCE_DIR/tests/cli/fresh_mutations.py" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl
