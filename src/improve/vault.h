@@ -360,7 +360,8 @@ void pawl_vault_order_draw(struct pawl_vault *vault, const struct pawl_vault_set
                            size_t log_size, int64_t draw, struct pawl_vault_order *order);
 void pawl_vault_order_of(struct pawl_vault *vault, const struct pawl_vault_set *set,
                          const json_t *row, struct pawl_vault_order *order);
-/* Move a draw that was asked to dev, as one change (vault_rotate.c); nothing where there is none. */
+/* Move a draw that was asked to dev, as one change (vault_rotate.c). Nothing where there is none, where its
+ * attempt may still be measured again, and where the gate was seen. */
 PAWL_MUST_CHECK enum pawl_status pawl_vault_retire_draw(struct pawl_vault *vault,
                                                         struct pawl_error *err);
 

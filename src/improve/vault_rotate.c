@@ -415,7 +415,11 @@ static enum pawl_status rotate_drawn(struct rotation *rotation, struct pawl_erro
 
 enum pawl_status pawl_vault_retire_draw(struct pawl_vault *vault, struct pawl_error *err)
 {
-    if (!pawl_vault_draw_is_spent(vault)) return PAWL_OK;
+    bool measured_again =
+        strcmp(pawl_vault_verdict(vault, pawl_vault_attempts(vault)), "open") == 0;
+    if (!pawl_vault_draw_is_spent(vault) || measured_again) return PAWL_OK;
+    if (!pawl_vault_gate_is_sealed(vault))
+        return PAWL_OK; /* a rotation retires all that was seen */
     struct rotation rotation = {
         .vault = vault,
         .reason = "the cases that an attempt has drawn serve no other one",

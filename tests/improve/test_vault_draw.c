@@ -170,12 +170,13 @@ static void a_draw_is_spent_by_whatever_asked(void **state)
     (void)state;
     struct vault_rig rig;
     vault_rig_seal(&rig, &few, "{\"policy\":\"fresh\",\"draw\":30}");
+    json_decref(ask(&rig, "WORSE 2", "no"));
     json_t *first = status_of(&rig);
     int64_t gate = in_tier(first, "gate");
     expect_no_more(&rig, "BROKEN", "undecided");
     json_t *undecided = status_of(&rig);
     assert_int_equal(in_tier(undecided, "gate"), gate - DRAW);
-    assert_int_equal(vault_rig_int(undecided, "attempts_left"), 3);
+    assert_int_equal(vault_rig_int(undecided, "attempts_left"), 2);
 
     vault_rig_start(&rig, RIG_PLAYED);
     json_t *request = vault_rig_attempt("WORSE", "PLAIN", NULL), *answer = NULL;
@@ -189,12 +190,17 @@ static void a_draw_is_spent_by_whatever_asked(void **state)
     vault_rig_kill(&rig, true, false);
     json_decref(asked);
     json_decref(answer);
+    /* It has not retired yet, and may be measured again: a stored answer leaves it alone. */
+    json_decref(vault_rig_done(
+        vault_rig_once(&rig, RIG_SEALED, vault_rig_attempt("WORSE 2", "PLAIN", NULL))));
     json_t *killed = status_of(&rig);
-    assert_int_equal(vault_rig_int(killed, "attempts_left"), 2); /* though it has not retired yet */
+    assert_int_equal(vault_rig_int(killed, "attempts_left"), 1);
+    assert_int_equal(in_tier(killed, "gate"), gate - DRAW);
     json_t *said = ask(&rig, "GOOD", "promote"), *last = status_of(&rig), *seen = json_object();
-    assert_int_equal(vault_rig_int(said, "attempt"), 3);
+    assert_int_equal(vault_rig_int(said, "attempt"), 4);
     assert_int_equal(in_tier(last, "gate"), gate - 3 * DRAW);
-    expect_own_cases(&rig, 3, seen);
+    expect_own_cases(&rig, 1, seen);
+    expect_own_cases(&rig, 4, seen);
     json_decref(first);
     json_decref(undecided);
     json_decref(killed);
