@@ -70,9 +70,10 @@ static void plan_draws(struct pawl_call *call, const json_t *vault,
                        const struct pawl_prospect *prospect)
 {
     const json_t *draws = json_object_get(vault, "draws");
-    json_t *ahead = json_array(), *level;
+    json_t *ahead, *level;
     size_t i;
     if (draws == NULL) return;
+    ahead = json_array();
     json_array_foreach(json_object_get(draws, "levels"), i, level)
     {
         struct pawl_prospect then = *prospect;
