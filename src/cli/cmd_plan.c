@@ -29,8 +29,9 @@ static void print_draws(const json_t *draws, FILE *out)
     size_t i;
     json_t *attempt;
     if (draws == NULL) return;
-    fprintf(out, "Each attempt draws %lld clusters of its own; there are enough for %lld more:\n",
-            cli_int(draws, "clusters"), cli_int(draws, "left"));
+    fprintf(out, "Each attempt draws %lld clusters of its own; there are enough for %lld more%s\n",
+            cli_int(draws, "clusters"), cli_int(draws, "left"),
+            cli_int(draws, "left") > 0 ? ":" : ".");
     json_array_foreach(json_object_get(draws, "attempts"), i, attempt)
     {
         fprintf(out, "  %2zu  threshold %8.1f, ", i + 1, cli_real(attempt, "threshold"));

@@ -52,5 +52,6 @@ check 'sum("case" in entry for entry in r["sealed"]) == 600'
 expect 0 "$python" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl first.json first.html later.json
 says 'first.json: recomputed'
 says 'first.html: recomputed'
+says 'epoch 2: what earlier draws left from attempt 2 on'
 says 'later.json: recomputed'
 expect 0 "$python" "$PAWL_SOURCE_DIR/tests/cli/fresh_mutations.py" "$PAWL_SOURCE_DIR/tools/pawl-verify" p.jsonl
