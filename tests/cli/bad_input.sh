@@ -28,7 +28,7 @@ fresh; edit p/pawl.yaml 'backend: script' 'backend: skript'; bad '"script" in e[
 fresh; edit p/pawl.yaml 'model.lua' 'absent.lua';     bad 'e["field"].startswith("models.toy")'
 fresh; edit p/pawl.yaml 'operator: gepa' 'operator: gpea'; bad '"gepa" in e["hint"]'
 fresh; edit p/pawl.yaml 'exact_match' 'exact_mach';   bad '"exact_match" in e["hint"]'
-fresh; edit p/pawl.yaml 'metric: exact_match' 'metric: {tolerance: 1}'; bad 'e["field"] == "metric" and "name, lua or command" in e["message"]'
+fresh; edit p/pawl.yaml 'metric: exact_match' 'metric: {tolerance: 1}'; bad 'e["field"] == "metric" and "name, lua, command or judge" in e["message"]'
 fresh; edit p/pawl.yaml 'answer: yes | no' 'answer: yess or';  bad 'e["field"] == "program.signature"'
 fresh; edit p/pawl.yaml 'prompts/answer.md' 'prompts/none.md'; bad 'e["field"] == "program.instruction"'
 fresh; edit p/model.lua 'function complete' 'function complete(((';  bad '"model.lua" in (e["file"] or "") + e["message"]'
