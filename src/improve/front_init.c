@@ -172,7 +172,7 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, js
 }
 
 /* A measure that does not order answers as people do is not worth sealing cases for. Gives NULL where no
- * labelled answers are there to say. */
+ * labelled answers are there to say; else a new reference, also when it fails. */
 static enum pawl_status check_judge(struct pawl_call *call, json_t **judge, struct pawl_error *err)
 {
     const json_t *metric = call->project->config.metric;
@@ -193,7 +193,6 @@ static enum pawl_status check_judge(struct pawl_call *call, json_t **judge, stru
         100 * json_number_value(json_array_get(ci, 1)), 100 * least);
     pawl_hint(err, "Write the rubric more plainly, take a stronger model as judge, or lower "
                    "metric.agreement; nothing was sealed.");
-    json_decref(*judge);
     return PAWL_ECONFIG;
 }
 
