@@ -33,6 +33,9 @@ import llama_server # noqa: E402
 BUDGET, N_TRAIN, N_DEV, N_GATE, N_TEST = 120, 40, 30, 40, 60
 PAIRS = (("bootstrap", "dspy/bootstrap"), ("mipro", "dspy/mipro"), ("gepa", "gepa/gepa"))
 TOOLS = [tool for ours, theirs in PAIRS for tool in (f"pawl/{ours}", theirs)]
+# A small model goes on until it is stopped; what writes instructions is held as short for everybody.
+PROPOSAL_TOKENS = 200
+SETTINGS = {"mipro": [f"proposal_tokens={PROPOSAL_TOKENS}"], "gepa": [f"reflection_tokens={PROPOSAL_TOKENS}"]}
 SETS = {
     "sms_spam": ("message", ["spam", "ham"], "Say whether the message is spam or ham."),
     "clinc_domain": ("request", None, "Name the domain of the request."),
@@ -109,7 +112,7 @@ class Pawl:
         self.ask("init")
         cpu_s, start = children_cpu_s(), time.perf_counter()
         told = self.ask("improve", "--operator", operator, "--seed", str(seed), "--force", "--budget", f"evaluations={BUDGET}",
-                        codes=(0, 1))
+                        *(word for setting in SETTINGS.get(operator, ()) for word in ("--set", setting)), codes=(0, 1))
         spent = {"cpu_s": round(children_cpu_s() - cpu_s, 1), "wall_s": round(time.perf_counter() - start, 1)}
         best = told["best"] or told["started_from"]
         shown = self.ask("show", best)
@@ -129,6 +132,7 @@ class Peer:
     def __init__(self, task, server):
         self.server, self.home = server, Path(tempfile.mkdtemp(prefix="pawl-quality."))
         told = {"field": task.field, "labels": task.labels, "instruction": task.instruction, "budget": BUDGET,
+                "proposal_tokens": PROPOSAL_TOKENS,
                 "url": f"http://127.0.0.1:{server.port}/v1", "seed": task.seed,
                 **{tier: getattr(task, tier) for tier in ("train", "dev", "test")}}
         (self.home / "task.json").write_text(json.dumps(told))

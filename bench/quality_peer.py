@@ -26,8 +26,11 @@ def right(answer, target):
 
 def with_dspy():
     import dspy
-    dspy.configure(lm=dspy.LM("openai/local", api_base=task["url"], api_key="none", temperature=0.0, max_tokens=32,
-                              cache=False))
+
+    def model(max_tokens):
+        return dspy.LM("openai/local", api_base=task["url"], api_key="none", temperature=0.0, max_tokens=max_tokens, cache=False)
+
+    dspy.configure(lm=model(32))
     from typing import Literal
     signature = dspy.Signature({task["field"]: (str, dspy.InputField()),
                                 "label": (Literal[tuple(task["labels"])], dspy.OutputField())}, task["instruction"])
@@ -54,7 +57,7 @@ def with_dspy():
                                                        max_errors=10**6, **demos)
         best = search.compile(program, trainset=train, valset=dev)
     else:
-        search = dspy.MIPROv2(metric=metric, auto=None, num_candidates=3, num_threads=8, seed=task["seed"], max_errors=10**6,
+        search = dspy.MIPROv2(metric=metric, prompt_model=model(task["proposal_tokens"]), auto=None, num_candidates=3, num_threads=8, seed=task["seed"], max_errors=10**6,
                               **demos)
         best = search.compile(program, trainset=train, valset=dev, num_trials=6, minibatch=True, minibatch_size=8,
                               minibatch_full_eval_steps=3)
@@ -106,7 +109,7 @@ def with_gepa():
     before = on_test(seed)
     start, cpu = time.perf_counter(), cpu_s()
     found = gepa.optimize(seed_candidate={"instruction": seed}, trainset=task["train"], valset=task["dev"], adapter=Adapter(),
-                          reflection_lm=lambda prompt: ask([{"role": "user", "content": prompt}], 400),
+                          reflection_lm=lambda prompt: ask([{"role": "user", "content": prompt}], task["proposal_tokens"]),
                           max_metric_calls=task["budget"], seed=task["seed"], logger=Quiet())
     spent = {"evaluations": calls[0], "wall_s": round(time.perf_counter() - start, 1), "cpu_s": round(cpu_s() - cpu, 1)}
     best = found.best_candidate["instruction"]
