@@ -13,6 +13,7 @@
 #include "base/lua_json.h"
 #include "evaluate/metric.h"
 #include "program/project_file.h"
+#include "program/script.h"
 
 #include <stdlib.h>
 
@@ -148,13 +149,8 @@ static enum pawl_status score(void *state, const void *options, struct pawl_aren
     struct lua_score score = {call, arena, result};
     struct pawl_lua_call run = {.push = push_call, .take = take_score, .context = &score};
     if (pawl_lua_call(metric->lua, &run)) return PAWL_OK;
-    struct pawl_buf reason = PAWL_BUF(4 * sizeof run.reason);
-    pawl_utf8_repair(pawl_str_of(run.reason), &reason);
-    *result =
-        (struct pawl_metric_result){.failed = true,
-                                    .feedback = pawl_arena_printf(arena, "The metric failed: %s",
-                                                                  reason.data ? reason.data : "")};
-    pawl_buf_release(&reason);
+    *result = (struct pawl_metric_result){
+        .failed = true, .feedback = pawl_script_fault("The metric", run.reason, arena)};
     return PAWL_OK;
 }
 
