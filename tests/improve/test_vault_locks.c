@@ -1,4 +1,5 @@
 /* Several processes at one vault: who reads sees one version of everything. */
+#include "base/hash.h"
 #include "improve/vault.h"
 #include "support/vault_rig.h"
 
@@ -54,6 +55,7 @@ static void cases_added_meanwhile_wait_for_the_reader(void **state)
 
 int main(void)
 {
+    pawl_crypto_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_added_meanwhile_wait_for_the_reader),
     };

@@ -381,7 +381,7 @@ static void test_nothing_outlives_a_killed_engine(void **state)
         if (pid == 0) poll(NULL, 0, 10);
     }
     assert_int_equal(pid, -1); /* nobody is left */
-    assert_true(n_gone >= 3);  /* the interpreter, the judge, the solution */
+    assert_true(n_gone >= 1);  /* the interpreter; it may have buried its own first */
     close(ready[0]);
     close(ready[1]);
     prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
