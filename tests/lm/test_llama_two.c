@@ -95,7 +95,11 @@ static void test_equal_weights_lie_in_memory_once(void **unused)
     struct pawl_lm *second = open_model(SETTINGS);
     struct pawl_lm_reply again = must_ask(second, ask_about(PAWL_ROLE_TASK, 0));
     assert_true(first.choice_logprobs[0] - again.choice_logprobs[0] < 1e-3);
+#ifndef __SANITIZE_THREAD__ /* whose own memory grows with what is touched */
     assert_true(own_bytes() - before < 400L << 20); /* the weights are 540 MB */
+#else
+    (void)before;
+#endif
     pawl_lm_close(second);
 }
 
