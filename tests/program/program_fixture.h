@@ -150,4 +150,24 @@ static inline void expect_run(struct bench *b, struct pawl_instance *instance, c
     pawl_outcome_release(&outcome);
 }
 
+/* The parts of a strategy that asked, in order, as one text: "answer" is the module's own. */
+static inline void expect_order(const json_t *trace, const char *want)
+{
+    char got[600] = "";
+    for (size_t i = 0; i < json_array_size(trace); i++) {
+        const char *part = json_string_value(json_object_get(json_array_get(trace, i), "module"));
+        strcat(got, i ? " " : "");
+        strcat(got, part[0] ? part : "answer");
+    }
+    assert_string_equal(got, want);
+}
+
+/* What the nth request of a trace ended in. */
+static inline const char *last_turn(const json_t *trace, size_t nth)
+{
+    const json_t *messages = json_object_get(json_array_get(trace, nth), "messages");
+    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    return json_string_value(json_object_get(last, "content"));
+}
+
 #endif

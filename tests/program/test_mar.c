@@ -28,24 +28,6 @@ static const char model[] =
 
 static const struct pawl_run_options traced = {.flags = PAWL_RUN_TRACE};
 
-static void expect_order(const json_t *trace, const char *want)
-{
-    char got[600] = "";
-    for (size_t i = 0; i < json_array_size(trace); i++) {
-        const char *part = json_string_value(json_object_get(json_array_get(trace, i), "module"));
-        strcat(got, i ? " " : "");
-        strcat(got, part[0] ? part : "answer");
-    }
-    assert_string_equal(got, want);
-}
-
-static const char *last_turn(const json_t *trace, size_t nth)
-{
-    const json_t *messages = json_object_get(json_array_get(trace, nth), "messages");
-    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-    return json_string_value(json_object_get(last, "content"));
-}
-
 static void test_critics_debate_and_a_judge_decides(void **state)
 {
     (void)state;

@@ -45,25 +45,6 @@ static const char model[] =
 
 static const struct pawl_run_options traced = {.flags = PAWL_RUN_TRACE};
 
-/* The parts that asked, in order, as one text: "" is the module's own. */
-static void expect_order(const json_t *trace, const char *want)
-{
-    char got[400] = "";
-    for (size_t i = 0; i < json_array_size(trace); i++) {
-        const char *part = json_string_value(json_object_get(json_array_get(trace, i), "module"));
-        strcat(got, i ? " " : "");
-        strcat(got, part[0] ? part : "answer");
-    }
-    assert_string_equal(got, want);
-}
-
-static const char *last_turn(const json_t *trace, size_t nth)
-{
-    const json_t *messages = json_object_get(json_array_get(trace, nth), "messages");
-    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-    return json_string_value(json_object_get(last, "content"));
-}
-
 static void test_tries_until_the_check_is_content(void **state)
 {
     (void)state;
