@@ -168,12 +168,17 @@ const char *pawl_metric_take_named(struct pawl_metric_result *result, struct paw
     return wrong;
 }
 
+json_t *pawl_metric_options(const struct pawl_metric *metric)
+{
+    return metric->kind->options ? pawl_options_json(metric->kind->options, metric->options)
+                                 : json_object();
+}
+
 void pawl_metric_identity(const struct pawl_metric *metric, struct pawl_hash *out)
 {
     json_t *rule = json_object();
     pawl_json_set(rule, "name", json_string(metric->kind->name));
-    if (metric->kind->options)
-        pawl_json_set(rule, "options", pawl_options_json(metric->kind->options, metric->options));
+    if (metric->kind->options) pawl_json_set(rule, "options", pawl_metric_options(metric));
     if (metric->kind->identity)
         pawl_json_set(rule, "content", metric->kind->identity(metric->state));
     *out = pawl_hash_json(rule);

@@ -104,6 +104,8 @@ const char *pawl_metric_take_named(struct pawl_metric_result *result, struct paw
 /* Whether the metric that a section names has PAWL_METRIC_BY_FIELD; opens nothing. */
 bool pawl_metric_is_by_field(const json_t *section);
 /* Changes when the metric's rule changes (name, options, file contents). */
+/* Its options, those that were not given with their defaults; {} for a kind without. New reference. */
+json_t *pawl_metric_options(const struct pawl_metric *metric);
 struct pawl_hash;
 void pawl_metric_identity(const struct pawl_metric *metric, struct pawl_hash *out);
 PAWL_MUST_CHECK enum pawl_status pawl_metric_score(struct pawl_metric *metric,

@@ -146,10 +146,10 @@ static struct pawl_interval interval_of(const struct agreement *a, uint64_t seed
     return (struct pawl_interval){values[n * 25 / 1000], values[(n - 1) * 975 / 1000]};
 }
 
-static enum pawl_status agreement_of(struct agreement *a, json_t **done, struct pawl_error *err)
+static enum pawl_status agreement_of(struct agreement *a, const json_t *options, json_t **done,
+                                     struct pawl_error *err)
 {
-    const json_t *section = a->engine->worker->config.metric;
-    const char *model, *file = pawl_json_get_text(section, "labelled", NULL);
+    const char *model, *file = pawl_json_get_text(options, "labelled", NULL);
     if (file == NULL) return pawl_fail(err, PAWL_EUSAGE, "No labelled answers are configured.");
     PAWL_TRY(read_labelled(a, file, err));
     size_t *all = PAWL_NEW_N(&a->arena, size_t, a->n + 1), n_failed = 0;
@@ -165,9 +165,9 @@ static enum pawl_status agreement_of(struct agreement *a, json_t **done, struct 
     PAWL_TRY(pawl_lm_identity(a->engine->lm, PAWL_ROLE_JUDGE, &model, err));
     for (size_t i = 0; i < a->n; i++) n_failed += a->items[i].failed;
     struct pawl_interval ci = interval_of(a, a->engine->worker->config.seed);
-    *done =
-        json_pack("{s:f, s:[f, f], s:I, s:I, s:s}", "agreement", concordance(a, all), "ci95", ci.lo,
-                  ci.hi, "n", (json_int_t)a->n, "failed", (json_int_t)n_failed, "model", model);
+    *done = json_pack("{s:f, s:f, s:[f, f], s:I, s:I, s:s}", "agreement", concordance(a, all),
+                      "least", pawl_json_get_real(options, "agreement", 1), "ci95", ci.lo, ci.hi,
+                      "n", (json_int_t)a->n, "failed", (json_int_t)n_failed, "model", model);
     return PAWL_OK;
 }
 
@@ -177,7 +177,9 @@ enum pawl_status pawl_engine_judge(struct pawl_engine *engine, json_t **done,
     PAWL_TRY(pawl_engine_open(engine, false, err));
     struct agreement *a = pawl_xcalloc(1, sizeof *a);
     a->engine = engine;
-    enum pawl_status status = agreement_of(a, done, err);
+    json_t *options = pawl_metric_options(engine->metric);
+    enum pawl_status status = agreement_of(a, options, done, err);
+    json_decref(options);
     for (size_t i = 0; i < a->n; i++) json_decref(a->items[i].line);
     pawl_arena_release(&a->arena);
     free(a);

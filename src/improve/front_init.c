@@ -14,7 +14,6 @@
 /* --- template ------------------------------------------------------------------------------- */
 
 enum { TEMPLATE_BYTES_MAX = 1 << 20 };
-static const double agreement_default = 0.7; /* metric_judge.c */
 
 static enum pawl_status write_template_file(const char *path, const struct pawl_template_file *file,
                                             struct pawl_error *err)
@@ -176,13 +175,13 @@ static enum pawl_status seal_cases(struct pawl_call *call, json_t *providers, js
 static enum pawl_status check_judge(struct pawl_call *call, json_t **judge, struct pawl_error *err)
 {
     const json_t *metric = call->project->config.metric;
-    double least = pawl_json_get_real(metric, "agreement", agreement_default);
     *judge = NULL;
     if (!call->project->config.judged || json_object_get(metric, "labelled") == NULL)
         return PAWL_OK;
     PAWL_TRY(
         pawl_front_ask(call, PAWL_ROLE_ENGINE_NAME, json_pack("{s:s}", "op", "judge"), judge, err));
     double agreement = pawl_json_get_real(*judge, "agreement", 0);
+    double least = pawl_json_get_real(*judge, "least", 1);
     if (agreement >= least) return PAWL_OK;
     const json_t *ci = json_object_get(*judge, "ci95");
     pawl_fail(

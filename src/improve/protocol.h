@@ -30,7 +30,8 @@
  *   {"op":"fields"}                        -> as pawl_program_fields gives them
  *   {"op":"messages","artifact":{...}}     -> {"modules":[...]}, see pawl_program_messages
  *   {"op":"embed","role","texts":[...]}    -> {"model","dimension","vectors":[[...]]}
- *   {"op":"judge"}                         -> {"agreement","ci95":[lo,hi],"n","failed","model"} on metric.labelled
+ *   {"op":"judge"}                         -> {"agreement","least","ci95":[lo,hi],"n","failed","model"} on metric.labelled;
+ *                                          least: what metric.agreement asks for
  *   {"op":"run","artifact":{...},"inputs":[...]} -> {"outputs":[{"output":{...}|null,"reason",
  *                                          "tokens","wall_s"}],"model"}
  *   {"op":"evaluate","artifact":{...},"file":path|absent,"tier":"dev","from":F,"limit":N,"samples":K,
